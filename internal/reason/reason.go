@@ -1,0 +1,144 @@
+// Package reason names why something was refused, failed or broke off: one
+// stable code, the same in the client, the journal, the mail and on the wire,
+// with its exit status and its words in English and Spanish.
+package reason
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is a stable, lower-case identifier of a reason. Codes are never
+// renamed; docs/PROTOCOL.md lists those that cross the wire.
+type Code string
+
+// The codes. Their words and exit statuses stand in the table of words.go.
+const (
+	// Asked wrongly: mend the request.
+	Usage         Code = "usage"
+	ConfigInvalid Code = "config_invalid"
+	TitlesInvalid Code = "titles_invalid"
+	KeyReused     Code = "key_reused"
+
+	// Refused: the request was understood and cannot be granted.
+	UnknownTitle     Code = "unknown_title"
+	UnknownReception Code = "unknown_reception"
+	UnknownDelivery  Code = "unknown_delivery"
+	DeadlinePast     Code = "deadline_past"
+	DeadlineTooSoon  Code = "deadline_too_soon"
+	TitleUnreadable  Code = "title_unreadable"
+	AlreadyEnded     Code = "already_ended"
+	Busy             Code = "busy"
+	RemotePeer       Code = "remote_peer"
+	NotPermitted     Code = "not_permitted"
+
+	// Broke off: tried again from the durable offset.
+	Unreachable     Code = "unreachable"
+	ConnectionLost  Code = "connection_lost"
+	PeerSilent      Code = "peer_silent"
+	Protocol        Code = "protocol"
+	Version         Code = "version"
+	FrameInvalid    Code = "frame_invalid"
+	WorkerFailed    Code = "worker_failed"
+	NoSpace         Code = "no_space"
+	StoreFailed     Code = "store_failed"
+	ShuttingDown    Code = "shutting_down"
+	OffsetMismatch  Code = "offset_mismatch"
+	ReceiptInvalid  Code = "receipt_invalid"
+	IdentityChanged Code = "identity_changed"
+
+	// Failed for good.
+	SourceChanged    Code = "source_changed"
+	SourceUnreadable Code = "source_unreadable"
+	DigestMismatch   Code = "digest_mismatch"
+	Cancelled        Code = "cancelled"
+
+	// A fault of ours.
+	Internal Code = "internal"
+)
+
+// Exit statuses of every command, fixed by the commands' documentation.
+const (
+	ExitDone        = 0
+	ExitFailed      = 1
+	ExitUsage       = 2
+	ExitRefused     = 3
+	ExitPermission  = 4
+	ExitUnreachable = 5
+)
+
+// Error is an error with a reason: the code for programs, the detail (lower
+// case, no full stop) for people, and what caused it, if anything did.
+type Error struct {
+	Code   Code
+	Detail string
+	Err    error
+}
+
+// New makes an Error; format and args make its detail.
+func New(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Wrap makes an Error caused by err; format and args say what was being done.
+func Wrap(code Code, err error, format string, args ...any) *Error {
+	return &Error{Code: code, Detail: fmt.Sprintf(format, args...), Err: err}
+}
+
+func (e *Error) Error() string {
+	switch {
+	case e.Err == nil && e.Detail == "":
+		return string(e.Code)
+	case e.Err == nil:
+		return e.Detail
+	case e.Detail == "":
+		return e.Err.Error()
+	}
+	return e.Detail + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Of gives the code of err: that of the first Error in its chain, "" for nil
+// and Internal for an error without a reason.
+func Of(err error) Code {
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return Internal
+}
+
+// Known says whether c is one of the codes; a peer's code is checked by it.
+func (c Code) Known() bool { _, ok := table[c]; return ok }
+
+// Exit is the exit status of a command that ends for reason c.
+func (c Code) Exit() int {
+	if c == "" {
+		return ExitDone
+	}
+	if w, ok := table[c]; ok {
+		return w.exit
+	}
+	return ExitFailed
+}
+
+// Permanent says whether trying the same again cannot help.
+func (c Code) Permanent() bool { return table[c].permanent }
+
+// Words says in lang ("es", or English for anything else) what c means and
+// what to do next. Both are lower case without a full stop; the hint may be
+// empty. An unknown code gives itself.
+func (c Code) Words(lang string) (meaning, hint string) {
+	w, ok := table[c]
+	if !ok {
+		return string(c), ""
+	}
+	if lang == "es" {
+		return w.es, w.esHint
+	}
+	return w.en, w.enHint
+}
