@@ -1,0 +1,127 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"videoclub/internal/moment"
+	"videoclub/internal/rate"
+)
+
+// The bounds of what both daemons are given.
+const (
+	leastSilence   = time.Second
+	mostSilence    = 10 * time.Minute
+	leastExpire    = time.Second
+	mostExpire     = 365 * 24 * time.Hour
+	mostClients    = 4096
+	mostDeliveries = 256
+)
+
+// ParseCentral reads the settings of vccs from the TOML text of file, whose
+// name is for the errors alone. What is not given is as in DefaultCentral, and
+// Link as Uplink. The error has reason.ConfigInvalid and names every problem
+// on a line of its own, in the order of the file: FILE:LINE: KEY: what is wrong
+// and what is accepted; text that is not TOML is one problem.
+func ParseCentral(file string, text []byte) (Central, error) {
+	d, err := read(file, text)
+	if err != nil {
+		return Central{}, err
+	}
+	c := DefaultCentral()
+	s := d.top()
+	set(s, "users", listenAddress, &c.Users)
+	set(s, "administrators", listenAddress, &c.Administrators)
+	s.whole("reception_port", 1, 65535, &c.ReceptionPort)
+	set(s, "videos", filePath, &c.Videos)
+	set(s, "state", pathOrNothing, &c.State)
+	setEach(s, "roots", rootPath, &c.Roots)
+	set(s, "language", language, &c.Language)
+	set(s, "uplink", rate.ParseRate, &c.Uplink)
+	c.Link = c.Uplink
+	set(s, "link", rate.ParseRate, &c.Link)
+	set(s, "max_pace", unlessNone(rate.ParseRate), &c.MaxPace)
+	s.whole("deliveries", 1, mostDeliveries, &c.Deliveries)
+	set(s, "silence", span(leastSilence, mostSilence), &c.Silence)
+	readConnections(s, &c.Connections, &c.ConnectionsPerAddress)
+	for _, table := range s.tables("reception") {
+		c.Receptions = append(c.Receptions, readReceptionLink(table, c))
+	}
+	s.end()
+	checkCentral(s, c)
+	if err := d.err(); err != nil {
+		return Central{}, err
+	}
+	return c, nil
+}
+
+// readReceptionLink reads one [[reception]], those before it being in c.
+func readReceptionLink(s *section, c Central) ReceptionLink {
+	r := ReceptionLink{Link: c.Link}
+	if !s.given("name") {
+		s.problem("", "has no name; give it the host name of the reception: name = \"cinema.example.org\"")
+	}
+	set(s, "name", hostName, &r.Name)
+	set(s, "address", dialAddress, &r.Address)
+	set(s, "link", rate.ParseRate, &r.Link)
+	setEach(s, "windows", moment.ParseWindow, &r.Windows)
+	s.end()
+	same := func(other ReceptionLink) bool { return other.Name == r.Name }
+	if r.Name != "" && slices.ContainsFunc(c.Receptions, same) {
+		s.problem("name", "there is a reception %q already; give each name once", r.Name)
+	}
+	return r
+}
+
+// checkCentral looks at settings that are right alone and wrong together.
+func checkCentral(s *section, c Central) {
+	if c.Users == c.Administrators && !strings.HasSuffix(c.Users, ":0") {
+		key := "administrators"
+		if !s.given(key) {
+			key = "users"
+		}
+		s.problem(key, "users and administrators are both at %s; give them different ports", c.Users)
+	}
+	for i, root := range c.Roots {
+		if slices.Contains(c.Roots[:i], root) {
+			s.problemAt("roots", i, "%q is there twice; give each directory once", root)
+		}
+		if c.State != "" && within(root, c.State) {
+			s.problemAt("roots", i, "%q lies in the state directory, %q, from which nothing is sent; move the titles elsewhere", root, c.State)
+		}
+	}
+}
+
+// ParseReception reads the settings of vcvrs as ParseCentral does those of
+// vccs. What is not given is as in DefaultReception.
+func ParseReception(file string, text []byte) (Reception, error) {
+	d, err := read(file, text)
+	if err != nil {
+		return Reception{}, err
+	}
+	r := DefaultReception()
+	s := d.top()
+	set(s, "listen", listenAddress, &r.Listen)
+	set(s, "store", filePath, &r.Store)
+	set(s, "state", pathOrNothing, &r.State)
+	set(s, "quota", unlessNone(quota), &r.Quota)
+	set(s, "min_free", rate.ParseSize, &r.MinFree)
+	set(s, "expire", span(leastExpire, mostExpire), &r.Expire)
+	set(s, "silence", span(leastSilence, mostSilence), &r.Silence)
+	readConnections(s, &r.Connections, &r.ConnectionsPerAddress)
+	set(s, "language", language, &r.Language)
+	s.end()
+	if err := d.err(); err != nil {
+		return Reception{}, err
+	}
+	return r, nil
+}
+
+// readConnections reads both limits on connections. One address cannot have
+// more than there are, so that what is logged is what is in force.
+func readConnections(s *section, all, perAddress *int) {
+	s.whole("connections", 1, mostClients, all)
+	s.whole("connections_per_address", 1, mostClients, perAddress)
+	*perAddress = min(*perAddress, *all)
+}
