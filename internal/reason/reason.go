@@ -18,6 +18,7 @@ const (
 	Usage         Code = "usage"
 	ConfigInvalid Code = "config_invalid"
 	TitlesInvalid Code = "titles_invalid"
+	KeysInvalid   Code = "keys_invalid"
 	KeyReused     Code = "key_reused"
 
 	// Refused: the request was understood and cannot be granted.
@@ -42,6 +43,7 @@ const (
 	WorkerFailed    Code = "worker_failed"
 	NoSpace         Code = "no_space"
 	StoreFailed     Code = "store_failed"
+	LedgerFailed    Code = "ledger_failed"
 	ShuttingDown    Code = "shutting_down"
 	OffsetMismatch  Code = "offset_mismatch"
 	ReceiptInvalid  Code = "receipt_invalid"
