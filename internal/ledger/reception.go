@@ -1,0 +1,76 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"videoclub/internal/reason"
+)
+
+// Reception is a reception server as it was last known.
+type Reception struct {
+	Name       string // unique
+	Address    string // host:port
+	Identity   string // the pinned identity; empty until it has been seen
+	ReceiptKey string // hex; what its receipts are verified with
+	Seen       time.Time
+}
+
+func (r *Reception) fields() []any {
+	return []any{&r.Name, &r.Address, &r.Identity, &r.ReceiptKey, (*instant)(&r.Seen)}
+}
+
+const selectReceptions = "SELECT name, address, identity, receipt_key, seen FROM receptions "
+
+// RememberReception stores r, or brings what is known of that name up to date.
+// An identity that is known is not replaced, not even by two that first meet
+// the reception at once: another one is reason.IdentityChanged, and only
+// ForgetReception makes room for it.
+func (l *Ledger) RememberReception(ctx context.Context, r Reception) error {
+	if r.Name == "" || len(r.Name)+len(r.Address)+len(r.Identity)+len(r.ReceiptKey) > MaxText {
+		return reason.New(reason.Usage, "the reception %.64q has no name, or its texts are longer than %d bytes", r.Name, MaxText)
+	}
+	return l.commit(ctx, "noting a reception", func(ctx context.Context, c *sql.Conn) error {
+		result, err := c.ExecContext(ctx, `INSERT INTO receptions (name, address, identity, receipt_key, seen) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (name) DO UPDATE SET address = excluded.address, identity = excluded.identity,
+			receipt_key = excluded.receipt_key, seen = excluded.seen
+			WHERE receptions.identity = '' OR receptions.identity = excluded.identity`, r.fields()...)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n > 0 {
+			return err
+		}
+		return reason.New(reason.IdentityChanged,
+			"the reception %q is known with another identity: if it was set up anew, remove it and add it again", r.Name)
+	})
+}
+
+// ForgetReception removes what is known of the reception called name. One that
+// is not known is no error. Its deliveries stay.
+func (l *Ledger) ForgetReception(ctx context.Context, name string) error {
+	return l.commit(ctx, "forgetting a reception", func(ctx context.Context, c *sql.Conn) error {
+		_, err := c.ExecContext(ctx, "DELETE FROM receptions WHERE name = ?", name)
+		return err
+	})
+}
+
+// ReceptionByName gives what is known of the reception called name, or
+// reason.UnknownReception.
+func (l *Ledger) ReceptionByName(ctx context.Context, name string) (r Reception, err error) {
+	err = l.read(ctx, "reading a reception", func(ctx context.Context, db *sql.DB) error {
+		err := db.QueryRowContext(ctx, selectReceptions+"WHERE name = ?", name).Scan(r.fields()...)
+		if errors.Is(err, sql.ErrNoRows) {
+			return reason.New(reason.UnknownReception, "there is no reception called %.64q", name)
+		}
+		return err
+	})
+	return r, err
+}
+
+// Receptions gives all that are known, by name.
+func (l *Ledger) Receptions(ctx context.Context) ([]Reception, error) {
+	return collect(ctx, l, "listing receptions", (*Reception).fields, selectReceptions+"ORDER BY name")
+}
