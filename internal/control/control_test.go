@@ -1,0 +1,116 @@
+package control
+
+import (
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"videoclub/internal/reason"
+)
+
+func messages() []Message {
+	at := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
+	return []Message{
+		Start{Certificate: []byte{1}, Silence: time.Second}, Sign{Message: []byte{2}}, Signed{Signature: []byte{3}},
+		Failed{Code: reason.NoSpace, Detail: "x"},
+		Deliver{Offer: Offer{ID: 4, Name: "La Piedra", Promised: at}, Rate: 5}, Withdraw{ID: 6},
+		Accepted{Offset: 7, Identity: "i", ReceiptKey: "k"}, Acked{Offset: 8, Sent: 9},
+		Settled{Receipt: []byte(`{"a":1}`), Identity: "i", Sent: 1}, Withdrawn{},
+		Begin{Offset: 1, Size: 2, MTime: 3, State: []byte{4}, Known: "5"}, Sealed{SHA256: "a", Read: 1, Hashed: 2}, Lease{Rate: 10},
+		Offered{Identity: "i", Offer: Offer{ID: 11, Promised: at}}, WithdrawAsked{Identity: "i", ID: 12},
+		Accept{Offset: 13, ReceiptKey: "k"}, Refuse{Code: reason.Busy, Detail: "y"}, Deposit{Receipt: []byte(`{}`)}, LetGo{},
+		Fill{Size: 13}, Ready{Offset: 14}, Durable{Offset: 15}, Whole{SHA256: "b", Frames: 1, Written: 2, Hashed: 3},
+		Call{Seq: 1, Show: &ShowQuery{ID: 2, Revision: 3, Wait: time.Second}},
+		Reply{Seq: 1, Refusal: &Refusal{Code: reason.UnknownTitle, Earliest: at}},
+	}
+}
+
+// Every kind of message arrives as it was sent, and none is forgotten here.
+func TestEveryMessage(t *testing.T) {
+	supervisor, file, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker := New(file)
+	defer supervisor.Close()
+	seen := make(map[string]bool)
+	for _, m := range messages() {
+		if err := worker.Send(m); err != nil {
+			t.Fatal(err)
+		}
+		got, err := supervisor.Receive()
+		if err != nil || !reflect.DeepEqual(got, m) {
+			t.Errorf("%s arrived as %+v: %v", m.kind(), got, err)
+		}
+		seen[m.kind()] = true
+	}
+	for kind := range kinds {
+		if !seen[kind] {
+			t.Errorf("%s is not tried", kind)
+		}
+	}
+	worker.Close()
+	if _, err := supervisor.Receive(); err != io.EOF {
+		t.Errorf("after the worker went: %v", err)
+	}
+}
+
+func TestBounds(t *testing.T) {
+	supervisor, file, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer supervisor.Close()
+	defer file.Close()
+	worker := New(file)
+	if err := worker.Send(Failed{Detail: strings.Repeat("x", MaxMessage)}); err == nil {
+		t.Error("a message beyond the bound was sent")
+	}
+	if _, err := file.Write([]byte(strings.Repeat("x", MaxMessage+1))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := supervisor.Receive(); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("a packet beyond the bound: %v", err)
+	}
+	// The next one is not affected.
+	if err := worker.Send(Ready{Offset: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := supervisor.Receive(); err != nil || m != (Ready{Offset: 1}) {
+		t.Errorf("the next: %v, %v", m, err)
+	}
+}
+
+// A full page of the longest lists fits into a message.
+func TestPagesFit(t *testing.T) {
+	supervisor, file, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer supervisor.Close()
+	defer file.Close()
+	titles, deliveries := &TitlePage{}, &DeliveryPage{}
+	for range PageSize {
+		titles.Titles = append(titles.Titles, Title{Name: strings.Repeat("ñ", 100), Description: strings.Repeat("<", 200)})
+		deliveries.Deliveries = append(deliveries.Deliveries, Delivery{Title: strings.Repeat("ñ", 100), Reception: strings.Repeat("r", 253), Detail: strings.Repeat("d", 300), SHA256: strings.Repeat("0", 64)})
+	}
+	for _, m := range []Message{Reply{Titles: titles}, Reply{Deliveries: deliveries}} {
+		if err := supervisor.Send(m); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, p := range []string{`{"kind":"ready","body":{"offset":1}}`, `{"kind":"ready","body":{"offset":1,"x":2}}`, `{"kind":"x"}`, `{}`, `[]`, `{"kind":"ready","body":{}}{}`} {
+		f.Add([]byte(p))
+	}
+	f.Fuzz(func(t *testing.T, packet []byte) {
+		m, err := decode(packet)
+		if (m == nil) == (err == nil) {
+			t.Fatalf("%v, %v", m, err)
+		}
+	})
+}

@@ -1,0 +1,236 @@
+package control
+
+import (
+	"encoding/json"
+	"time"
+
+	"videoclub/internal/reason"
+)
+
+// From any worker.
+type (
+	// Sign asks for a signature over the TLS handshake of the worker's
+	// connection, which is answered once, with Signed.
+	Sign struct {
+		Message []byte `json:"message"`
+	}
+
+	// Failed says why the worker ends. It is its last message.
+	Failed struct {
+		Code   reason.Code `json:"code"`
+		Detail string      `json:"detail"`
+	}
+)
+
+// To any worker.
+type (
+	// Start is the first message to a worker that has a connection: the
+	// certificate to show, in DER, and after how long a silent peer is dropped.
+	Start struct {
+		Certificate []byte        `json:"certificate"`
+		Silence     time.Duration `json:"silence"`
+	}
+
+	// Signed answers Sign.
+	Signed struct {
+		Signature []byte `json:"signature"`
+	}
+)
+
+// Offer is a delivery as one side offers it to the other. The fields are those
+// of wire.Offer.
+type Offer struct {
+	ID        int64     `json:"id"`
+	Title     int       `json:"title"`
+	Name      string    `json:"name"`
+	Extension string    `json:"extension"`
+	Reception string    `json:"reception"`
+	Size      int64     `json:"size"`
+	MTime     int64     `json:"mtime_ns"`
+	SHA256    string    `json:"sha256"`
+	Duration  int64     `json:"duration_ms"`
+	Pace      int64     `json:"pace"`
+	Promised  time.Time `json:"promised"`
+}
+
+// From and to the sender's workers.
+type (
+	// Deliver tells the send worker what to offer, and how many bytes a second
+	// it may send.
+	Deliver struct {
+		Offer Offer `json:"offer"`
+		Rate  int64 `json:"rate"`
+	}
+
+	// Withdraw tells the send worker to withdraw a delivery instead.
+	Withdraw struct {
+		ID int64 `json:"id"`
+	}
+
+	// Accepted says that the reception took the offer and holds Offset bytes.
+	Accepted struct {
+		Offset     int64  `json:"offset"`
+		Identity   string `json:"identity"`    // of the reception, proved by TLS
+		ReceiptKey string `json:"receipt_key"` // hex
+	}
+
+	// Acked says that the reception has made all bytes before Offset durable,
+	// and how many source bytes this worker has sent.
+	Acked struct {
+		Offset int64 `json:"offset"`
+		Sent   int64 `json:"sent"`
+	}
+
+	// Settled says that the reception calls the delivery deposited; the
+	// receipt is JSON, still to be verified.
+	Settled struct {
+		Receipt  json.RawMessage `json:"receipt"`
+		Identity string          `json:"identity"`
+		Sent     int64           `json:"sent"`
+	}
+
+	// Withdrawn says that the reception has let go of a cancelled delivery.
+	Withdrawn struct{}
+
+	// Begin tells the read worker where to start. State is the running digest
+	// there if the supervisor has it; Known is the stream's digest if it is known.
+	Begin struct {
+		Offset int64  `json:"offset"`
+		Size   int64  `json:"size"`     // of the source as promised
+		MTime  int64  `json:"mtime_ns"` // of the source as promised
+		State  []byte `json:"state,omitempty"`
+		Known  string `json:"known,omitempty"`
+	}
+
+	// Sealed says that the read worker has read all, that the source was still
+	// the same then, and what its digest is.
+	Sealed struct {
+		SHA256 string `json:"sha256"`
+		Read   int64  `json:"read"`   // bytes read by this worker
+		Hashed int64  `json:"hashed"` // bytes hashed by this worker
+	}
+
+	// Lease tells the send worker how many bytes a second it may send from
+	// now on.
+	Lease struct {
+		Rate int64 `json:"rate"`
+	}
+)
+
+// From and to the receiver's workers.
+type (
+	// Offered is a delivery that a peer wants to make: its words, checked
+	// against their limits and otherwise not to be trusted.
+	Offered struct {
+		Identity string `json:"identity"` // of the peer, proved by TLS
+		Offer    Offer  `json:"offer"`
+	}
+
+	// WithdrawAsked is a delivery that a peer has cancelled.
+	WithdrawAsked struct {
+		Identity string `json:"identity"`
+		ID       int64  `json:"id"`
+	}
+
+	// Accept tells the receive worker to take the offer, from Offset on.
+	Accept struct {
+		Offset     int64  `json:"offset"`
+		ReceiptKey string `json:"receipt_key"`
+	}
+
+	// Refuse tells it to refuse, at once or at the end.
+	Refuse struct {
+		Code   reason.Code `json:"code"`
+		Detail string      `json:"detail"`
+	}
+
+	// Deposit tells it that the delivery is deposited: the signed receipt.
+	Deposit struct {
+		Receipt json.RawMessage `json:"receipt"`
+	}
+
+	// LetGo tells it that a withdrawal is done.
+	LetGo struct{}
+
+	// Fill tells the store worker how many bytes its files are to have.
+	Fill struct {
+		Size int64 `json:"size"`
+	}
+
+	// Ready says that the store worker has its partial file open at Offset.
+	Ready struct {
+		Offset int64 `json:"offset"`
+	}
+
+	// Durable says that all bytes before Offset are on disk. It goes from the
+	// store worker to the supervisor and from there to the receive worker.
+	Durable struct {
+		Offset int64 `json:"offset"`
+	}
+
+	// Whole says that the stream ended, is on disk, and that its digest is the
+	// sender's.
+	Whole struct {
+		SHA256  string `json:"sha256"`
+		Size    int64  `json:"size"`
+		Frames  int64  `json:"frames"`
+		Written int64  `json:"written"` // bytes written over all attempts
+		Hashed  int64  `json:"hashed"`  // bytes hashed over all attempts
+	}
+)
+
+func (Sign) kind() string          { return "sign" }
+func (Signed) kind() string        { return "signed" }
+func (Failed) kind() string        { return "failed" }
+func (Start) kind() string         { return "start" }
+func (Deliver) kind() string       { return "deliver" }
+func (Withdraw) kind() string      { return "withdraw" }
+func (Accepted) kind() string      { return "accepted" }
+func (Acked) kind() string         { return "acked" }
+func (Settled) kind() string       { return "settled" }
+func (Withdrawn) kind() string     { return "withdrawn" }
+func (Begin) kind() string         { return "begin" }
+func (Sealed) kind() string        { return "sealed" }
+func (Lease) kind() string         { return "lease" }
+func (Offered) kind() string       { return "offered" }
+func (WithdrawAsked) kind() string { return "withdraw_asked" }
+func (Accept) kind() string        { return "accept" }
+func (Refuse) kind() string        { return "refuse" }
+func (Deposit) kind() string       { return "deposit" }
+func (LetGo) kind() string         { return "let_go" }
+func (Fill) kind() string          { return "fill" }
+func (Ready) kind() string         { return "ready" }
+func (Durable) kind() string       { return "durable" }
+func (Whole) kind() string         { return "whole" }
+func (Call) kind() string          { return "call" }
+func (Reply) kind() string         { return "reply" }
+
+var kinds = table(
+	unpack[Start], unpack[Sign], unpack[Signed], unpack[Failed],
+	unpack[Deliver], unpack[Withdraw],
+	unpack[Accepted], unpack[Acked], unpack[Settled], unpack[Withdrawn],
+	unpack[Begin], unpack[Sealed], unpack[Lease],
+	unpack[Offered], unpack[WithdrawAsked], unpack[Accept], unpack[Refuse], unpack[Deposit], unpack[LetGo],
+	unpack[Fill], unpack[Ready], unpack[Durable], unpack[Whole],
+	unpack[Call], unpack[Reply],
+)
+
+type unpacker func(body []byte) (Message, error)
+
+func unpack[M Message](body []byte) (Message, error) {
+	var m M
+	if body == nil { // asked for its kind alone
+		return m, nil
+	}
+	err := strict(body, &m)
+	return m, err
+}
+
+func table(all ...unpacker) map[string]unpacker {
+	t := make(map[string]unpacker)
+	for _, u := range all {
+		m, _ := u(nil)
+		t[m.kind()] = u
+	}
+	return t
+}

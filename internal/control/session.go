@@ -1,0 +1,145 @@
+package control
+
+import (
+	"encoding/json"
+	"time"
+
+	"videoclub/internal/reason"
+)
+
+// PageSize is the most entries of a list in one reply, so that it stays
+// within MaxMessage.
+const PageSize = 50
+
+// Call is what a session worker asks of its supervisor: exactly one of the
+// pointers is set. Whose session it is and what it may do belong to the
+// supervisor's handle of it, not to the call.
+type Call struct {
+	Seq        uint64         `json:"seq"`
+	Titles     *TitlesQuery   `json:"titles,omitempty"`
+	Request    *Request       `json:"request,omitempty"`
+	Deliveries *DeliveryQuery `json:"deliveries,omitempty"`
+	Show       *ShowQuery     `json:"show,omitempty"`
+	Cancel     *CancelQuery   `json:"cancel,omitempty"`
+}
+
+// Reply answers the Call with the same Seq: Refusal, or what was asked for.
+type Reply struct {
+	Seq        uint64         `json:"seq"`
+	Refusal    *Refusal       `json:"refusal,omitempty"`
+	Titles     *TitlePage     `json:"titles,omitempty"`
+	Deliveries *DeliveryPage  `json:"deliveries,omitempty"`
+	Delivery   *DeliveryStory `json:"delivery,omitempty"`
+}
+
+// TitlesQuery asks for the titles with numbers above After.
+type TitlesQuery struct {
+	After int `json:"after"`
+}
+
+// DeliveryQuery asks for the deliveries with ids below Before, the newest
+// first; 0 means from the newest.
+type DeliveryQuery struct {
+	Before int64 `json:"before"`
+}
+
+// ShowQuery asks for one delivery. With Wait it is answered as soon as the
+// delivery's revision is another than Revision, or when Wait is over.
+type ShowQuery struct {
+	ID       int64         `json:"id"`
+	Revision int64         `json:"revision"`
+	Wait     time.Duration `json:"wait"`
+}
+
+// CancelQuery asks for the end of a delivery.
+type CancelQuery struct {
+	ID int64 `json:"id"`
+}
+
+// Request asks for a title on a reception by a deadline.
+type Request struct {
+	Key        string    `json:"key"` // idempotency key
+	Number     int       `json:"number"`
+	Reception  string    `json:"reception"`
+	By         time.Time `json:"by,omitzero"`
+	ByEarliest bool      `json:"by_earliest"` // instead of By: as early as can be promised
+	From       time.Time `json:"from,omitzero"`
+	Mail       string    `json:"mail"`
+}
+
+// Refusal says why a call was not granted. Earliest and Constraint are set
+// where a later deadline would have been accepted.
+type Refusal struct {
+	Code       reason.Code `json:"reason"`
+	Detail     string      `json:"detail"`
+	Earliest   time.Time   `json:"earliest,omitzero"`
+	Constraint string      `json:"constraint,omitempty"`
+}
+
+// Title is a title as users see it.
+type Title struct {
+	Number      int    `json:"number"`
+	Name        string `json:"name"`
+	Duration    int64  `json:"duration"` // seconds
+	Description string `json:"description,omitempty"`
+}
+
+// TitlePage is part of the list of titles; More says that there are others.
+type TitlePage struct {
+	Titles []Title `json:"titles"`
+	More   bool    `json:"more"`
+}
+
+// Delivery is a delivery as users see it. Sizes are bytes, rates bytes a
+// second.
+type Delivery struct {
+	ID        int64       `json:"id"`
+	Title     string      `json:"title"`
+	Number    int         `json:"number"`
+	Reception string      `json:"reception"`
+	State     string      `json:"state"`
+	Offset    int64       `json:"offset"` // durable at the reception
+	Size      int64       `json:"size"`
+	Rate      int64       `json:"rate"` // measured, while it is sending
+	Deadline  time.Time   `json:"deadline"`
+	Start     time.Time   `json:"start"` // planned
+	End       time.Time   `json:"end"`   // planned
+	Started   time.Time   `json:"started,omitzero"`
+	Finished  time.Time   `json:"finished,omitzero"`
+	SHA256    string      `json:"sha256,omitempty"`
+	Reason    reason.Code `json:"reason,omitempty"` // why it ended, or why it waits
+	Detail    string      `json:"detail,omitempty"`
+	AtRisk    bool        `json:"at_risk"`
+	Late      bool        `json:"late"`
+	Resumes   int         `json:"resumes"`
+}
+
+// DeliveryPage is part of the list of deliveries; More says that there are others.
+type DeliveryPage struct {
+	Deliveries []Delivery `json:"deliveries"`
+	More       bool       `json:"more"`
+}
+
+// Event is one thing that happened to a delivery.
+type Event struct {
+	At     time.Time   `json:"at"`
+	Kind   string      `json:"kind"`
+	Reason reason.Code `json:"reason,omitempty"`
+	Offset int64       `json:"offset"`
+	Detail string      `json:"detail,omitempty"`
+}
+
+// MaxEvents is the most events in a DeliveryStory: the latest.
+const MaxEvents = 100
+
+// DeliveryStory is a delivery with all that is known of it.
+type DeliveryStory struct {
+	Delivery
+	Revision   int64           `json:"revision"` // another after each change
+	Pace       int64           `json:"pace"`     // that the promise reserves at least
+	Requested  time.Time       `json:"requested"`
+	Sent       int64           `json:"sent"` // source bytes sent in all attempts
+	Events     []Event         `json:"events"`
+	Receipt    json.RawMessage `json:"receipt,omitempty"`     // as the reception signed it
+	ReceiptKey string          `json:"receipt_key,omitempty"` // that the reception is known by, hex
+}
