@@ -1,0 +1,247 @@
+package receipt
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"videoclub/internal/reason"
+)
+
+func testKey() ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
+}
+
+func sample() Receipt {
+	at := time.Date(2026, 3, 4, 18, 30, 0, 123456789, time.FixedZone("CLT", -3*3600))
+	return Receipt{
+		Version: Version, Delivery: "0a1b2c3d-42", Title: 7, Name: "La Piedra <1> & «más»",
+		Reception: "mateo.elo.utfsm.cl", Path: "La Piedra.mp4", Size: 1 << 40,
+		SHA256: strings.Repeat("5f", 32), Frames: 12, Resumes: 3, Gaps: []Gap{{0, 40}, {100, 120}},
+		Promised: at, Started: at.Add(-time.Hour), Deposited: at.Add(-time.Minute),
+		Central: "0a1b2c3d" + strings.Repeat("0", 56), Receiver: strings.Repeat("e", 64),
+	}
+}
+
+func TestSignVerify(t *testing.T) {
+	r := Sign(sample(), testKey())
+	if err := Verify(r); err != nil {
+		t.Fatal(err)
+	}
+	data, err := Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(again, r) {
+		t.Fatalf("parsed %+v\nsigned %+v", again, r)
+	}
+	if err := Verify(again); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The form is a promise to those who verify with programs of their own.
+func TestCanonicalForm(t *testing.T) {
+	r := Sign(sample(), testKey())
+	r.Started = time.Time{}
+	want := "vc receipt v1\n" +
+		"version 1:1\n" +
+		"delivery 11:0a1b2c3d-42\n" +
+		"title 1:7\n" +
+		"name 24:La Piedra <1> & «más»\n" +
+		"reception 18:mateo.elo.utfsm.cl\n" +
+		"path 13:La Piedra.mp4\n" +
+		"size 13:1099511627776\n" +
+		"sha256 64:" + strings.Repeat("5f", 32) + "\n" +
+		"frames 2:12\n" +
+		"resumes 1:3\n" +
+		"gaps 12:0-40,100-120\n" +
+		"promised 24:2026-03-04T21:30:00.123Z\n" +
+		"started 0:\n" +
+		"deposited 24:2026-03-04T21:29:00.123Z\n" +
+		"central 64:0a1b2c3d" + strings.Repeat("0", 56) + "\n" +
+		"receiver 64:" + strings.Repeat("e", 64) + "\n" +
+		"key 64:" + r.Key + "\n"
+	if got := string(r.Canonical()); got != want {
+		t.Errorf("canonical form\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Every field is signed: another valid value in any of them, one at a time,
+// breaks the signature and not merely a rule of Validate.
+func TestEveryFieldIsSigned(t *testing.T) {
+	other := map[string]any{
+		"Delivery": "0a1b2c3d-43", "Title": 8, "Name": "B", "Reception": "b", "Path": "b", "Size": int64(1),
+		"SHA256": strings.Repeat("a", 64), "Frames": int64(1), "Resumes": 1, "Gaps": []Gap{{0, 41}, {100, 120}},
+		"Promised": time.Time{}, "Started": time.Time{}, "Deposited": time.Unix(5, 0).UTC(),
+		"Central": "0a1b2c3d" + strings.Repeat("1", 56), "Receiver": strings.Repeat("a", 64),
+		"Key": strings.Repeat("a", 64), "Signature": strings.Repeat("a", 128), "Version": 2,
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Receipt]()) {
+		value, ok := other[field.Name]
+		if !ok {
+			t.Errorf("no other value for %s", field.Name)
+			continue
+		}
+		r := Sign(sample(), testKey())
+		was := string(r.Canonical())
+		reflect.ValueOf(&r).Elem().FieldByIndex(field.Index).Set(reflect.ValueOf(value))
+		if field.Name != "Signature" && string(r.Canonical()) == was {
+			t.Errorf("%s is not in the canonical form", field.Name)
+		}
+		if err := r.Validate(); err != nil && field.Name != "Version" {
+			t.Errorf("%s: the other value is not valid: %v", field.Name, err)
+		}
+		if err := Verify(r); reason.Of(err) != reason.ReceiptInvalid {
+			t.Errorf("%s changed: %v", field.Name, err)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for name, spoil := range map[string]func(*Receipt){
+		"upper hex":      func(r *Receipt) { r.SHA256 = strings.ToUpper(r.SHA256) },
+		"short digest":   func(r *Receipt) { r.SHA256 = r.SHA256[1:] },
+		"no central":     func(r *Receipt) { r.Central = "" },
+		"other central":  func(r *Receipt) { r.Central = strings.Repeat("9", 64) },
+		"leading zero":   func(r *Receipt) { r.Delivery = "0a1b2c3d-042" },
+		"plus":           func(r *Receipt) { r.Delivery = "0a1b2c3d-+42" },
+		"zero delivery":  func(r *Receipt) { r.Delivery = "0a1b2c3d-0" },
+		"long delivery":  func(r *Receipt) { r.Delivery = "0a1b2c3d-9223372036854775808" },
+		"negative title": func(r *Receipt) { r.Title = -1 },
+		"no name":        func(r *Receipt) { r.Name = "" },
+		"long name":      func(r *Receipt) { r.Name = strings.Repeat("n", MaxText+1) },
+		"line feed":      func(r *Receipt) { r.Name = "a\nb" },
+		"bidi":           func(r *Receipt) { r.Name = "a\u202eb" },
+		"not UTF-8":      func(r *Receipt) { r.Name = "a\xffb" },
+		"absolute":       func(r *Receipt) { r.Path = "/a" },
+		"above":          func(r *Receipt) { r.Path = "../a" },
+		"dot":            func(r *Receipt) { r.Path = "." },
+		"not clean":      func(r *Receipt) { r.Path = "a/../b" },
+		"negative size":  func(r *Receipt) { r.Size = -1 },
+		"frames":         func(r *Receipt) { r.Frames = -1 },
+		"gap backwards":  func(r *Receipt) { r.Gaps = []Gap{{5, 4}} },
+		"gaps touch":     func(r *Receipt) { r.Gaps = []Gap{{1, 4}, {4, 5}} },
+		"gaps many":      func(r *Receipt) { r.Gaps = manyGaps(MaxGaps + 1) },
+		"local time":     func(r *Receipt) { r.Deposited = r.Deposited.In(time.FixedZone("", 3600)) },
+		"microseconds":   func(r *Receipt) { r.Deposited = r.Deposited.Add(time.Microsecond) },
+		"no deposit":     func(r *Receipt) { r.Deposited = time.Time{} },
+		"year 10000":     func(r *Receipt) { r.Promised = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) },
+	} {
+		r := Sign(sample(), testKey())
+		spoil(&r)
+		if err := r.Validate(); reason.Of(err) != reason.ReceiptInvalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func manyGaps(n int) []Gap {
+	const far = 1 << 62
+	gaps := make([]Gap, n)
+	for i := range gaps {
+		gaps[i] = Gap{far + int64(3*i), far + int64(3*i) + 1}
+	}
+	return gaps
+}
+
+// The largest valid receipt has a JSON form that Parse takes.
+func TestLargest(t *testing.T) {
+	r := sample()
+	r.Name = strings.Repeat("<", MaxText)
+	r.Reception, r.Path = r.Name, r.Name
+	r.Gaps = manyGaps(MaxGaps)
+	r.Delivery = "0a1b2c3d-9223372036854775807"
+	r = Sign(r, testKey())
+	if err := Verify(r); err != nil {
+		t.Fatal(err)
+	}
+	data, err := Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Parse(data); err != nil {
+		t.Fatalf("%d bytes: %v", len(data), err)
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	data, err := Marshal(Sign(sample(), testKey()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(data)
+	for name, text := range map[string]string{
+		"empty":       "",
+		"null":        "null",
+		"array":       "[]",
+		"unknown":     strings.Replace(good, `{`, `{"x":1,`, 1),
+		"doubled":     strings.Replace(good, `"title":7`, `"title":7,"title":7`, 1),
+		"other case":  strings.Replace(good, `"title"`, `"Title"`, 1),
+		"misplaced":   strings.Replace(good, `"version":1,`, ``, 1)[:len(good)-13] + `,"version":1}`,
+		"missing":     strings.Replace(good, `"resumes":3,`, ``, 1),
+		"exponent":    strings.Replace(good, `"title":7`, `"title":7e0`, 1),
+		"no gaps":     strings.Replace(good, `"gaps":[{"from":0,"to":40},{"from":100,"to":120}]`, `"gaps":[]`, 1),
+		"null number": strings.Replace(good, `"resumes":3`, `"resumes":null`, 1),
+		"zone":        strings.Replace(good, `123Z`, `123+00:00`, 1),
+		"zeros":       strings.Replace(good, `123Z`, `123000Z`, 1),
+		"not UTF-8":   strings.Replace(good, `Piedra`, "Pied\xffra", 1),
+		"more":        good + "{}",
+		"too long":    good + strings.Repeat(" ", MaxSize),
+	} {
+		if text == good {
+			t.Fatalf("%s: nothing was changed", name)
+		}
+		if _, err := Parse([]byte(text)); reason.Of(err) != reason.ReceiptInvalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, data, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Parse(indented.Bytes()); err != nil {
+		t.Errorf("indented: %v", err)
+	}
+	if _, err := Parse([]byte(strings.Replace(good, "Piedra", `Piedr\u0061`, 1))); err != nil {
+		t.Errorf("escaped: %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	signed, err := Marshal(Sign(sample(), testKey()))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(signed)
+	f.Add([]byte(strings.Replace(string(signed), "Piedra", `Piedr\ud800`, 1)))
+	f.Add([]byte(`{"version":1}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := Parse(data)
+		if err != nil {
+			return
+		}
+		printed, err := Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Parse(printed)
+		if err != nil {
+			t.Fatalf("what was printed is not accepted: %v\n%s", err, printed)
+		}
+		if !reflect.DeepEqual(r, again) {
+			t.Fatalf("%+v became %+v", r, again)
+		}
+		if !bytes.Equal(r.Canonical(), again.Canonical()) {
+			t.Fatal("the canonical form changed")
+		}
+	})
+}
