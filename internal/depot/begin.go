@@ -1,0 +1,307 @@
+package depot
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+
+	"videoclub/internal/atomicfile"
+	"videoclub/internal/disk"
+	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
+)
+
+// Begin asks for a delivery: the first time, or to go on with it. The result
+// has the receipt when it is deposited already, under this key or, where the
+// digest is known and sign is not nil, because the same content lies in the
+// store and was not touched since. Otherwise it has the part, whose whole size
+// is reserved. A part of another version of the source is discarded first.
+//
+// Its errors have the codes reason.Busy (the part is in use: end its process,
+// Release it, ask again), reason.NoSpace (with what is needed and free),
+// reason.KeyReused (the key was deposited from another source),
+// reason.Protocol (the offer cannot be accepted) and reason.StoreFailed.
+func (d *Depot) Begin(key Key, offer Offer, sign Sign) (*Incoming, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.usable(); err != nil {
+		return nil, err
+	}
+	if err := checkOffer(key, offer, d.clock()); err != nil {
+		return nil, err
+	}
+	offer.Deadline = receipt.Instant(offer.Deadline)
+	r, err := d.alreadyDeposited(key, offer, sign)
+	if err != nil {
+		return nil, err
+	}
+	if r != nil {
+		return &Incoming{Key: key, Receipt: r}, nil
+	}
+	p := d.parts[key]
+	if p == nil || !p.offer.SameSource(offer) {
+		return d.beginAnew(key, offer)
+	}
+	return d.resume(key, p, offer)
+}
+
+// alreadyDeposited gives the receipt of a delivery that needs no more bytes,
+// nil when it does, and reason.Busy while they come.
+func (d *Depot) alreadyDeposited(key Key, offer Offer, sign Sign) (*receipt.Receipt, error) {
+	var r receipt.Receipt
+	var err error
+	known, deposited := d.deposits[key]
+	p := d.parts[key]
+	same := d.sameContent(offer.SHA256, offer.Size, "")
+	switch {
+	case deposited && !known.offer.SameSource(offer):
+		return nil, reason.New(reason.KeyReused, "delivery %s was deposited from another source", key)
+	case deposited:
+		r, err = d.storedReceipt(key)
+	case p != nil && p.outcome != nil:
+		r, err = d.complete(key, p, sign)
+	case p != nil && p.live != nil:
+		return nil, reason.New(reason.Busy, "delivery %s is being received", key)
+	case same != "" && sign != nil:
+		r, err = d.depositAtOnce(key, offer, same, sign)
+	default:
+		return nil, nil
+	}
+	return &r, err
+}
+
+// sameContent gives the path of a published file with that digest and size
+// which is as it was published, or "". With a path, only that one will do.
+func (d *Depot) sameContent(sha256 string, size int64, at string) string {
+	if sha256 == "" {
+		return ""
+	}
+	var paths []string
+	for _, dep := range d.deposits {
+		if dep.sha256 != sha256 || dep.size != size || dep.file == nil || at != "" && dep.path != at {
+			continue
+		}
+		if info, err := d.fs.Stat(dep.path); err == nil && info.Mode.IsRegular() && factsOf(info) == *dep.file {
+			paths = append(paths, dep.path)
+		}
+	}
+	if len(paths) == 0 {
+		return ""
+	}
+	return slices.Min(paths)
+}
+
+// depositAtOnce gives a delivery its receipt for a file that is there. What
+// the part of that delivery had is given up.
+func (d *Depot) depositAtOnce(key Key, offer Offer, path string, sign Sign) (receipt.Receipt, error) {
+	now := d.clock()
+	res := Result{SHA256: offer.SHA256, Size: offer.Size, Started: now}
+	signed, err := seal(draft(key, offer, res, path, now), sign)
+	if err != nil {
+		return receipt.Receipt{}, err
+	}
+	info, err := d.fs.Stat(path)
+	if err != nil {
+		return receipt.Receipt{}, storeFailed(err, "what is published as %s cannot be looked at", path)
+	}
+	file := factsOf(info)
+	if err := d.storeReceipt(key, offer, &file, signed); err != nil {
+		return receipt.Receipt{}, err
+	}
+	_ = d.drop(key) // deposited all the same: Open removes what stays
+	return signed, nil
+}
+
+// beginAnew makes a delivery's directory. The offer is written last, which
+// makes all the names there durable: without it the directory is a leftover.
+func (d *Depot) beginAnew(key Key, offer Offer) (*Incoming, error) {
+	if err := d.drop(key); err != nil {
+		return nil, err
+	}
+	if err := d.room(key, offer.Size, 0); err != nil {
+		return nil, err
+	}
+	in, err := d.make(key, offer)
+	if err != nil {
+		if in != nil {
+			in.Data.Close()
+			in.Slots.Close()
+		}
+		_ = d.drop(key) // the first error is the one to tell; Open removes what stays
+		return nil, err
+	}
+	d.parts[key] = &part{offer: offer, asked: d.clock(), live: in}
+	return in, nil
+}
+
+func (d *Depot) make(key Key, offer Offer) (*Incoming, error) {
+	failed := func(err error) error { return storeFailed(err, "the part of delivery %s cannot be made", key) }
+	if err := d.makeDir(key.dir()); err != nil {
+		return nil, failed(err)
+	}
+	in, err := d.openFiles(key, os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return nil, failed(err)
+	}
+	if err := in.Data.SetMode(filePerm); err != nil {
+		return in, failed(err)
+	}
+	if err := d.reserve(key, in.Data, offer.Size); err != nil {
+		return in, err
+	}
+	if err := d.ask(key, in); err != nil {
+		return in, failed(err)
+	}
+	if err := d.writeJSON(key.file(offerFile), storedOffer{Version: format, Offer: offer}); err != nil {
+		return in, failed(err)
+	}
+	return in, nil
+}
+
+func (d *Depot) openFiles(key Key, flag int) (*Incoming, error) {
+	data, err := d.fs.OpenFile(key.file(dataFile), os.O_RDWR|flag, filePerm)
+	if err != nil {
+		return nil, err
+	}
+	slots, err := d.fs.OpenFile(key.file(slotsFile), os.O_RDWR|flag, filePerm)
+	if err != nil {
+		data.Close()
+		return nil, err
+	}
+	return &Incoming{Key: key, Data: data, Slots: slots}, nil
+}
+
+// ask notes durably that the part was asked for now.
+func (d *Depot) ask(key Key, in *Incoming) error {
+	if err := d.fs.SetModTime(key.file(slotsFile), d.clock()); err != nil {
+		return err
+	}
+	// This also makes the slots durable that a process may have written before
+	// it was killed: the offset that is told from them may be acknowledged.
+	return in.Slots.Sync()
+}
+
+// resume opens a part of the same source.
+func (d *Depot) resume(key Key, p *part, offer Offer) (*Incoming, error) {
+	in, err := d.openFiles(key, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.beginAnew(key, offer) // somebody removed the part
+	}
+	if err != nil {
+		return nil, storeFailed(err, "the part of delivery %s cannot be opened", key)
+	}
+	if offer.SHA256 == "" {
+		offer.SHA256 = p.offer.SHA256
+	}
+	if err := d.prepare(key, p, offer, in); err != nil {
+		in.Data.Close()
+		in.Slots.Close()
+		return nil, err
+	}
+	p.offer, p.live, p.asked = offer, in, d.clock()
+	return in, nil
+}
+
+func (d *Depot) prepare(key Key, p *part, offer Offer, in *Incoming) error {
+	failed := func(err error) error { return storeFailed(err, "the part of delivery %s cannot be taken up", key) }
+	info, err := in.Data.Stat()
+	if err != nil {
+		return failed(err)
+	}
+	if err := d.room(key, offer.Size, info.Allocated); err != nil {
+		return err
+	}
+	if err := d.reserve(key, in.Data, offer.Size); err != nil {
+		return err
+	}
+	if err := d.ask(key, in); err != nil {
+		return failed(err)
+	}
+	if p.offer != offer {
+		if err := d.writeJSON(key.file(offerFile), storedOffer{Version: format, Offer: offer}); err != nil {
+			return failed(err)
+		}
+	}
+	at, err := newest(in.Slots, info.Size, offer.Size)
+	if err != nil {
+		return failed(err)
+	}
+	in.Offset = at.offset
+	return nil
+}
+
+// reserve takes the blocks of a whole file. A file system that cannot is no
+// hindrance: room counts what its parts still lack.
+func (d *Depot) reserve(key Key, data disk.File, size int64) error {
+	err := data.Allocate(size)
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	if info, err := data.Stat(); err == nil {
+		_ = data.Truncate(info.Size) // frees what was allocated beyond the end
+	}
+	return storeFailed(err, "%d bytes cannot be reserved for delivery %s", size, key)
+}
+
+// room says whether the store has space for size bytes of key, of which have
+// are allocated.
+func (d *Depot) room(key Key, size, have int64) error {
+	space, err := d.fs.Space()
+	if err != nil {
+		return storeFailed(err, "the space of the store is not known")
+	}
+	free := space.Available - d.limits.MinFree
+	used := int64(0)
+	for other, p := range d.parts {
+		if other == key {
+			continue
+		}
+		used += p.offer.Size
+		if p.live == nil {
+			continue
+		}
+		info, err := p.live.Data.Stat()
+		if err != nil {
+			return storeFailed(err, "the part of delivery %s cannot be looked at", other)
+		}
+		free -= max(0, p.offer.Size-info.Allocated)
+	}
+	free = max(0, free)
+	if need := size - have; need > free {
+		return reason.New(reason.NoSpace, "delivery %s needs %d bytes, %d are free", key, need, free)
+	}
+	if d.limits.Quota <= 0 {
+		return nil
+	}
+	used += d.published()
+	if left := max(0, d.limits.Quota-used); size > left {
+		return reason.New(reason.NoSpace, "delivery %s needs %d bytes, %d are left of the quota of %d", key, size, left, d.limits.Quota)
+	}
+	return nil
+}
+
+// published is how many bytes of files there are that receipts speak of.
+func (d *Depot) published() int64 {
+	paths := map[string]bool{}
+	for _, dep := range d.deposits {
+		paths[dep.path] = true
+	}
+	var total int64
+	for path := range maps.Keys(paths) {
+		if info, err := d.fs.Stat(path); err == nil && info.Mode.IsRegular() {
+			total += info.Size
+		}
+	}
+	return total
+}
+
+func (d *Depot) writeJSON(name string, value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(d.fs, name, data, filePerm)
+}

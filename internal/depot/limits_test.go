@@ -1,0 +1,137 @@
+package depot
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"videoclub/internal/disk"
+	"videoclub/internal/disk/powerloss"
+	"videoclub/internal/reason"
+)
+
+func TestSpace(t *testing.T) {
+	content := bytesOf(100_000, 8)
+	for _, allocate := range []bool{true, false} {
+		fsys := powerloss.New(clock, 300_000)
+		fsys.SetAllocate(allocate)
+		d := mustOpen(t, fsys, Limits{})
+		for id := range int64(2) {
+			o := offerOf(content)
+			o.MTime += id // two versions, or the second would be there at once
+			in, err := d.Begin(key(id+1), o, nil)
+			ok(t, err)
+			write(t, in, o.Size, content, 50_000)
+		}
+		_, err := d.Begin(key(3), offerOf(content), nil)
+		code(t, err, reason.NoSpace)
+		if !strings.Contains(err.Error(), "needs 100000 bytes, ") {
+			t.Errorf("without figures: %v", err)
+		}
+		gone(t, fsys, ".vc/0a1b2c3d-3")
+		ok(t, d.Withdraw(key(1)))
+		_, err = d.Begin(key(3), offerOf(content), nil)
+		ok(t, err)
+		d.Release(key(2))
+		o := offerOf(content)
+		o.MTime++
+		in, err := d.Begin(key(2), o, nil) // its own space is its own
+		ok(t, err)
+		if in.Offset != 50_000 {
+			t.Errorf("goes on at %d", in.Offset)
+		}
+		d.SetLimits(Limits{MinFree: 150_000})
+		_, err = d.Begin(key(4), offerOf(content), nil)
+		code(t, err, reason.NoSpace)
+	}
+}
+
+// fallocate has the last word, and nothing stays of what it took.
+func TestSpaceTakenMeanwhile(t *testing.T) {
+	fsys := &lying{Disk: powerloss.New(clock, 300_000)}
+	d := mustOpen(t, fsys, Limits{})
+	before, err := fsys.Disk.Space()
+	ok(t, err)
+	o := offerOf(nil)
+	o.Size = 500_000
+	_, err = d.Begin(key(1), o, nil)
+	code(t, err, reason.NoSpace)
+	if after, err := fsys.Disk.Space(); err != nil || after != before {
+		t.Errorf("%+v, before %+v, %v", after, before, err)
+	}
+}
+
+type lying struct{ *powerloss.Disk }
+
+func (l *lying) Space() (disk.Space, error) {
+	return disk.Space{Available: 1 << 40, Total: 1 << 40}, nil
+}
+
+func TestQuota(t *testing.T) {
+	content := bytesOf(100_000, 9)
+	fsys := powerloss.New(clock, 1<<30)
+	d := mustOpen(t, fsys, Limits{Quota: 250_000})
+	o := offerOf(content)
+	deliver(t, d, key(1), o, content)
+	_, err := d.Begin(key(2), o, sign) // the same file counts once
+	ok(t, err)
+	o.MTime, o.SHA256 = 1, ""
+	_, err = d.Begin(key(3), o, sign)
+	ok(t, err)
+	_, err = d.Begin(key(4), o, sign)
+	code(t, err, reason.NoSpace)
+	d.SetLimits(Limits{Quota: 300_000})
+	_, err = d.Begin(key(4), o, sign)
+	ok(t, err)
+	_, err = d.Begin(key(5), o, sign)
+	code(t, err, reason.NoSpace)
+	ok(t, fsys.Remove("La Piedra.mp4")) // the operator made room
+	_, err = d.Begin(key(5), o, sign)
+	ok(t, err)
+}
+
+func TestExpire(t *testing.T) {
+	now := clock()
+	fsys := powerloss.New(func() time.Time { return now }, 1<<20)
+	opts := Options{Clock: func() time.Time { return now }, Limits: Limits{Expire: 7 * 24 * time.Hour}}
+	d, err := Open(fsys, opts)
+	ok(t, err)
+	expire := func(want ...Key) {
+		t.Helper()
+		dropped, err := d.Expire(now)
+		ok(t, err)
+		var got []Key
+		for _, x := range dropped {
+			got = append(got, x.Key)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("dropped %v, want %v", got, want)
+		}
+	}
+	_, err = d.Begin(key(1), offerOf([]byte("x")), nil)
+	ok(t, err)
+	_, err = d.Begin(key(2), offerOf([]byte("y")), nil)
+	ok(t, err)
+	d.Release(key(1))
+	now = now.Add(7*24*time.Hour - time.Second)
+	expire()
+	now = now.Add(time.Second)
+	expire(key(1)) // the other is being received
+	gone(t, fsys, ".vc/0a1b2c3d-1")
+	ok(t, d.Close())
+
+	d, err = Open(fsys, opts) // the time of asking is kept
+	ok(t, err)
+	now = clock()
+	expire()
+	now = now.Add(-365 * 24 * time.Hour) // the clock went back
+	expire()
+	now = now.Add(7*24*time.Hour - time.Second)
+	expire()
+	now = now.Add(time.Second)
+	expire(key(2))
+	ok(t, d.Close())
+	_, err = d.Expire(now)
+	code(t, err, reason.ShuttingDown)
+}

@@ -1,0 +1,127 @@
+package depot
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding"
+	"encoding/binary"
+	"errors"
+	"hash"
+	"hash/crc32"
+	"io"
+	"math"
+
+	"videoclub/internal/disk"
+)
+
+// The slots file has two slots, one block apart, so that the write of one
+// cannot damage the other. Each is one disk sector:
+//
+//	 0  "VCSLOT\x00\x01"
+//	 8  sequence u64 · offset u64 · frames u64 · written u64 · hashed u64
+//	48  length of the state u16 · state of SHA-256 · zeros
+//	508 CRC-32C of the 508 bytes before
+//
+// big-endian. The slot with the higher sequence is the newer.
+const (
+	slotSize   = 512
+	slotStride = 4096
+	slotMagic  = "VCSLOT\x00\x01"
+	stateAt    = 50
+	crcAt      = slotSize - 4
+)
+
+// slot is the state of a part at a durable offset.
+type slot struct {
+	sequence int64
+	offset   int64  // bytes of the part that are durable
+	frames   int64  // frames that they came in
+	written  int64  // bytes written in all attempts
+	hashed   int64  // bytes hashed in all attempts
+	state    []byte // of SHA-256 over the first offset bytes
+}
+
+func (s slot) encode() []byte {
+	b := make([]byte, 0, slotSize)
+	b = append(b, slotMagic...)
+	for _, n := range []int64{s.sequence, s.offset, s.frames, s.written, s.hashed} {
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(len(s.state)))
+	b = append(b, s.state...)
+	b = append(b, make([]byte, crcAt-len(b))...)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+}
+
+var errSlot = errors.New("not a valid slot")
+
+func parseSlot(b []byte) (slot, error) {
+	if len(b) != slotSize || string(b[:8]) != slotMagic ||
+		binary.BigEndian.Uint32(b[crcAt:]) != crc32.Checksum(b[:crcAt], crc32.MakeTable(crc32.Castagnoli)) {
+		return slot{}, errSlot
+	}
+	var s slot
+	for i, n := range []*int64{&s.sequence, &s.offset, &s.frames, &s.written, &s.hashed} {
+		u := binary.BigEndian.Uint64(b[8+8*i:])
+		if u > math.MaxInt64 {
+			return slot{}, errSlot
+		}
+		*n = int64(u)
+	}
+	length := int(binary.BigEndian.Uint16(b[48:]))
+	if length > crcAt-stateAt || len(bytes.Trim(b[stateAt+length:crcAt], "\x00")) > 0 {
+		return slot{}, errSlot
+	}
+	s.state = bytes.Clone(b[stateAt : stateAt+length])
+	return s, nil
+}
+
+// progress is what the slots say of a part.
+type progress struct {
+	slot            // the newest that fits the part, or the zero slot
+	sum   hash.Hash // the running digest at its offset
+	place int       // where the slot stands; without one, not where the next goes
+	stale []int     // the places of slots that do not fit the part
+}
+
+// newest reads the slots of a part that has have bytes of which want are
+// expected (-1: not known).
+func newest(slots disk.File, have, want int64) (progress, error) {
+	p := progress{sum: sha256.New(), place: 1}
+	for i := range 2 {
+		b := make([]byte, slotSize)
+		n, err := slots.ReadAt(b, int64(i)*slotStride)
+		if err != nil && err != io.EOF {
+			return progress{}, err
+		}
+		s, err := parseSlot(b[:n])
+		if err != nil {
+			continue
+		}
+		// A state that this version of SHA-256 does not take is as good as none.
+		sum := sha256.New()
+		if s.offset > have || want >= 0 && s.offset > want ||
+			sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(s.state) != nil {
+			p.stale = append(p.stale, i)
+			continue
+		}
+		if s.sequence > p.sequence {
+			p.slot, p.sum, p.place = s, sum, i
+		}
+	}
+	return p, nil
+}
+
+// clearSlots takes slots away that do not fit, because they would fit again once
+// the part is longer, though what they vouch for would not be durable.
+func clearSlots(slots disk.File, places []int) error {
+	for _, i := range places {
+		if _, err := slots.WriteAt(make([]byte, slotSize), int64(i)*slotStride); err != nil {
+			return err
+		}
+	}
+	if len(places) == 0 {
+		return nil
+	}
+	return slots.Datasync()
+}
