@@ -174,6 +174,7 @@ type (
 		SHA256  string `json:"sha256"`
 		Size    int64  `json:"size"`
 		Frames  int64  `json:"frames"`
+		Resumes int    `json:"resumes"`
 		Written int64  `json:"written"` // bytes written over all attempts
 		Hashed  int64  `json:"hashed"`  // bytes hashed over all attempts
 	}

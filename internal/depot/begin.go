@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"videoclub/internal/atomicfile"
 	"videoclub/internal/disk"
@@ -98,8 +99,8 @@ func (d *Depot) sameContent(sha256 string, size int64, at string) string {
 // the part of that delivery had is given up.
 func (d *Depot) depositAtOnce(key Key, offer Offer, path string, sign Sign) (receipt.Receipt, error) {
 	now := d.clock()
-	res := Result{SHA256: offer.SHA256, Size: offer.Size, Started: now}
-	signed, err := seal(draft(key, offer, res, path, now), sign)
+	res := Result{SHA256: offer.SHA256, Size: offer.Size}
+	signed, err := seal(draft(key, offer, res, path, now, now), sign)
 	if err != nil {
 		return receipt.Receipt{}, err
 	}
@@ -124,7 +125,8 @@ func (d *Depot) beginAnew(key Key, offer Offer) (*Incoming, error) {
 	if err := d.room(key, offer.Size, 0); err != nil {
 		return nil, err
 	}
-	in, err := d.make(key, offer)
+	began := d.clock()
+	in, err := d.make(key, offer, began)
 	if err != nil {
 		if in != nil {
 			in.Data.Close()
@@ -133,11 +135,11 @@ func (d *Depot) beginAnew(key Key, offer Offer) (*Incoming, error) {
 		_ = d.drop(key) // the first error is the one to tell; Open removes what stays
 		return nil, err
 	}
-	d.parts[key] = &part{offer: offer, asked: d.clock(), live: in}
+	d.parts[key] = &part{offer: offer, began: began, asked: began, live: in}
 	return in, nil
 }
 
-func (d *Depot) make(key Key, offer Offer) (*Incoming, error) {
+func (d *Depot) make(key Key, offer Offer, began time.Time) (*Incoming, error) {
 	failed := func(err error) error { return storeFailed(err, "the part of delivery %s cannot be made", key) }
 	if err := d.makeDir(key.dir()); err != nil {
 		return nil, failed(err)
@@ -155,7 +157,7 @@ func (d *Depot) make(key Key, offer Offer) (*Incoming, error) {
 	if err := d.ask(key, in); err != nil {
 		return in, failed(err)
 	}
-	if err := d.writeJSON(key.file(offerFile), storedOffer{Version: format, Offer: offer}); err != nil {
+	if err := d.writeJSON(key.file(offerFile), storedOffer{Version: format, Began: began.UTC(), Offer: offer}); err != nil {
 		return in, failed(err)
 	}
 	return in, nil
@@ -221,7 +223,7 @@ func (d *Depot) prepare(key Key, p *part, offer Offer, in *Incoming) error {
 		return failed(err)
 	}
 	if p.offer != offer {
-		if err := d.writeJSON(key.file(offerFile), storedOffer{Version: format, Offer: offer}); err != nil {
+		if err := d.writeJSON(key.file(offerFile), storedOffer{Version: format, Began: p.began.UTC(), Offer: offer}); err != nil {
 			return failed(err)
 		}
 	}

@@ -53,6 +53,7 @@ type Depot struct {
 // part is a delivery that is not yet deposited.
 type part struct {
 	offer   Offer
+	began   time.Time // when it was first asked for
 	asked   time.Time // when it was last asked for
 	live    *Incoming // nil when nobody has it
 	outcome *outcome  // the decision to publish, while it is not carried out

@@ -37,7 +37,7 @@ func offerOf(content []byte) Offer {
 }
 
 func resultOf(content []byte) Result {
-	return Result{SHA256: digest(content), Size: int64(len(content)), Frames: 3, Resumes: 1, Started: clock()}
+	return Result{SHA256: digest(content), Size: int64(len(content)), Frames: 3, Resumes: 1}
 }
 
 func mustOpen(t *testing.T, fsys disk.FS, limits Limits) *Depot {

@@ -49,20 +49,19 @@ type Result struct {
 	// Frames and Resumes are as in the receipt.
 	Frames  int64
 	Resumes int
-	// Started is when the first byte was accepted.
-	Started time.Time
 }
 
 // Sign completes a receipt: it sets Receiver and signs.
 type Sign func(receipt.Receipt) (receipt.Receipt, error)
 
-// draft is the receipt for an offer before it is signed.
-func draft(key Key, o Offer, res Result, path string, now time.Time) receipt.Receipt {
+// draft is the receipt for an offer before it is signed: of a delivery that
+// began then, and is decided now.
+func draft(key Key, o Offer, res Result, path string, began, now time.Time) receipt.Receipt {
 	return receipt.Receipt{
 		Version: receipt.Version, Delivery: key.String(), Title: o.Title, Name: o.Name,
 		Reception: o.Reception, Path: path, Size: res.Size, SHA256: res.SHA256,
 		Frames: res.Frames, Resumes: res.Resumes,
-		Promised: receipt.Instant(o.Deadline), Started: receipt.Instant(res.Started),
+		Promised: receipt.Instant(o.Deadline), Started: receipt.Instant(began),
 		Deposited: receipt.Instant(now), Central: o.Central,
 	}
 }
@@ -77,7 +76,7 @@ func checkOffer(key Key, o Offer, now time.Time) error {
 		return reason.New(reason.Protocol, "delivery %s is offered without its size", key)
 	}
 	zeros := strings.Repeat("0", 64)
-	r := draft(key, o, Result{SHA256: zeros, Size: o.Size}, SafeName(o.Name, o.Extension, o.Title), now)
+	r := draft(key, o, Result{SHA256: zeros, Size: o.Size}, SafeName(o.Name, o.Extension, o.Title), now, now)
 	r.Receiver = zeros
 	if o.SHA256 != "" {
 		r.SHA256 = o.SHA256
@@ -130,8 +129,9 @@ func (k Key) receiptFile() string      { return path.Join(receiptsDir, k.String(
 func receiptKey(s string) (Key, error) { return ParseKey(strings.TrimSuffix(s, ".json")) }
 
 type storedOffer struct {
-	Version int   `json:"version"`
-	Offer   Offer `json:"offer"`
+	Version int       `json:"version"`
+	Began   time.Time `json:"began"` // when the part was first asked for
+	Offer   Offer     `json:"offer"`
 }
 
 // outcome is the decision to publish. Once it is durable the delivery is

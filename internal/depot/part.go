@@ -58,6 +58,9 @@ func OpenPart(data, slots disk.File, size int64) (*Part, error) {
 		return nil, storeFailed(err, "slots that do not fit the part cannot be cleared")
 	}
 	at := from.slot
+	if at.offset > 0 {
+		at.resumes++
+	}
 	if beyond := info.Size - at.offset; beyond > 0 {
 		at.written += beyond
 		at.hashed += beyond
@@ -108,6 +111,14 @@ func (p *Part) Frames() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.at.frames
+}
+
+// Resumes is how often the part went on from a durable offset above 0, over
+// all attempts that made something more durable.
+func (p *Part) Resumes() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int(p.at.resumes)
 }
 
 // Effort is how many bytes were written and hashed over all attempts, as far

@@ -152,7 +152,7 @@ func (l *life) deliver(d *Depot, k Key, o Offer, content []byte, upTo int) error
 	if err != nil || upTo < len(content) {
 		return err
 	}
-	r, err := d.Publish(k, Result{SHA256: sum, Size: o.Size, Started: clock()}, sign)
+	r, err := d.Publish(k, Result{SHA256: sum, Size: o.Size}, sign)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (d *Depot) Publish(key Key, res Result, sign Sign) (receipt.Receipt, error)
 		if err := d.verify(key, p, res); err != nil {
 			return receipt.Receipt{}, err
 		}
-		r := draft(key, p.offer, res, "", d.clock())
+		r := draft(key, p.offer, res, "", p.began, d.clock())
 		if err := d.decide(key, p, r, sign); err != nil {
 			return receipt.Receipt{}, err
 		}

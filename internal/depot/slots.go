@@ -18,8 +18,8 @@ import (
 // cannot damage the other. Each is one disk sector:
 //
 //	 0  "VCSLOT\x00\x01"
-//	 8  sequence u64 · offset u64 · frames u64 · written u64 · hashed u64
-//	48  length of the state u16 · state of SHA-256 · zeros
+//	 8  sequence u64 · offset u64 · frames u64 · resumes u64 · written u64 · hashed u64
+//	56  length of the state u16 · state of SHA-256 · zeros
 //	508 CRC-32C of the 508 bytes before
 //
 // big-endian. The slot with the higher sequence is the newer.
@@ -27,7 +27,7 @@ const (
 	slotSize   = 512
 	slotStride = 4096
 	slotMagic  = "VCSLOT\x00\x01"
-	stateAt    = 50
+	stateAt    = 58
 	crcAt      = slotSize - 4
 )
 
@@ -36,6 +36,7 @@ type slot struct {
 	sequence int64
 	offset   int64  // bytes of the part that are durable
 	frames   int64  // frames that they came in
+	resumes  int64  // how often the part went on from a durable offset
 	written  int64  // bytes written in all attempts
 	hashed   int64  // bytes hashed in all attempts
 	state    []byte // of SHA-256 over the first offset bytes
@@ -44,7 +45,7 @@ type slot struct {
 func (s slot) encode() []byte {
 	b := make([]byte, 0, slotSize)
 	b = append(b, slotMagic...)
-	for _, n := range []int64{s.sequence, s.offset, s.frames, s.written, s.hashed} {
+	for _, n := range []int64{s.sequence, s.offset, s.frames, s.resumes, s.written, s.hashed} {
 		b = binary.BigEndian.AppendUint64(b, uint64(n))
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(s.state)))
@@ -61,14 +62,14 @@ func parseSlot(b []byte) (slot, error) {
 		return slot{}, errSlot
 	}
 	var s slot
-	for i, n := range []*int64{&s.sequence, &s.offset, &s.frames, &s.written, &s.hashed} {
+	for i, n := range []*int64{&s.sequence, &s.offset, &s.frames, &s.resumes, &s.written, &s.hashed} {
 		u := binary.BigEndian.Uint64(b[8+8*i:])
 		if u > math.MaxInt64 {
 			return slot{}, errSlot
 		}
 		*n = int64(u)
 	}
-	length := int(binary.BigEndian.Uint16(b[48:]))
+	length := int(binary.BigEndian.Uint16(b[56:]))
 	if length > crcAt-stateAt || len(bytes.Trim(b[stateAt+length:crcAt], "\x00")) > 0 {
 		return slot{}, errSlot
 	}
