@@ -21,6 +21,9 @@ const (
 // path begins so is written with "./" before it.
 var livePrefixes = []string{"v4l2:", "alsa:", "pattern:", "tone:"}
 
+// memory is a file system of ordinary files, though it stands among the devices.
+const memory = "/dev/shm/"
+
 // KindOf tells the kind of a location from its text alone. Whoever opens a
 // file still has to look at what it opened: a link may lead to a device.
 func KindOf(location string) Kind {
@@ -29,7 +32,8 @@ func KindOf(location string) Kind {
 			return KindLive
 		}
 	}
-	if p := path.Clean(location); p == "/dev" || strings.HasPrefix(p, "/dev/") {
+	p := path.Clean(location)
+	if p == "/dev" || strings.HasPrefix(p, "/dev/") && !strings.HasPrefix(p, memory) {
 		return KindLive
 	}
 	return KindFile

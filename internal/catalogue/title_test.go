@@ -162,6 +162,7 @@ func TestLocation(t *testing.T) {
 		{"pattern:bars", KindLive, "pattern:bars"},
 		{"tone:440", KindLive, "tone:440"},
 		{"/dev/video0", KindLive, "/dev/video0"},
+		{"/dev/shm/x.mp4", KindFile, "/dev/shm/x.mp4"},
 		{"//dev/./video0", KindLive, "//dev/./video0"},
 		{"/x/../dev", KindLive, "/x/../dev"},
 	} {
