@@ -155,7 +155,7 @@ func FuzzConsumer(f *testing.F) {
 		}
 		a.Wake.Close()
 		n, err := c.Receive(make([]byte, SlotSize))
-		good := len(msg) == fullSize && bytes.Compare(msg[1:4], []byte{0, 0, 0}) == 0 && msg[0] < Slots && n >= 1 && n <= SlotSize
+		good := len(msg) == fullSize && bytes.Equal(msg[1:4], []byte{0, 0, 0}) && msg[0] < Slots && n >= 1 && n <= SlotSize
 		if err == nil && !good {
 			t.Fatalf("% x was taken as %d bytes", msg, n)
 		}
