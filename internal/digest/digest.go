@@ -92,11 +92,16 @@ func (n *Notes) Put(offset, count int64, state []byte) error {
 	binary.LittleEndian.PutUint64(p[16:], uint64(n.Hashed))
 	copy(p[24:], state)
 	binary.LittleEndian.PutUint32(p[used:], crc32.Checksum(p[:used], crc))
-	if _, err := n.file.WriteAt(p[:], offset/n.frame%slots*slotSize); err != nil {
+	if _, err := n.file.WriteAt(p[:], n.slotOf(offset)*slotSize); err != nil {
 		return fmt.Errorf("digest: noting the state at %d: %w", offset, err)
 	}
 	return nil
 }
+
+// slotOf gives the place of the note at offset. It rounds up: the end of a last,
+// shorter frame must not take the place of the one before, which may still be
+// where a resume begins.
+func (n *Notes) slotOf(offset int64) int64 { return (offset + n.frame - 1) / n.frame % slots }
 
 // At gives the running digest at the greatest noted offset that is at most
 // limit, and that offset. Without any it is the empty digest at 0.
