@@ -114,8 +114,25 @@ func Of(err error) Code {
 	return Internal
 }
 
-// Known says whether c is one of the codes; a peer's code is checked by it.
+// Known says whether c is one of the codes.
 func (c Code) Known() bool { _, ok := table[c]; return ok }
+
+// maxCode is how many bytes a code has at most.
+const maxCode = 40
+
+// Valid says whether c has the form of a code. A peer's code is checked by it:
+// a newer peer may have reasons that this program does not know.
+func (c Code) Valid() bool {
+	if c == "" || len(c) > maxCode {
+		return false
+	}
+	for _, b := range []byte(c) {
+		if (b < 'a' || b > 'z') && b != '_' {
+			return false
+		}
+	}
+	return true
+}
 
 // Exit is the exit status of a command that ends for reason c.
 func (c Code) Exit() int {
