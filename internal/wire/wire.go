@@ -1,0 +1,273 @@
+// Package wire is the conversation around the frames: one JSON object a line,
+// at most 64 KiB (docs/PROTOCOL.md, section 3). The sender says hello and then
+// offer or withdraw; the receiver answers accept, deposited, refused or
+// withdrawn. After an accept, frames go one way and ack, deposited or refused
+// come back.
+package wire
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+	"unicode/utf8"
+
+	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
+)
+
+const (
+	// ALPN names the protocol in the TLS handshake (RFC 7301).
+	ALPN = "vctp/1"
+
+	// Version is the version of the conversation that hello states. A receiver
+	// refuses another one; fields that it does not know are ignored.
+	Version = 1
+
+	// MaxLine bounds a message, its newline included.
+	MaxLine = 64 << 10
+
+	// Window is the most that may be sent beyond the last acknowledged
+	// offset, in source bytes.
+	Window = 64 << 20
+
+	// AckBytes and AckEvery say when the receiver makes what arrived durable and
+	// acknowledges it: whichever is reached first.
+	AckBytes = 16 << 20
+	AckEvery = time.Second
+
+	// KeepAlive is how often the receiver repeats its last ack while there is
+	// no news, so that a slow disk is told from a dead network.
+	KeepAlive = 5 * time.Second
+)
+
+// Message is one of the types below.
+type Message interface {
+	kind() string
+	check() error
+}
+
+// Hello is the first message of a connection.
+type Hello struct {
+	Version int    `json:"version"`
+	Program string `json:"program"` // for the log alone
+}
+
+// Offer asks the receiver to take a title. ID is the sender's own number for
+// the delivery; with the sender's identity, which TLS has proved, it names the
+// delivery for ever.
+type Offer struct {
+	ID        int64     `json:"id"`
+	Title     int       `json:"title"`
+	Name      string    `json:"name"`      // of the title, for people; the receiver makes a safe file name of it
+	Extension string    `json:"extension"` // of the source, such as ".mp4", or ""
+	Reception string    `json:"reception"` // the name under which the receiver was asked for
+	Size      int64     `json:"size"`
+	MTime     int64     `json:"mtime_ns"`         // of the source, nanoseconds since 1970
+	SHA256    string    `json:"sha256,omitempty"` // of the source when known, lower-case hex
+	Duration  int64     `json:"duration_ms"`
+	Pace      int64     `json:"pace"` // bytes a second that the promise reserves
+	Promised  time.Time `json:"promised"`
+}
+
+// Withdraw says that a delivery was cancelled: what was kept of it may go.
+type Withdraw struct {
+	ID int64 `json:"id"`
+}
+
+// Accept says from which offset to send, and which key signs the receipt.
+type Accept struct {
+	Offset     int64  `json:"offset"`
+	ReceiptKey string `json:"receipt_key"` // Ed25519 public key, lower-case hex
+}
+
+// Ack says that all bytes before Offset are on disk.
+type Ack struct {
+	Offset int64 `json:"offset"`
+}
+
+// Deposited ends a delivery: it is whole, under its name, and signed for.
+type Deposited struct {
+	Receipt receipt.Receipt `json:"receipt"`
+}
+
+// Refused ends a connection with a reason.
+type Refused struct {
+	Code   reason.Code `json:"reason"`
+	Detail string      `json:"detail,omitempty"`
+}
+
+// Withdrawn answers Withdraw.
+type Withdrawn struct{}
+
+func (Hello) kind() string     { return "hello" }
+func (Offer) kind() string     { return "offer" }
+func (Withdraw) kind() string  { return "withdraw" }
+func (Accept) kind() string    { return "accept" }
+func (Ack) kind() string       { return "ack" }
+func (Deposited) kind() string { return "deposited" }
+func (Refused) kind() string   { return "refused" }
+func (Withdrawn) kind() string { return "withdrawn" }
+
+// Limits on the fields of a message.
+const (
+	maxName   = 1024
+	maxExt    = 32
+	maxHost   = 253 // RFC 1035 section 2.3.4
+	maxDetail = 4096
+	hexSHA256 = 64
+)
+
+func (m Hello) check() error {
+	if m.Version < 1 || len(m.Program) > maxHost {
+		return errors.New("version or program is out of range")
+	}
+	return nil
+}
+
+func (m Offer) check() error {
+	switch {
+	case m.ID < 1 || m.Title < 0:
+		return fmt.Errorf("id %d or title %d is out of range", m.ID, m.Title)
+	case m.Size < 0:
+		return fmt.Errorf("size %d is out of range: this version takes files alone", m.Size)
+	case len(m.Name) > maxName || len(m.Extension) > maxExt || len(m.Reception) > maxHost:
+		return errors.New("name, extension or reception is too long")
+	case m.SHA256 != "" && !isHex(m.SHA256, hexSHA256):
+		return errors.New("sha256 is not 64 lower-case hex digits")
+	case m.Duration < 0 || m.Pace < 0:
+		return errors.New("duration or pace is negative")
+	}
+	return nil
+}
+
+func (m Withdraw) check() error {
+	if m.ID < 1 {
+		return fmt.Errorf("id %d is out of range", m.ID)
+	}
+	return nil
+}
+
+func (m Accept) check() error {
+	if m.Offset < 0 || !isHex(m.ReceiptKey, 64) {
+		return errors.New("offset or receipt key is out of range")
+	}
+	return nil
+}
+
+func (m Ack) check() error {
+	if m.Offset < 0 {
+		return fmt.Errorf("offset %d is out of range", m.Offset)
+	}
+	return nil
+}
+
+func (m Deposited) check() error { return m.Receipt.Validate() }
+
+func (m Refused) check() error {
+	switch {
+	case !m.Code.Valid():
+		return fmt.Errorf("reason %.40q is no code", m.Code)
+	case len(m.Detail) > maxDetail || !utf8.ValidString(m.Detail):
+		return errors.New("the detail is too long or not UTF-8")
+	}
+	return nil
+}
+
+func (m Withdrawn) check() error { return nil }
+
+func isHex(s string, n int) bool {
+	if len(s) != n {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// Write writes m as one line. It refuses what Read of the other side would.
+func Write(w io.Writer, m Message) error {
+	if err := m.check(); err != nil {
+		return fmt.Errorf("wire: %s: %w", m.kind(), err)
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("wire: %s: %w", m.kind(), err)
+	}
+	line := append([]byte(`{"type":"`+m.kind()+`"`), ',')
+	if len(body) > 2 {
+		line = append(line, body[1:]...)
+	} else {
+		line[len(line)-1] = '}'
+	}
+	if len(line)+1 > MaxLine {
+		return fmt.Errorf("wire: %s: %d bytes, at most %d are allowed", m.kind(), len(line)+1, MaxLine)
+	}
+	_, err = w.Write(append(line, '\n'))
+	return err
+}
+
+// Read reads one message. r must have a buffer of at least MaxLine bytes, so
+// that a line is bounded by it; what follows the line stays in r. The error is
+// io.EOF where the stream ends before a message.
+func Read(r *bufio.Reader) (Message, error) {
+	line, err := r.ReadSlice('\n')
+	switch {
+	case err == bufio.ErrBufferFull || len(line) > MaxLine:
+		return nil, reason.New(reason.Protocol, "a message longer than %d bytes", MaxLine)
+	case err == io.EOF && len(line) > 0:
+		return nil, io.ErrUnexpectedEOF
+	case err != nil:
+		return nil, err
+	}
+	return parse(line)
+}
+
+func parse(line []byte) (Message, error) {
+	var head struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(line, &head); err != nil {
+		return nil, reason.New(reason.Protocol, "a message that is not JSON: %v", err)
+	}
+	var m Message
+	var err error
+	switch head.Type {
+	case "hello":
+		m, err = decode[Hello](line)
+	case "offer":
+		m, err = decode[Offer](line)
+	case "withdraw":
+		m, err = decode[Withdraw](line)
+	case "accept":
+		m, err = decode[Accept](line)
+	case "ack":
+		m, err = decode[Ack](line)
+	case "deposited":
+		m, err = decode[Deposited](line)
+	case "refused":
+		m, err = decode[Refused](line)
+	case "withdrawn":
+		m, err = decode[Withdrawn](line)
+	default:
+		return nil, reason.New(reason.Protocol, "a message of unknown type %.40q", head.Type)
+	}
+	if err == nil {
+		err = m.check()
+	}
+	if err != nil {
+		return nil, reason.New(reason.Protocol, "%s: %v", head.Type, err)
+	}
+	return m, nil
+}
+
+func decode[M Message](line []byte) (M, error) {
+	var m M
+	err := json.Unmarshal(line, &m)
+	return m, err
+}
