@@ -1,0 +1,285 @@
+// Package worker starts a supervisor's worker processes, which are its own
+// executable again, with descriptors passed by name, and sees to their end:
+// every worker is reaped, none outlives its supervisor, and a restart has a budget.
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"videoclub/internal/reason"
+)
+
+// Kind says what a worker is for; DESIGN's table of processes says what each
+// may touch.
+type Kind string
+
+// The kinds of worker.
+const (
+	Read    Kind = "read"    // the source: read, digest, compress
+	Send    Kind = "send"    // the sender's end of the connection
+	Receive Kind = "receive" // the receiver's end of the connection
+	Store   Kind = "store"   // the partial file: inflate, check, digest, write
+	Session Kind = "session" // a user's or administrator's connection
+)
+
+// marker is the first argument of every worker.
+const marker = "worker"
+
+// firstFile is the number of the first descriptor passed: after stdin, stdout
+// and stderr.
+const firstFile = 3
+
+// Exit statuses of a worker (STYLE 17). Go itself exits with 2 after a panic.
+const (
+	exitDone   = 0
+	exitFailed = 1  // it has said why by its control connection
+	exitPanic  = 2  // the trace is in the supervisor's log
+	exitUsage  = 64 // its arguments or descriptors were wrong
+)
+
+// File is a descriptor to pass, with its name.
+type File struct {
+	Name string
+	File *os.File
+}
+
+// Spec says what to start.
+type Spec struct {
+	Kind  Kind
+	Label string // what it works for, to be seen in ps: "delivery=42"
+	Files []File // Start closes them, whether or not it succeeds
+}
+
+// Spawner starts workers. The kernel kills a worker when the thread that
+// started it ends (prctl(2), PR_SET_PDEATHSIG; golang/go#27505), so all are
+// started by one thread which lives as long as the Spawner.
+type Spawner struct {
+	program string
+	start   chan func()
+	done    chan struct{}
+}
+
+// NewSpawner makes a Spawner for the running executable, which ps shows under
+// the name program. From here on no descriptor of the supervisor reaches a
+// worker unless it is passed, those that it was started with included.
+func NewSpawner(program string) (*Spawner, error) {
+	if err := unix.CloseRange(firstFile, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.EINVAL) {
+		return nil, fmt.Errorf("worker: close_range: %w", err)
+	}
+	s := &Spawner{program: program, start: make(chan func()), done: make(chan struct{})}
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		for {
+			select {
+			case f := <-s.start:
+				f()
+			case <-s.done:
+				return
+			}
+		}
+	}()
+	return s, nil
+}
+
+// Close ends the Spawner, and with it every worker that still runs.
+func (s *Spawner) Close() { close(s.done) }
+
+// Start starts a worker.
+func (s *Spawner) Start(spec Spec) (*Process, error) {
+	defer func() {
+		for _, f := range spec.Files {
+			f.File.Close()
+		}
+	}()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	defer null.Close()
+	argv := []string{s.program, marker, string(spec.Kind), spec.Label}
+	files := []*os.File{null, null, os.Stderr}
+	for i, f := range spec.Files {
+		argv = append(argv, fmt.Sprintf("--%s=%d", f.Name, firstFile+i))
+		files = append(files, f.File)
+	}
+	attr := &os.ProcAttr{
+		Dir:   "/",
+		Env:   []string{}, // nothing of the supervisor's environment is a worker's business
+		Files: files,
+		// A group of its own: an interrupt typed at the terminal is for the
+		// supervisor, which ends its workers in order.
+		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true},
+	}
+	var process *os.Process
+	started := make(chan struct{})
+	select {
+	case s.start <- func() {
+		defer close(started)
+		process, err = os.StartProcess("/proc/self/exe", argv, attr)
+	}:
+	case <-s.done:
+		return nil, reason.New(reason.ShuttingDown, "no worker is started any more")
+	}
+	<-started
+	if err != nil {
+		return nil, reason.Wrap(reason.WorkerFailed, err, "starting a %s worker", spec.Kind)
+	}
+	p := &Process{Kind: spec.Kind, PID: process.Pid, process: process, done: make(chan struct{})}
+	go p.reap()
+	return p, nil
+}
+
+// Process is a worker that was started.
+type Process struct {
+	Kind Kind
+	PID  int
+
+	process *os.Process
+	kill    sync.Once
+	done    chan struct{}
+	exit    Exit
+}
+
+// reap waits for the process's end; it runs for every worker started.
+func (p *Process) reap() {
+	defer close(p.done)
+	state, err := p.process.Wait()
+	if err != nil {
+		p.exit = Exit{Status: -1, lost: err}
+		return
+	}
+	status := state.Sys().(syscall.WaitStatus)
+	p.exit = Exit{Status: status.ExitStatus()}
+	if status.Signaled() {
+		p.exit.Signal = status.Signal()
+	}
+}
+
+// Kill ends the worker at once. It is safe at any time, also after its end.
+func (p *Process) Kill() { p.kill.Do(func() { p.process.Kill() }) }
+
+// Done is closed once the worker has ended and is reaped.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Exit waits for the worker's end and says what it was.
+func (p *Process) Exit() Exit {
+	<-p.done
+	return p.exit
+}
+
+// ExitWithin waits for the worker's end for at most grace, then kills it.
+func (p *Process) ExitWithin(grace time.Duration) Exit {
+	timer := time.AfterFunc(grace, p.Kill)
+	defer timer.Stop()
+	return p.Exit()
+}
+
+// Exit is how a worker ended.
+type Exit struct {
+	Status int            // -1 if it was ended by a signal
+	Signal syscall.Signal // 0 if it exited by itself
+	lost   error
+}
+
+// Said says whether the worker ended by itself and either did its work or
+// said by its control connection why it could not.
+func (e Exit) Said() bool { return e.Signal == 0 && (e.Status == exitDone || e.Status == exitFailed) }
+
+func (e Exit) String() string {
+	switch {
+	case e.lost != nil:
+		return fmt.Sprintf("could not be waited for: %v", e.lost)
+	case e.Signal != 0:
+		return "was killed by " + unix.SignalName(e.Signal)
+	case e.Status == exitDone:
+		return "is done"
+	case e.Status == exitFailed:
+		return "failed and said why"
+	case e.Status == exitPanic:
+		return "crashed"
+	case e.Status == exitUsage:
+		return "was started wrongly"
+	}
+	return "exited with status " + strconv.Itoa(e.Status)
+}
+
+// Inside is what a worker process was given.
+type Inside struct {
+	Kind  Kind
+	files map[string]int
+}
+
+// Is says whether the arguments of a process, os.Args, are those of a worker.
+func Is(args []string) bool { return len(args) > 1 && args[1] == marker }
+
+// Run is the main function of a worker process with arguments args, given
+// what each kind does. It returns the exit status.
+func Run(args []string, does map[Kind]func(*Inside) error) int {
+	in, err := parse(args)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: worker: %v\n", args[0], err)
+		return exitUsage
+	}
+	work, ok := does[in.Kind]
+	if !ok {
+		fmt.Fprintf(os.Stderr, "%s: worker: no such kind %q\n", args[0], in.Kind)
+		return exitUsage
+	}
+	// So that ps -o comm and top tell the workers apart. It is for people
+	// alone: a failure changes nothing.
+	os.WriteFile("/proc/self/comm", []byte(args[0]+"-"+string(in.Kind)), 0)
+	if err := work(in); err != nil {
+		return exitFailed
+	}
+	return exitDone
+}
+
+func parse(args []string) (*Inside, error) {
+	if len(args) < 4 {
+		return nil, errors.New("workers are started by their supervisor alone")
+	}
+	in := &Inside{Kind: Kind(args[2]), files: make(map[string]int)}
+	for _, arg := range args[4:] {
+		name, number, ok := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		fd, err := strconv.Atoi(number)
+		if !ok || err != nil || fd < firstFile || in.files[name] != 0 {
+			return nil, fmt.Errorf("%q is not a named descriptor", arg)
+		}
+		// Not for a process that this one might start.
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+			return nil, fmt.Errorf("descriptor %q: %w", arg, err)
+		}
+		in.files[name] = fd
+	}
+	return in, nil
+}
+
+// File takes the descriptor with that name. Sockets are made non-blocking, so
+// that closing one lets go whoever waits for it.
+func (in *Inside) File(name string) (*os.File, error) {
+	fd, ok := in.files[name]
+	if !ok {
+		return nil, fmt.Errorf("the descriptor %q was not passed", name)
+	}
+	delete(in.files, name)
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return nil, fmt.Errorf("descriptor %s: %w", name, err)
+	}
+	if stat.Mode&unix.S_IFMT == unix.S_IFSOCK {
+		if err := unix.SetNonblock(fd, true); err != nil {
+			return nil, fmt.Errorf("descriptor %s: %w", name, err)
+		}
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
