@@ -1,0 +1,274 @@
+// Package transport is a worker's end of a TCP connection: TLS 1.3 whose
+// handshake the supervisor signs, large buffers beneath it, and a deadline for
+// a silent peer.
+package transport
+
+import (
+	"bufio"
+	"context"
+	"crypto"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"videoclub/internal/control"
+	"videoclub/internal/identity"
+	"videoclub/internal/reason"
+)
+
+// bufferSize is what TLS hands to the kernel, and takes from it, at a time.
+// Records have 16 KiB (RFC 8446 section 5.1); a system call for each costs a
+// fifth of the throughput on loopback. A whole frame fits.
+const bufferSize = 320 << 10
+
+// Conn is an established connection. One goroutine may read while another
+// writes.
+type Conn struct {
+	*tls.Conn
+	raw  *conn
+	peer string
+}
+
+// Client does the client's part of a handshake on the connection file, as the
+// supervisor that ctl leads to. The peer must speak alpn.
+func Client(file *os.File, ctl *control.Conn, alpn string) (*Conn, error) {
+	return establish(file, ctl, alpn, func(raw *conn, start control.Start, verify func(string) error) (*tls.Conn, error) {
+		signer, err := signer(start, ctl)
+		if err != nil {
+			return nil, err
+		}
+		return tls.Client(raw, identity.Client(start.Certificate, signer, alpn, verify)), nil
+	})
+}
+
+// Server does the server's part. With mutual, the peer must prove an identity
+// of its own.
+func Server(file *os.File, ctl *control.Conn, alpn string, mutual bool) (*Conn, error) {
+	return establish(file, ctl, alpn, func(raw *conn, start control.Start, verify func(string) error) (*tls.Conn, error) {
+		signer, err := signer(start, ctl)
+		if err != nil {
+			return nil, err
+		}
+		if !mutual {
+			verify = nil
+		}
+		return tls.Server(raw, identity.Server(start.Certificate, signer, alpn, verify)), nil
+	})
+}
+
+func establish(file *os.File, ctl *control.Conn, alpn string, side func(*conn, control.Start, func(string) error) (*tls.Conn, error)) (*Conn, error) {
+	m, err := ctl.Receive()
+	if err != nil {
+		return nil, err
+	}
+	start, ok := m.(control.Start)
+	if !ok {
+		return nil, fmt.Errorf("transport: the supervisor says %T instead of how to start", m)
+	}
+	tcp, err := net.FileConn(file)
+	if err != nil {
+		return nil, fmt.Errorf("transport: %w", err)
+	}
+	file.Close()
+	raw := newConn(tcp, start.Silence)
+	c := &Conn{raw: raw}
+	c.Conn, err = side(raw, start, func(id string) error { c.peer = id; return nil })
+	if err != nil {
+		return nil, err
+	}
+	// The whole handshake has one deadline: a peer that sends a byte a second
+	// is silent too.
+	ctx, cancel := context.WithTimeout(context.Background(), start.Silence)
+	defer cancel()
+	if err := c.HandshakeContext(ctx); err != nil {
+		return nil, explainHandshake(err)
+	}
+	if got := c.ConnectionState().NegotiatedProtocol; got != alpn {
+		return nil, reason.New(reason.Protocol, "the peer speaks %q instead of %q", got, alpn)
+	}
+	return c, nil
+}
+
+// signer signs this connection's handshake, and nothing else, through the supervisor.
+func signer(start control.Start, ctl *control.Conn) (crypto.Signer, error) {
+	return identity.NewRemoteSigner(start.Certificate, func(message []byte) ([]byte, error) {
+		if err := ctl.Send(control.Sign{Message: message}); err != nil {
+			return nil, err
+		}
+		m, err := ctl.Receive()
+		if err != nil {
+			return nil, err
+		}
+		signed, ok := m.(control.Signed)
+		if !ok {
+			return nil, fmt.Errorf("transport: the supervisor answers %T instead of a signature", m)
+		}
+		return signed.Signature, nil
+	})
+}
+
+// Peer is the identity that the peer proved, or "".
+func (c *Conn) Peer() string { return c.peer }
+
+// Stream makes c one for a long stream: what is written goes out with Flush, or
+// when the buffer is full, and a peer that is silent is dropped. Without it, c
+// has the deadlines that are set on it.
+func (c *Conn) Stream() { c.raw.stream.Store(true) }
+
+// Flush sends what was written.
+func (c *Conn) Flush() error { return c.raw.flush() }
+
+// Patient sets what decides, when the peer has been silent or has taken
+// nothing for the time allowed, whether that is all right for once.
+func (c *Conn) Patient(f func() bool) { c.raw.patient.Store(&f) }
+
+// linger is how long Close waits for the peer to have read the last words.
+const linger = 2 * time.Second
+
+// Close sends what was written, ends this side and waits shortly for the
+// other: a connection closed with unread bytes in it is reset, and the reset
+// can overtake the last words.
+func (c *Conn) Close() error {
+	if err := errors.Join(c.Conn.CloseWrite(), c.Flush()); err != nil {
+		c.Abort()
+		return err
+	}
+	if tcp, ok := c.raw.Conn.(*net.TCPConn); ok {
+		tcp.CloseWrite()
+		tcp.SetReadDeadline(time.Now().Add(linger))
+		io.Copy(io.Discard, tcp)
+	}
+	return c.raw.Conn.Close()
+}
+
+// Abort closes the connection without a word; a Read or Write that waits returns.
+func (c *Conn) Abort() { c.raw.Conn.Close() }
+
+// conn is the TCP connection beneath TLS.
+type conn struct {
+	net.Conn
+	silence time.Duration
+	patient atomic.Pointer[func() bool]
+	stream  atomic.Bool // set once, after the handshake
+	in      *bufio.Reader
+
+	mu  sync.Mutex // TLS itself may write while the worker flushes
+	out *bufio.Writer
+}
+
+func newConn(tcp net.Conn, silence time.Duration) *conn {
+	c := &conn{Conn: tcp, silence: silence}
+	c.in = bufio.NewReaderSize(reader{c}, bufferSize)
+	c.out = bufio.NewWriterSize(writer{c}, bufferSize)
+	return c
+}
+
+func (c *conn) Read(p []byte) (int, error) { return c.in.Read(p) }
+
+func (c *conn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, err := c.out.Write(p)
+	if err == nil && !c.stream.Load() {
+		err = c.out.Flush()
+	}
+	return n, err
+}
+
+func (c *conn) flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.Flush()
+}
+
+func (c *conn) forgives() bool {
+	f := c.patient.Load()
+	return f != nil && (*f)()
+}
+
+type reader struct{ *conn }
+
+func (r reader) Read(p []byte) (int, error) {
+	if !r.stream.Load() {
+		return r.Conn.Read(p)
+	}
+	for {
+		if err := r.Conn.SetReadDeadline(time.Now().Add(r.silence)); err != nil {
+			return 0, err
+		}
+		n, err := r.Conn.Read(p)
+		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			if r.forgives() {
+				continue
+			}
+			return 0, reason.New(reason.PeerSilent, "nothing came for %v", r.silence)
+		}
+		return n, err
+	}
+}
+
+type writer struct{ *conn }
+
+func (w writer) Write(p []byte) (int, error) {
+	if !w.stream.Load() {
+		return w.Conn.Write(p)
+	}
+	for done := 0; ; {
+		if err := w.Conn.SetWriteDeadline(time.Now().Add(w.silence)); err != nil {
+			return done, err
+		}
+		n, err := w.Conn.Write(p[done:])
+		done += n
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return done, err
+		}
+		if n == 0 && !w.forgives() {
+			return done, reason.New(reason.PeerSilent, "nothing was taken for %v", w.silence)
+		}
+	}
+}
+
+// explain gives an error of the connection its reason.
+func explain(err error, doing string) error {
+	var known *reason.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return err
+	case errors.Is(err, context.DeadlineExceeded):
+		return reason.Wrap(reason.PeerSilent, err, "%s", doing)
+	case isAlert(err), errors.As(err, new(tls.RecordHeaderError)):
+		return reason.Wrap(reason.Protocol, err, "%s", doing)
+	}
+	return reason.Wrap(reason.ConnectionLost, err, "%s", doing)
+}
+
+// isAlert says whether either side has ended the connection by an alert
+// (RFC 8446 section 6.2). Its type is not exported; what carries it is known by
+// these words.
+func isAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error")
+}
+
+// explainHandshake gives an error of the handshake its reason: what is not of
+// the connection itself is in what the peer sent.
+func explainHandshake(err error) error {
+	const doing = "TLS handshake"
+	ofConnection := errors.As(err, new(net.Error)) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if reason.Of(err) == reason.Internal && !ofConnection {
+		return reason.Wrap(reason.Protocol, err, doing)
+	}
+	return explain(err, doing)
+}
+
+// Explain gives an error of reading or writing a Conn its reason: that which
+// it has, or reason.ConnectionLost.
+func Explain(err error, doing string) error { return explain(err, doing) }
