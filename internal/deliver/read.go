@@ -1,0 +1,280 @@
+// Package deliver has the two workers of the sender: read turns a source into
+// frames, send puts frames on the connection and tells what was acknowledged.
+package deliver
+
+import (
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+
+	"videoclub/internal/control"
+	"videoclub/internal/digest"
+	"videoclub/internal/frame"
+	"videoclub/internal/handoff"
+	"videoclub/internal/reason"
+	"videoclub/internal/source"
+)
+
+// checkEvery is after how many frames the source is looked at for a change; it
+// is looked at after the last one in any case.
+const checkEvery = 64
+
+// Reader is what the read worker is given.
+type Reader struct {
+	Source  *os.File
+	Digests *os.File // what outlives the worker of the running digest
+	Handoff handoff.End
+	Control *control.Conn
+}
+
+// Run reads the source from the offset that the supervisor names, digests and
+// compresses it and hands the frames over in order. It returns when all is
+// handed over, or with the reason why not, of which the supervisor was told.
+func (r Reader) Run() error {
+	err := r.run()
+	if err != nil && err != io.EOF {
+		r.Control.Fail(err)
+	}
+	return err
+}
+
+func (r Reader) run() error {
+	m, err := r.Control.Receive()
+	if err != nil {
+		return err
+	}
+	begin, ok := m.(control.Begin)
+	if !ok {
+		return fmt.Errorf("read: the supervisor says %T instead of where to begin", m)
+	}
+	src, err := source.Take(r.Source, source.Facts{Size: begin.Size, MTime: begin.MTime})
+	if err != nil {
+		return err
+	}
+	if begin.Offset < 0 || begin.Offset > src.Size() {
+		return reason.New(reason.OffsetMismatch, "the reception holds %d bytes of %d", begin.Offset, src.Size())
+	}
+	out, err := handoff.NewProducer(r.Handoff)
+	if err != nil {
+		return err
+	}
+	notes, err := digest.Open(r.Digests, frame.SourceSize)
+	if err != nil {
+		return err
+	}
+	p := &pipeline{src: src, out: out, notes: notes, known: begin.Known != ""}
+	go r.watch(p)
+	if err := p.catchUp(begin); err != nil {
+		return err
+	}
+	if err := p.pass(begin.Offset); err != nil {
+		return err
+	}
+	// The bytes have been read; they are one version only if the file is
+	// still the one that was promised.
+	if err := src.Unchanged(); err != nil {
+		return err
+	}
+	sum := begin.Known
+	if !p.known {
+		sum = fmt.Sprintf("%x", p.sum.Sum(nil))
+	}
+	if err := r.Control.Send(control.Sealed{SHA256: sum, Read: notes.Read, Hashed: notes.Hashed}); err != nil {
+		return err
+	}
+	return p.finish(frame.Trailer{SHA256: sum, Frames: frame.Frames(src.Size())})
+}
+
+// watch lets the pipeline go when the supervisor does.
+func (r Reader) watch(p *pipeline) {
+	for {
+		if _, err := r.Control.Receive(); err != nil {
+			p.out.Close()
+			return
+		}
+	}
+}
+
+// pipeline is the way of the source's bytes: one goroutine reads, one digests,
+// one on each core compresses, and one hands over in order.
+type pipeline struct {
+	src   *source.File
+	out   *handoff.Producer
+	notes *digest.Notes
+	known bool // the digest is known: nothing is hashed
+	sum   hash.Hash
+}
+
+// chunk is one frame under way.
+type chunk struct {
+	offset int64
+	buf    []byte // the frame's source bytes
+	slot   handoff.Slot
+	member int           // length of the frame in slot
+	state  []byte        // of the digest after it
+	coded  chan struct{} // has a value when member is set
+	hashed chan struct{} // has a value when state is set
+	err    error         // of the digest
+}
+
+// catchUp brings the digest to the offset where the stream goes on. Its state
+// there is at hand but after a power loss at this end, which can take the last
+// notes: then what lies between is hashed again.
+func (p *pipeline) catchUp(begin control.Begin) error {
+	if p.known {
+		return nil
+	}
+	sum, at, err := p.notes.At(begin.Offset)
+	if err != nil {
+		return err
+	}
+	if at != begin.Offset && begin.State != nil {
+		if h, err := digest.Restore(begin.State); err == nil {
+			sum, at = h, begin.Offset
+		}
+	}
+	p.sum = sum
+	buf := make([]byte, frame.SourceSize)
+	for at < begin.Offset {
+		part := buf[:min(int64(len(buf)), begin.Offset-at)]
+		if err := p.src.ReadAt(part, at); err != nil {
+			return err
+		}
+		p.sum.Write(part)
+		at += int64(len(part))
+		state, err := digest.Save(p.sum)
+		if err != nil {
+			return err
+		}
+		if err := p.notes.Put(at, int64(len(part)), state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pass sends everything from offset to the end of the source through the pipeline.
+func (p *pipeline) pass(offset int64) error {
+	workers := runtime.GOMAXPROCS(0)
+	// Enough to keep every core busy while one chunk waits for its turn.
+	ahead := 2*workers + 2
+	free := make(chan *chunk, ahead)
+	for range ahead {
+		free <- &chunk{buf: make([]byte, frame.SourceSize), coded: make(chan struct{}, 1), hashed: make(chan struct{}, 1)}
+	}
+	encode, hashing, order := make(chan *chunk, ahead), make(chan *chunk, ahead), make(chan *chunk, ahead)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			e := frame.NewEncoder()
+			for c := range encode {
+				c.member = len(e.Append(c.slot.Buf[:0], c.offset, c.buf))
+				c.coded <- struct{}{}
+			}
+		})
+	}
+	wg.Go(func() {
+		for c := range hashing {
+			c.state, c.err = p.hash(c.buf)
+			c.hashed <- struct{}{}
+		}
+	})
+	var readErr error
+	stop := make(chan struct{})
+	wg.Go(func() {
+		defer close(encode)
+		defer close(hashing)
+		defer close(order)
+		readErr = p.read(offset, stop, free, func(c *chunk) { encode <- c; hashing <- c; order <- c })
+	})
+	err := p.handOver(order, free)
+	close(stop)
+	if err != nil {
+		p.out.Close() // the reader may wait for a slot
+	}
+	for range order { // let the reader end; its chunks are not handed over any more
+	}
+	wg.Wait()
+	if err == nil {
+		err = readErr
+	}
+	return err
+}
+
+// read fills free chunks in order and passes them on.
+func (p *pipeline) read(offset int64, stop <-chan struct{}, free <-chan *chunk, pass func(*chunk)) error {
+	for n := 0; offset < p.src.Size(); n++ {
+		var c *chunk
+		select {
+		case c = <-free:
+		case <-stop:
+			return nil
+		}
+		c.offset = offset
+		c.buf = c.buf[:min(frame.SourceSize, p.src.Size()-offset)]
+		if err := p.src.ReadAt(c.buf, offset); err != nil {
+			return err
+		}
+		if n%checkEvery == 0 {
+			if err := p.src.Unchanged(); err != nil {
+				return err
+			}
+		}
+		var err error
+		// Taken here, in the stream's order: were it taken by who compresses,
+		// later frames could hold all slots while an earlier one waits.
+		if c.slot, err = p.out.Slot(); err != nil {
+			return err
+		}
+		offset += int64(len(c.buf))
+		pass(c)
+	}
+	return nil
+}
+
+func (p *pipeline) hash(b []byte) ([]byte, error) {
+	if p.known {
+		return nil, nil
+	}
+	p.sum.Write(b)
+	return digest.Save(p.sum)
+}
+
+// handOver passes the frames on in order. The digest's state is noted before
+// its frame leaves, so that it is there for every offset that can be acknowledged.
+func (p *pipeline) handOver(order <-chan *chunk, free chan<- *chunk) error {
+	for c := range order {
+		<-c.coded
+		<-c.hashed
+		if c.err != nil {
+			return c.err
+		}
+		if err := p.notes.Put(c.offset+int64(len(c.buf)), int64(len(c.buf)), c.state); err != nil {
+			return err
+		}
+		if err := p.out.Send(c.slot, c.member); err != nil {
+			return err
+		}
+		free <- c
+	}
+	return nil
+}
+
+// finish hands over the final frame and waits until the send worker has all.
+func (p *pipeline) finish(t frame.Trailer) error {
+	slot, err := p.out.Slot()
+	if err != nil {
+		return err
+	}
+	member, err := frame.AppendFinal(slot.Buf[:0], p.src.Size(), t)
+	if err != nil {
+		return err
+	}
+	if err := p.out.Send(slot, len(member)); err != nil {
+		return err
+	}
+	return p.out.Finish()
+}
