@@ -1,0 +1,382 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"videoclub/internal/control"
+	"videoclub/internal/crew"
+	"videoclub/internal/digest"
+	"videoclub/internal/frame"
+	"videoclub/internal/handoff"
+	"videoclub/internal/identity"
+	"videoclub/internal/journal"
+	"videoclub/internal/ledger"
+	"videoclub/internal/rate"
+	"videoclub/internal/reason"
+	"videoclub/internal/worker"
+)
+
+// attempt is one connection's worth of a delivery: a send worker and, unless
+// the delivery is being withdrawn, a read worker.
+type attempt struct {
+	d        *Dispatcher
+	job      *job
+	delivery ledger.Delivery // as it was when the attempt began
+	first    rate.Rate
+	leases   chan rate.Rate // holds the latest that was not passed on
+	cancel   context.CancelCauseFunc
+
+	send, read crew.Member
+	notes      *digest.Notes
+	peer       control.Accepted // zero until the reception accepts
+	sealed     string           // digest of the source, once it is read
+	heard      control.Acked    // the latest acknowledgement
+	noted      time.Time        // when progress was last noted in the ledger
+	settled    bool
+}
+
+// outcome is why an attempt ended: nil when the delivery is settled.
+type outcome struct {
+	err   error
+	crash bool // a worker died without a word
+}
+
+// errPaused ends an attempt whose turn is over for now.
+var errPaused = errors.New("its turn is over for now")
+
+// end ends the attempt for a reason; nil is a pause.
+func (a *attempt) end(why error) {
+	if why == nil {
+		why = errPaused
+	}
+	a.cancel(why)
+}
+
+// lease passes a new rate on to the send worker.
+func (a *attempt) lease(r rate.Rate) {
+	for {
+		select {
+		case a.leases <- r:
+			return
+		case <-a.leases: // an older one is worth nothing any more
+		}
+	}
+}
+
+// begin starts an attempt at j. The dispatcher's mutex is held.
+func (d *Dispatcher) begin(ctx context.Context, j *job) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	a := &attempt{d: d, job: j, delivery: j.Delivery, first: j.lease, leases: make(chan rate.Rate, 1), cancel: cancel}
+	j.attempt = a
+	start := j.acked
+	d.attempts.Go(func() {
+		defer cancel(nil)
+		out := a.run(ctx)
+		if out.err != nil && ctx.Err() != nil {
+			// Whatever broke, it was because the attempt was ended.
+			out = outcome{err: context.Cause(ctx)}
+		}
+		d.finish(a, out, start)
+	})
+}
+
+func (a *attempt) run(ctx context.Context) outcome {
+	f, err := a.open()
+	if err != nil {
+		return outcome{err: err}
+	}
+	conn, err := a.d.dial(ctx, a.delivery.Address)
+	if err != nil {
+		f.Close()
+		return outcome{err: err}
+	}
+	defer a.endWorkers()
+	if err := a.start(f, conn); err != nil {
+		return outcome{err: err}
+	}
+	out := a.converse(ctx)
+	a.noteLast()
+	return out
+}
+
+// noteLast notes what was acknowledged since the last note.
+func (a *attempt) noteLast() {
+	if a.settled || a.heard == (control.Acked{}) {
+		return
+	}
+	err := a.progress(context.Background(), a.heard)
+	if reason.Of(err) != reason.AlreadyEnded {
+		a.d.note(err, a.delivery.ID)
+	}
+}
+
+// start starts both workers. It takes over the files.
+func (a *attempt) start(source, conn *os.File) error {
+	path := a.d.notesPath(a.delivery.ID)
+	notes, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		var own *os.File
+		if own, err = os.Open(path); err == nil {
+			a.notes, err = digest.Open(own, frame.SourceSize)
+		}
+	}
+	if err != nil {
+		source.Close()
+		conn.Close()
+		return err
+	}
+	producer, consumer, err := handoff.Pair()
+	if err != nil {
+		source.Close()
+		conn.Close()
+		notes.Close()
+		return err
+	}
+	label := "delivery=" + strconv.FormatInt(a.delivery.ID, 10)
+	errSend := a.send.Start(a.d.Spawner, worker.Send, label,
+		worker.File{Name: "conn", File: conn}, worker.File{Name: "ring", File: consumer.Ring}, worker.File{Name: "wake", File: consumer.Wake})
+	errRead := a.read.Start(a.d.Spawner, worker.Read, label,
+		worker.File{Name: "source", File: source}, worker.File{Name: "digests", File: notes},
+		worker.File{Name: "ring", File: producer.Ring}, worker.File{Name: "wake", File: producer.Wake})
+	if err := errors.Join(errSend, errRead); err != nil {
+		return err
+	}
+	return a.send.Tell(control.Start{Certificate: a.d.certificate, Silence: a.d.silence()})
+}
+
+func (d *Dispatcher) notesPath(id int64) string {
+	return filepath.Join(d.Digests, strconv.FormatInt(id, 10))
+}
+
+func (d *Dispatcher) silence() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.settings.Silence
+}
+
+// grace is how long workers that have done their work may take to end.
+const grace = 3 * time.Second
+
+// endWorkers ends and reaps both workers: none outlives the attempt.
+func (a *attempt) endWorkers() {
+	for _, m := range []*crew.Member{&a.send, &a.read} {
+		if m.Started() {
+			if !a.settled {
+				m.Kill()
+			}
+			m.ExitWithin(grace)
+		}
+		m.Close()
+	}
+	if a.notes != nil {
+		a.notes.Close()
+	}
+}
+
+// converse answers the workers until the delivery is settled or breaks off.
+func (a *attempt) converse(ctx context.Context) outcome {
+	listening, done := context.WithCancel(context.Background())
+	defer done()
+	said := make(chan crew.Said)
+	go a.send.Listen(listening, said)
+	go a.read.Listen(listening, said)
+	for {
+		select {
+		case <-ctx.Done():
+			return outcome{err: context.Cause(ctx)}
+		case r := <-a.leases:
+			if !a.send.Signed() { // it has not been told what to send
+				a.first = r
+				continue
+			}
+			if err := a.send.Tell(control.Lease{Rate: int64(r)}); err != nil {
+				return outcome{err: err}
+			}
+		case h := <-said:
+			if h.Err != nil {
+				if over, out := a.ended(h); over {
+					return out
+				}
+				continue
+			}
+			if err := a.handle(ctx, h); err != nil {
+				return outcome{err: err}
+			}
+			if a.settled {
+				return outcome{}
+			}
+		}
+	}
+}
+
+// ended judges a worker's end. The read worker may end when all is read.
+func (a *attempt) ended(h crew.Said) (over bool, out outcome) {
+	if h.Err != io.EOF {
+		return true, outcome{err: h.Err}
+	}
+	exit := h.By.ExitWithin(grace)
+	if h.By == &a.read && a.sealed != "" && exit.Said() {
+		return false, outcome{}
+	}
+	err := reason.New(reason.WorkerFailed, "the %s worker (pid %d) %v", h.By.Kind, h.By.PID, exit)
+	return true, outcome{err: err, crash: true}
+}
+
+// handle answers one message of a worker.
+func (a *attempt) handle(ctx context.Context, h crew.Said) error {
+	if failed, ok := h.Message.(control.Failed); ok {
+		return reason.New(failed.Code, "%s", failed.Detail)
+	}
+	if h.By == &a.read {
+		sealed, ok := h.Message.(control.Sealed)
+		if !ok {
+			return fmt.Errorf("the read worker says %T", h.Message)
+		}
+		a.sealed = sealed.SHA256
+		a.d.note(a.d.Ledger.Verifying(ctx, a.delivery.ID, a.d.Clock()), a.delivery.ID)
+		a.d.Log.Debug("read to the end", "delivery", a.delivery.ID, "read", sealed.Read, "hashed", sealed.Hashed)
+		return nil
+	}
+	switch m := h.Message.(type) {
+	case control.Sign:
+		return a.sign(m)
+	case control.Accepted:
+		return a.accepted(ctx, m)
+	case control.Acked:
+		return a.acked(ctx, m)
+	case control.Settled:
+		return a.settle(ctx, m)
+	}
+	return fmt.Errorf("the send worker says %T", h.Message)
+}
+
+// sign signs the handshake of the attempt's connection, and says what to do
+// with the connection then.
+func (a *attempt) sign(m control.Sign) error {
+	if err := a.send.Sign(a.d.Keys.TLS, identity.ClientSide, m); err != nil {
+		return err
+	}
+	l := a.delivery
+	return a.send.Tell(control.Deliver{Rate: int64(a.first), Offer: control.Offer{
+		ID: l.ID, Title: l.Title, Name: l.Name, Extension: filepath.Ext(l.Location), Reception: l.Reception,
+		Size: l.Size, MTime: l.MTime, SHA256: l.SHA256, Duration: l.Duration.Milliseconds(), Pace: l.Pace, Promised: l.Deadline.UTC(),
+	}})
+}
+
+// accepted lets the read worker begin where the reception goes on.
+func (a *attempt) accepted(ctx context.Context, m control.Accepted) error {
+	if err := a.d.meet(ctx, a.delivery, m); err != nil {
+		return err
+	}
+	a.peer = m
+	j, now := a.job, a.d.Clock()
+	a.d.mu.Lock()
+	lost, resumes, before := j.acked-m.Offset, j.State != ledger.Promised, j.Reason
+	j.acked = m.Offset
+	j.meter.reset(now, m.Offset)
+	j.reported.Start(now, m.Offset, j.Size)
+	j.touch(now)
+	a.d.mu.Unlock()
+	if lost > 0 {
+		a.d.replanSoon()
+	}
+	if err := a.startedOrResumed(ctx, m.Offset, resumes, before, lost, now); err != nil {
+		return err
+	}
+	begin := control.Begin{Offset: m.Offset, Size: a.delivery.Size, MTime: a.delivery.MTime, Known: a.delivery.SHA256}
+	if a.delivery.Offset == m.Offset {
+		begin.State = a.delivery.DigestState
+	}
+	return a.read.Tell(begin)
+}
+
+func (a *attempt) startedOrResumed(ctx context.Context, offset int64, resumes bool, why reason.Code, lost int64, now time.Time) error {
+	l := a.delivery
+	if !resumes {
+		a.d.Log.Info("sending", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "size", rate.Size(l.Size), "deadline", l.Deadline)
+		if err := a.d.Ledger.Started(ctx, l.ID, now); err != nil {
+			return err
+		}
+		a.d.setState(a.job, ledger.Sending)
+		return nil
+	}
+	what := "nothing lost"
+	if lost > 0 {
+		what = fmt.Sprintf("the reception has lost %v that it had", rate.Size(lost))
+	}
+	a.d.Log.Info("resuming", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "offset", offset,
+		"at", fmt.Sprintf("%d%%", journal.Percent(offset, l.Size)), "lost", what, "reason", string(why))
+	if err := a.d.Ledger.Resumed(ctx, l.ID, offset, why, what, now); err != nil {
+		return err
+	}
+	a.d.setState(a.job, ledger.Sending)
+	return nil
+}
+
+// setState follows the ledger's state of an active delivery.
+func (d *Dispatcher) setState(j *job, s ledger.State) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	j.State, j.Reason, j.Detail = s, "", ""
+	if j.Started.IsZero() {
+		j.Started = d.Clock()
+	}
+	j.touch(d.Clock())
+}
+
+// acked notes progress: at once for those who watch and for the schedule, and
+// each second in the ledger.
+func (a *attempt) acked(ctx context.Context, m control.Acked) error {
+	if m.Offset > a.delivery.Size || m.Sent < 0 {
+		return reason.New(reason.Protocol, "acknowledged are %d bytes of %d", m.Offset, a.delivery.Size)
+	}
+	a.heard = m
+	j, now := a.job, a.d.Clock()
+	a.d.mu.Lock()
+	j.acked = max(j.acked, m.Offset)
+	j.meter.add(now, m.Offset)
+	due, measured := j.reported.Due(now, m.Offset, j.Size), j.meter.rate(now)
+	j.touch(now)
+	a.d.mu.Unlock()
+	if due {
+		a.d.Log.Info("progress", "delivery", a.delivery.ID, "title", a.delivery.Name, "reception", a.delivery.Reception,
+			"at", fmt.Sprintf("%d%%", journal.Percent(m.Offset, a.delivery.Size)), "offset", m.Offset, "rate", rate.Rate(measured))
+	}
+	if now.Sub(a.noted).Abs() < time.Second && m.Offset < a.delivery.Size {
+		return nil
+	}
+	a.noted = now
+	return a.progress(ctx, m)
+}
+
+// progress notes an acknowledgement in the ledger.
+func (a *attempt) progress(ctx context.Context, m control.Acked) error {
+	return a.d.Ledger.Progress(ctx, a.delivery.ID, m.Offset, a.stateAt(m.Offset), a.delivery.Sent+m.Sent)
+}
+
+// stateAt is the running digest at offset, nil if it is not known.
+func (a *attempt) stateAt(offset int64) []byte {
+	h, at, err := a.notes.At(offset)
+	if err != nil || at != offset {
+		return nil
+	}
+	state, err := digest.Save(h)
+	if err != nil {
+		return nil
+	}
+	return state
+}
+
+// note logs an error of a record that is not worth breaking an attempt off for.
+func (d *Dispatcher) note(err error, id int64) {
+	if err != nil {
+		d.Log.Warn("not noted in the ledger, going on", "delivery", id, "error", err)
+	}
+}

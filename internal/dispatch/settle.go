@@ -1,0 +1,272 @@
+package dispatch
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"videoclub/internal/control"
+	"videoclub/internal/handoff"
+	"videoclub/internal/identity"
+	"videoclub/internal/ledger"
+	"videoclub/internal/rate"
+	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
+	"videoclub/internal/worker"
+)
+
+func idOf(keys identity.Keys) string { return identity.ID(keys.TLS.Public().(ed25519.PublicKey)) }
+
+// meet makes sure that a reception is the one known under its name. On this
+// machine alone the kernel vouches for it, and its keys may change.
+func (d *Dispatcher) meet(ctx context.Context, l ledger.Delivery, m control.Accepted) error {
+	d.mu.Lock()
+	loopback := d.settings.Loopback
+	d.mu.Unlock()
+	known, err := d.Ledger.ReceptionByName(ctx, l.Reception)
+	switch {
+	case err == nil && known.Identity == m.Identity && known.ReceiptKey == m.ReceiptKey && known.Address == l.Address:
+		return nil
+	case err == nil && known.Identity != m.Identity && !loopback:
+		return reason.New(reason.IdentityChanged, "%s was %s and now shows %s", l.Reception, identity.Short(known.Identity), identity.Short(m.Identity))
+	case err == nil && known.Identity != m.Identity:
+		d.Log.Warn("the reception on this machine has new keys, taking them", "reception", l.Reception, "identity", identity.Short(m.Identity))
+		if err := d.Ledger.ForgetReception(ctx, l.Reception); err != nil {
+			return err
+		}
+	case err != nil && reason.Of(err) != reason.UnknownReception:
+		return err
+	case err != nil:
+		d.Log.Info("reception seen for the first time, remembering its keys", "reception", l.Reception, "identity", identity.Short(m.Identity))
+	}
+	return d.Ledger.RememberReception(ctx, ledger.Reception{
+		Name: l.Reception, Address: l.Address, Identity: m.Identity, ReceiptKey: m.ReceiptKey, Seen: d.Clock(),
+	})
+}
+
+// settle takes a delivery for deposited if the receipt proves it.
+func (a *attempt) settle(ctx context.Context, m control.Settled) error {
+	r, err := receipt.Parse(m.Receipt)
+	if err != nil {
+		return err
+	}
+	if err := a.prove(ctx, r, m.Identity); err != nil {
+		return err
+	}
+	l, now := a.delivery, a.d.Clock()
+	// On disk before anybody is told.
+	if a.peer.Identity != "" { // else nothing was sent
+		if err := a.d.Ledger.Progress(ctx, l.ID, l.Size, nil, l.Sent+m.Sent); err != nil && reason.Of(err) != reason.AlreadyEnded {
+			a.d.note(err, l.ID)
+		}
+	}
+	if err := a.d.Ledger.Deposited(ctx, l.ID, m.Receipt, r.SHA256, now); err != nil {
+		return err
+	}
+	a.settled = true
+	a.d.Log.Info("deposited", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "path", r.Path, "size", rate.Size(r.Size),
+		"sha256", r.SHA256, "resumes", r.Resumes, "promised", l.Deadline, "late", now.After(l.Deadline))
+	return nil
+}
+
+// prove checks that the receipt is this delivery's, of what was sent, and
+// signed by the reception that was asked.
+func (a *attempt) prove(ctx context.Context, r receipt.Receipt, peer string) error {
+	if err := receipt.Verify(r); err != nil {
+		return err
+	}
+	l := a.delivery
+	key := fmt.Sprintf("%s-%d", identity.Prefix8(a.d.central), l.ID)
+	known, err := a.d.Ledger.ReceptionByName(ctx, l.Reception)
+	switch {
+	case err != nil && reason.Of(err) != reason.UnknownReception:
+		return err
+	case err != nil || known.Identity != peer:
+		// It answered without an accept: it says that it had the title.
+		if err := a.d.meet(ctx, l, control.Accepted{Identity: peer, ReceiptKey: r.Key}); err != nil {
+			return err
+		}
+	case known.ReceiptKey != r.Key:
+		return reason.New(reason.ReceiptInvalid, "it is signed by another key than that of %s", l.Reception)
+	}
+	sum := a.sealed
+	if sum == "" {
+		sum = l.SHA256
+	}
+	switch {
+	case r.Delivery != key || r.Central != a.d.central || r.Receiver != peer:
+		return reason.New(reason.ReceiptInvalid, "it is for delivery %s, not for %s", r.Delivery, key)
+	case r.Size != l.Size:
+		return reason.New(reason.ReceiptInvalid, "it is for %d bytes, not for %d", r.Size, l.Size)
+	case sum != "" && r.SHA256 != sum:
+		return reason.New(reason.DigestMismatch, "the reception has %s, the source %s", r.SHA256, sum)
+	}
+	return nil
+}
+
+// finish draws the consequences of an attempt that began at start.
+func (d *Dispatcher) finish(a *attempt, out outcome, start int64) {
+	ctx, j, now := context.Background(), a.job, d.Clock()
+	code := reason.Of(out.err)
+	paused := errors.Is(out.err, errPaused)
+	d.mu.Lock()
+	defer d.nudge()
+	defer d.mu.Unlock()
+	j.attempt = nil
+	j.touch(now)
+	if fresh, err := d.Ledger.Get(ctx, j.ID); err == nil {
+		j.Delivery = fresh
+	}
+	switch {
+	case a.settled:
+		d.drop(j)
+		return
+	case j.cancel:
+		d.leave(j, now)
+		return
+	case paused || errors.Is(out.err, context.Canceled) || code == reason.ShuttingDown && d.stopping:
+		// It goes on when its turn comes again, or after the next start.
+		return
+	case code.Permanent():
+		d.fail(ctx, j, code, out.err, now)
+		return
+	}
+	wait, again := j.budget.Failed(j.acked > start, out.crash)
+	if !again {
+		d.fail(ctx, j, code, out.err, now)
+		return
+	}
+	j.next = now.Add(wait)
+	j.Reason, j.Detail = code, out.err.Error()
+	d.note(d.Ledger.Interrupted(ctx, j.ID, code, out.err.Error(), now), j.ID)
+	d.Log.Warn("broke off, trying again", "delivery", j.ID, "title", j.Name, "reception", j.Reception, "offset", j.acked,
+		"reason", string(code), "error", out.err, "wait", wait)
+}
+
+// fail gives a delivery up. The mutex is held.
+func (d *Dispatcher) fail(ctx context.Context, j *job, code reason.Code, why error, now time.Time) {
+	if err := d.Ledger.Fail(ctx, j.ID, code, why.Error(), now); err != nil && reason.Of(err) != reason.AlreadyEnded {
+		// It has not ended as long as that is not written down.
+		d.note(err, j.ID)
+		j.next = now.Add(replanEvery)
+		return
+	}
+	d.Log.Error("failed for good", "delivery", j.ID, "title", j.Name, "reception", j.Reception, "offset", j.acked,
+		"reason", string(code), "error", why)
+	d.leave(j, now)
+}
+
+// drop forgets a delivery that has ended. The mutex is held.
+func (d *Dispatcher) drop(j *job) {
+	delete(d.jobs, j.ID)
+	d.planned = time.Time{}
+	if err := os.Remove(d.notesPath(j.ID)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.Log.Warn("a note stays behind", "delivery", j.ID, "error", err)
+	}
+	j.touch(d.Clock())
+}
+
+// leave drops a delivery that ended without a deposit, and has the reception
+// let go of what it holds. The mutex is held.
+func (d *Dispatcher) leave(j *job, now time.Time) {
+	d.drop(j)
+	// What the reception may hold: an accept that was never heard counts too.
+	if !d.stopping {
+		d.attempts.Go(func() { d.withdraw(j.Delivery) })
+	}
+}
+
+// withdrawFor is how long a withdrawal is tried; after that, what the
+// reception holds expires there by itself.
+const withdrawFor = 7 * 24 * time.Hour
+
+// rewithdraw takes up the withdrawals that may not have been made.
+func (d *Dispatcher) rewithdraw(ctx context.Context) error {
+	ended, err := d.Ledger.List(ctx, ledger.Filter{States: []ledger.State{ledger.Cancelled, ledger.Failed}, Limit: 100})
+	if err != nil {
+		return err
+	}
+	for _, l := range ended {
+		if d.Clock().Sub(l.Finished) < withdrawFor {
+			d.attempts.Go(func() { d.withdraw(l) })
+		}
+	}
+	return nil
+}
+
+// withdraw tells a reception that a delivery is not coming, until it hears.
+func (d *Dispatcher) withdraw(l ledger.Delivery) {
+	budget := worker.Budget{First: time.Second, Most: time.Hour}
+	for tried := d.Clock(); d.Clock().Sub(tried) < withdrawFor; {
+		err := d.withdrawOnce(l)
+		switch {
+		case err == nil:
+			d.Log.Info("withdrawn, its space is free again", "delivery", l.ID, "title", l.Name, "reception", l.Reception)
+			return
+		case reason.Of(err) == reason.AlreadyEnded:
+			d.Log.Warn("not withdrawn: it was deposited before, and stays there", "delivery", l.ID, "title", l.Name, "reception", l.Reception)
+			return
+		}
+		wait, _ := budget.Failed(false, false)
+		d.Log.Debug("not withdrawn, trying again", "delivery", l.ID, "reception", l.Reception, "error", err, "wait", wait)
+		select {
+		case <-d.ending.Done():
+			return
+		case <-time.After(max(wait, budget.First)):
+		}
+	}
+}
+
+func (d *Dispatcher) withdrawOnce(l ledger.Delivery) error {
+	ctx, cancel := context.WithTimeout(d.ending, dialTimeout+2*d.silence())
+	defer cancel()
+	conn, err := d.dial(ctx, l.Address)
+	if err != nil {
+		return err
+	}
+	a := &attempt{d: d, delivery: l}
+	defer a.endWorkers()
+	producer, consumer, err := handoff.Pair() // a send worker has one, though nothing passes here
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	producer.Close()
+	if err := a.send.Start(d.Spawner, worker.Send, fmt.Sprintf("withdraw=%d", l.ID), worker.File{Name: "conn", File: conn},
+		worker.File{Name: "ring", File: consumer.Ring}, worker.File{Name: "wake", File: consumer.Wake}); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, a.send.Kill)()
+	if err := a.send.Tell(control.Start{Certificate: d.certificate, Silence: d.silence()}); err != nil {
+		return err
+	}
+	for {
+		m, err := a.send.Control.Receive()
+		if err == io.EOF {
+			return reason.New(reason.WorkerFailed, "the send worker %v", a.send.ExitWithin(grace))
+		}
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case control.Sign:
+			if err := a.send.Sign(d.Keys.TLS, identity.ClientSide, m); err != nil {
+				return err
+			}
+			if err := a.send.Tell(control.Withdraw{ID: l.ID}); err != nil {
+				return err
+			}
+		case control.Withdrawn:
+			a.settled = true
+			return nil
+		case control.Failed:
+			return reason.New(m.Code, "%s", m.Detail)
+		default:
+			return fmt.Errorf("the send worker says %T", m)
+		}
+	}
+}
