@@ -1,0 +1,326 @@
+package reception
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"videoclub/internal/control"
+	"videoclub/internal/crew"
+	"videoclub/internal/depot"
+	"videoclub/internal/disk"
+	"videoclub/internal/handoff"
+	"videoclub/internal/identity"
+	"videoclub/internal/journal"
+	"videoclub/internal/rate"
+	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
+	"videoclub/internal/worker"
+)
+
+// grace is how long a worker that has its last words to say may take for them.
+const grace = 5 * time.Second
+
+// connection is one sender's connection, with its workers.
+type connection struct {
+	r      *Reception
+	peer   net.Addr
+	cancel context.CancelCauseFunc
+	done   chan struct{} // closed when both workers are reaped and the part is released
+
+	receive, store crew.Member
+	consumer       handoff.End // for the store worker, until that is started
+	key            depot.Key   // zero until an offer is taken up
+	offer          depot.Offer
+	reported       journal.Progress
+	accepted       bool
+	ended          bool // the sender has been told how it ended
+}
+
+func (c *connection) end(why error) { c.cancel(why) }
+
+// serve sees to one connection from its first byte to the end of its workers.
+func (r *Reception) serve(ctx context.Context, conn *net.TCPConn) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c := &connection{r: r, peer: conn.RemoteAddr(), cancel: cancel, done: make(chan struct{})}
+	defer close(c.done)
+	err := c.run(ctx, conn)
+	c.endWorkers()
+	if c.key != (depot.Key{}) {
+		r.Depot.Release(c.key)
+		r.release(c.key, c)
+	}
+	c.report(err)
+}
+
+func (c *connection) report(err error) {
+	log := c.r.Log.With("peer", c.peer.String())
+	if c.key != (depot.Key{}) {
+		log = log.With("delivery", c.key.String(), "title", c.offer.Name)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, errSuperseded), reason.Of(err) == reason.ShuttingDown, errors.Is(err, context.Canceled):
+		log.Info("connection ended, keeping what is durable", "why", err)
+	case c.accepted:
+		log.Warn("broke off, keeping what is durable until its sender comes back", "reason", string(reason.Of(err)), "error", err)
+	default:
+		log.Warn("refused", "reason", string(reason.Of(err)), "error", err)
+	}
+}
+
+func (c *connection) run(ctx context.Context, conn *net.TCPConn) error {
+	file, err := conn.File()
+	conn.Close()
+	if err != nil {
+		return err
+	}
+	producer, consumer, err := handoff.Pair()
+	if err != nil {
+		file.Close()
+		return err
+	}
+	c.consumer = consumer
+	err = c.receive.Start(c.r.Spawner, worker.Receive, "peer="+c.peer.String(),
+		worker.File{Name: "conn", File: file}, worker.File{Name: "ring", File: producer.Ring}, worker.File{Name: "wake", File: producer.Wake})
+	if err != nil {
+		return err
+	}
+	c.r.mu.Lock()
+	start := control.Start{Certificate: c.r.certificate, Silence: c.r.silence}
+	c.r.mu.Unlock()
+	if err := c.receive.Tell(start); err != nil {
+		return err
+	}
+	return c.converse(ctx)
+}
+
+// endWorkers ends and reaps both workers: none outlives the connection. The
+// receive worker may have last words to say.
+func (c *connection) endWorkers() {
+	if c.store.Started() {
+		c.store.Kill()
+		<-c.store.Done()
+	} else {
+		c.consumer.Close()
+	}
+	if c.receive.Started() {
+		if !c.ended {
+			c.receive.Kill()
+		}
+		c.receive.ExitWithin(grace)
+	}
+	c.store.Close()
+	c.receive.Close()
+}
+
+// converse answers the workers until the connection has come to its end.
+func (c *connection) converse(ctx context.Context) error {
+	listening, done := context.WithCancel(context.Background())
+	defer done()
+	said := make(chan crew.Said)
+	go c.receive.Listen(listening, said)
+	stored := false // the store worker has done its work
+	for {
+		var h crew.Said
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case h = <-said:
+		}
+		if h.Err != nil {
+			exit := h.By.ExitWithin(grace)
+			if h.Err != io.EOF {
+				return h.Err
+			}
+			if h.By == &c.store && stored && exit.Said() {
+				continue
+			}
+			return c.tell(reason.New(reason.WorkerFailed, "the %s worker (pid %d) %v", h.By.Kind, h.By.PID, exit))
+		}
+		if failed, ok := h.Message.(control.Failed); ok {
+			return c.tell(reason.New(failed.Code, "%s", failed.Detail))
+		}
+		var err error
+		switch m := h.Message.(type) {
+		case control.Sign:
+			err = c.receive.Sign(c.r.Keys.TLS, identity.ServerSide, m)
+		case control.Offered:
+			var taken bool
+			if taken, err = c.take(m); taken {
+				go c.store.Listen(listening, said)
+			}
+		case control.WithdrawAsked:
+			err = c.withdraw(m)
+		case control.Ready:
+			err = c.ready(m)
+		case control.Durable:
+			err = c.durable(m)
+		case control.Whole:
+			stored = true
+			err = c.publish(m)
+		default:
+			err = fmt.Errorf("the %s worker says %T", h.By.Kind, h.Message)
+		}
+		if err != nil {
+			return c.tell(err)
+		}
+		if c.ended {
+			return nil
+		}
+	}
+}
+
+// tell has the receive worker tell the sender why it is refused, and gives
+// back err.
+func (c *connection) tell(err error) error {
+	if c.receive.Signed() && c.receive.Control.Send(control.Refuse{Code: reason.Of(err), Detail: cut(err.Error())}) == nil {
+		c.ended = true
+	}
+	return err
+}
+
+// cut bounds what a sender is told to what the wire takes.
+func cut(detail string) string { return detail[:min(len(detail), 1024)] }
+
+func keyOf(peer string, id int64) (depot.Key, error) {
+	if !identity.ValidID(peer) || id < 1 {
+		return depot.Key{}, reason.New(reason.Protocol, "%.80q is no identity, or %d no delivery", peer, id)
+	}
+	return depot.Key{Central: identity.Prefix8(peer), ID: id}, nil
+}
+
+// take takes up an offer: with the receipt if it is here already, else with a
+// store worker for what is missing of it.
+func (c *connection) take(m control.Offered) (storing bool, err error) {
+	if c.key != (depot.Key{}) {
+		return false, errors.New("the receive worker makes a second offer")
+	}
+	key, err := keyOf(m.Identity, m.Offer.ID)
+	if err != nil {
+		return false, err
+	}
+	if err := c.r.claim(key, c); err != nil {
+		return false, err
+	}
+	c.key = key
+	o := m.Offer
+	c.offer = depot.Offer{
+		Title: o.Title, Name: o.Name, Extension: o.Extension, Size: o.Size, MTime: o.MTime, SHA256: o.SHA256,
+		Duration: time.Duration(o.Duration) * time.Millisecond, Deadline: o.Promised, Reception: o.Reception, Central: m.Identity,
+	}
+	in, err := c.r.Depot.Begin(key, c.offer, c.r.sign)
+	if err != nil {
+		return false, err
+	}
+	if in.Receipt != nil {
+		c.r.Log.Info("already here, deposited at once", "delivery", key, "title", in.Receipt.Name, "path", in.Receipt.Path)
+		return false, c.deposit(*in.Receipt)
+	}
+	data, errData := duplicate(in.Data)
+	slots, errSlots := duplicate(in.Slots)
+	if err := errors.Join(errData, errSlots); err != nil {
+		return false, reason.Wrap(reason.StoreFailed, err, "opening the part")
+	}
+	err = c.store.Start(c.r.Spawner, worker.Store, "delivery="+key.String(),
+		worker.File{Name: "data", File: data}, worker.File{Name: "slots", File: slots},
+		worker.File{Name: "ring", File: c.consumer.Ring}, worker.File{Name: "wake", File: c.consumer.Wake})
+	if err != nil {
+		return false, err
+	}
+	return true, c.store.Tell(control.Fill{Size: o.Size})
+}
+
+// duplicate gives a second descriptor of f, for a worker.
+func duplicate(f disk.File) (*os.File, error) {
+	own, ok := disk.OSFile(f)
+	if !ok {
+		return nil, errors.New("it is no file of this machine")
+	}
+	fd, err := unix.FcntlInt(own.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), own.Name()), nil
+}
+
+// ready accepts the offer at the offset that the store worker goes on from.
+func (c *connection) ready(m control.Ready) error {
+	c.accepted = true
+	c.reported.Start(c.r.Clock(), m.Offset, c.offer.Size)
+	what := "receiving"
+	if m.Offset > 0 {
+		what = "resuming, nothing lost"
+	}
+	c.r.Log.Info(what, "delivery", c.key, "title", c.offer.Name, "size", rate.Size(c.offer.Size), "offset", m.Offset, "peer", c.peer)
+	return c.receive.Tell(control.Accept{Offset: m.Offset, ReceiptKey: c.r.receiptKey})
+}
+
+// durable passes on what may be acknowledged.
+func (c *connection) durable(m control.Durable) error {
+	if !c.accepted {
+		return errors.New("the store worker says what is durable before it is ready")
+	}
+	if c.reported.Due(c.r.Clock(), m.Offset, c.offer.Size) {
+		c.r.Log.Info("progress", "delivery", c.key, "title", c.offer.Name, "at", fmt.Sprintf("%d%%", journal.Percent(m.Offset, c.offer.Size)), "offset", m.Offset)
+	}
+	return c.receive.Tell(m)
+}
+
+// publish gives what is whole its name and its receipt.
+func (c *connection) publish(m control.Whole) error {
+	if !c.accepted {
+		return errors.New("the store worker says that it is whole before it is ready")
+	}
+	// It must not hold the file any more when that gets its name.
+	if exit := c.store.ExitWithin(grace); !exit.Said() {
+		return reason.New(reason.WorkerFailed, "the store worker (pid %d) %v", c.store.PID, exit)
+	}
+	r, err := c.r.Depot.Publish(c.key, depot.Result{
+		SHA256: m.SHA256, Size: m.Size, Frames: m.Frames, Resumes: m.Resumes,
+	}, c.r.sign)
+	if err != nil {
+		return err
+	}
+	c.r.Log.Info("deposited", "delivery", c.key, "title", r.Name, "path", r.Path, "size", rate.Size(r.Size), "sha256", r.SHA256,
+		"resumes", r.Resumes, "written", m.Written, "hashed", m.Hashed)
+	return c.deposit(r)
+}
+
+// deposit has the sender told that it is deposited.
+func (c *connection) deposit(r receipt.Receipt) error {
+	body, err := receipt.Marshal(r)
+	if err != nil {
+		return err
+	}
+	c.ended = true
+	return c.receive.Tell(control.Deposit{Receipt: body})
+}
+
+// withdraw lets go of a delivery that its sender gives up.
+func (c *connection) withdraw(m control.WithdrawAsked) error {
+	if c.key != (depot.Key{}) {
+		return errors.New("the receive worker withdraws after an offer")
+	}
+	key, err := keyOf(m.Identity, m.ID)
+	if err != nil {
+		return err
+	}
+	if err := c.r.claim(key, c); err != nil {
+		return err
+	}
+	c.key = key
+	if err := c.r.Depot.Withdraw(key); err != nil {
+		return err
+	}
+	c.r.Log.Info("withdrawn by its sender, its space is free again", "delivery", key)
+	c.ended = true
+	return c.receive.Tell(control.LetGo{})
+}

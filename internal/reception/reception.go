@@ -1,0 +1,179 @@
+// Package reception supervises a reception server's connections: it starts a
+// receive worker for each and a store worker once its offer is accepted,
+// reserves space, publishes what is whole, signs for it, and lets expire what
+// nobody asks for.
+package reception
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"videoclub/internal/depot"
+	"videoclub/internal/identity"
+	"videoclub/internal/limit"
+	"videoclub/internal/moment"
+	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
+	"videoclub/internal/worker"
+)
+
+// sweepEvery is how often partial deliveries are looked through for those that
+// have expired.
+const sweepEvery = time.Minute
+
+// Settings are what a reload may change.
+type Settings struct {
+	Silence     time.Duration // a peer silent this long is dropped
+	Connections int           // at once
+	PerAddress  int           // of them from one address
+}
+
+// Config is what a Reception needs.
+type Config struct {
+	Depot    *depot.Depot
+	Spawner  *worker.Spawner
+	Keys     identity.Keys
+	Clock    moment.Clock
+	Log      *slog.Logger
+	Settings Settings
+}
+
+// Reception is a reception server.
+type Reception struct {
+	Config
+	certificate []byte
+	identity    string
+	receiptKey  string
+	connections *limit.Connections
+	serving     sync.WaitGroup
+
+	mu       sync.Mutex
+	silence  time.Duration
+	stopping bool
+	live     map[depot.Key]*connection
+}
+
+// New makes a Reception.
+func New(c Config) (*Reception, error) {
+	certificate, err := identity.Certificate(c.Keys.TLS)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reception{
+		Config: c, certificate: certificate,
+		identity:    identity.ID(c.Keys.TLS.Public().(ed25519.PublicKey)),
+		receiptKey:  hex.EncodeToString(c.Keys.Receipt.Public().(ed25519.PublicKey)),
+		connections: limit.New(c.Settings.Connections, c.Settings.PerAddress), silence: c.Settings.Silence,
+		live: make(map[depot.Key]*connection),
+	}
+	r.tell(c.Depot.Recovered())
+	return r, nil
+}
+
+// tell logs what the depot found when it was opened.
+func (r *Reception) tell(found depot.Recovery) {
+	for _, signed := range found.Published {
+		r.Log.Info("deposited, as was decided before the last stop", "delivery", signed.Delivery, "title", signed.Name, "path", signed.Path, "sha256", signed.SHA256)
+	}
+	for _, key := range found.Parts {
+		r.Log.Info("keeping what is durable until its sender comes back", "delivery", key)
+	}
+	for _, damaged := range found.Damaged {
+		r.Log.Warn("a file of the store cannot be read, leaving it as it is", "file", damaged)
+	}
+}
+
+// Identity is the identity of this server.
+func (r *Reception) Identity() string { return r.identity }
+
+// SetSettings changes the settings, for connections to come.
+func (r *Reception) SetSettings(s Settings) {
+	r.mu.Lock()
+	r.silence = s.Silence
+	r.mu.Unlock()
+	r.connections.Set(s.Connections, s.PerAddress)
+}
+
+// Serve takes connections until ctx ends, then ends their workers and returns
+// when all are reaped. What was under way goes on from its durable offset when
+// its sender comes back.
+func (r *Reception) Serve(ctx context.Context, l net.Listener) error {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	r.serving.Go(func() { r.sweep(ctx) })
+	err := limit.Accept(ctx, l, r.connections, r.Log, func(conn *net.TCPConn, release func()) {
+		r.serving.Go(func() {
+			defer release()
+			r.serve(ctx, conn)
+		})
+	})
+	// What is still served ends by ctx; nobody claims a delivery any more.
+	r.mu.Lock()
+	r.stopping = true
+	r.mu.Unlock()
+	r.serving.Wait()
+	return err
+}
+
+// sign completes a receipt and signs it.
+func (r *Reception) sign(unsigned receipt.Receipt) (receipt.Receipt, error) {
+	unsigned.Receiver = r.identity
+	return receipt.Sign(unsigned, r.Keys.Receipt), nil
+}
+
+// sweep drops what has expired.
+func (r *Reception) sweep(ctx context.Context) {
+	every := time.NewTicker(sweepEvery)
+	defer every.Stop()
+	for {
+		dropped, err := r.Depot.Expire(r.Clock())
+		if err != nil {
+			r.Log.Warn("looking for expired deliveries failed, trying again", "error", err, "wait", sweepEvery)
+		}
+		for _, d := range dropped {
+			r.Log.Warn("expired: nobody asked for it, its space is free again", "delivery", d.Key, "title", d.Offer.Name)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
+}
+
+// claim makes c the connection of key, once an older one, whose sender has
+// come back by this one, has ended.
+func (r *Reception) claim(key depot.Key, c *connection) error {
+	for {
+		r.mu.Lock()
+		older := r.live[key]
+		if older == nil && !r.stopping {
+			r.live[key] = c
+			r.mu.Unlock()
+			return nil
+		}
+		r.mu.Unlock()
+		if older == nil {
+			return reason.New(reason.ShuttingDown, "the reception server is stopping")
+		}
+		older.end(errSuperseded)
+		<-older.done
+	}
+}
+
+var errSuperseded = errors.New("its sender has come back by another connection")
+
+// release undoes claim.
+func (r *Reception) release(key depot.Key, c *connection) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.live[key] == c {
+		delete(r.live, key)
+	}
+}
