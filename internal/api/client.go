@@ -1,0 +1,161 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"syscall"
+	"time"
+
+	"videoclub/internal/control"
+	"videoclub/internal/identity"
+	"videoclub/internal/reason"
+)
+
+// maxReply bounds what a client reads of an answer.
+const maxReply = 1 << 20
+
+// Client asks a central server. Safe for concurrent use.
+type Client struct {
+	server string
+	http   http.Client
+}
+
+// NewClient makes a client of the server at HOST:PORT. Until servers are
+// pinned, only one on this machine is asked: for it the kernel vouches.
+func NewClient(server string) *Client {
+	dialer := net.Dialer{Timeout: 10 * time.Second, ControlContext: loopbackOnly}
+	return &Client{server: server, http: http.Client{Transport: &http.Transport{
+		DialContext:         dialer.DialContext,
+		TLSClientConfig:     identity.Client(nil, nil, ALPN, func(string) error { return nil }),
+		TLSHandshakeTimeout: 10 * time.Second,
+		IdleConnTimeout:     time.Minute,
+	}}}
+}
+
+func loopbackOnly(_ context.Context, _, address string, _ syscall.RawConn) error {
+	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().Unmap().IsLoopback() {
+		return reason.New(reason.RemotePeer, "%s is not on this machine, and no identity is known for it", address)
+	}
+	return nil
+}
+
+// Close closes idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Refused is a server's refusal.
+type Refused struct{ control.Refusal }
+
+func (r *Refused) Error() string { return r.Detail }
+
+// Unwrap gives the reason, for reason.Of.
+func (r *Refused) Unwrap() error { return reason.New(r.Code, "%s", r.Detail) }
+
+// Titles gives all titles, by number.
+func (c *Client) Titles(ctx context.Context) ([]control.Title, error) {
+	all := []control.Title{}
+	for after := 0; ; {
+		page, err := get[control.TitlePage](ctx, c, "/v1/titles", url.Values{"after": {strconv.Itoa(after)}})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Titles...)
+		if !page.More || len(page.Titles) == 0 {
+			return all, nil
+		}
+		after = page.Titles[len(page.Titles)-1].Number
+	}
+}
+
+// Request asks for a delivery. The key in it makes it safe to ask again when
+// no answer came.
+func (c *Client) Request(ctx context.Context, q control.Request) (control.DeliveryStory, error) {
+	key := q.Key
+	q.Key = ""
+	body, err := json.Marshal(q)
+	if err != nil {
+		return control.DeliveryStory{}, err
+	}
+	return do[control.DeliveryStory](ctx, c, http.MethodPost, "/v1/requests", body, key)
+}
+
+// Deliveries gives at most most deliveries, the newest first.
+func (c *Client) Deliveries(ctx context.Context, most int) ([]control.Delivery, error) {
+	all := []control.Delivery{}
+	for before := int64(0); len(all) < most; {
+		page, err := get[control.DeliveryPage](ctx, c, "/v1/deliveries", url.Values{"before": {strconv.FormatInt(before, 10)}})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Deliveries...)
+		if !page.More || len(page.Deliveries) == 0 {
+			break
+		}
+		before = page.Deliveries[len(page.Deliveries)-1].ID
+	}
+	return all[:min(len(all), most)], nil
+}
+
+// Delivery gives one delivery with its story. With a wait, in whole seconds and
+// at most 30 s, the answer comes as soon as it is no longer at the revision.
+func (c *Client) Delivery(ctx context.Context, id, revision int64, wait time.Duration) (control.DeliveryStory, error) {
+	return get[control.DeliveryStory](ctx, c, fmt.Sprintf("/v1/deliveries/%d", id), url.Values{
+		"revision": {strconv.FormatInt(revision, 10)}, "wait": {strconv.Itoa(int(wait / time.Second))}})
+}
+
+// Cancel ends a delivery.
+func (c *Client) Cancel(ctx context.Context, id int64) (control.DeliveryStory, error) {
+	return do[control.DeliveryStory](ctx, c, http.MethodPost, fmt.Sprintf("/v1/deliveries/%d/cancel", id), nil, "")
+}
+
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
+	return do[T](ctx, c, http.MethodGet, path+"?"+query.Encode(), nil, "")
+}
+
+func do[T any](ctx context.Context, c *Client, method, path string, body []byte, key string) (T, error) {
+	var v T
+	r, err := http.NewRequestWithContext(ctx, method, "https://"+c.server+path, bytes.NewReader(body))
+	if err != nil {
+		return v, reason.Wrap(reason.Usage, err, "the server's address")
+	}
+	if key != "" {
+		// The Transport may then repeat it by itself after a lost connection.
+		r.Header.Set("Idempotency-Key", key)
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return v, unreachable(err, c.server)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxReply))
+	if err != nil {
+		return v, unreachable(err, c.server)
+	}
+	if answer.StatusCode >= 300 {
+		var refusal control.Refusal
+		if err := json.Unmarshal(text, &refusal); err != nil || !refusal.Code.Valid() {
+			return v, reason.New(reason.Protocol, "%s answers %s", c.server, answer.Status)
+		}
+		return v, &Refused{refusal}
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
+		return v, reason.Wrap(reason.Protocol, err, "%s answers", c.server)
+	}
+	return v, nil
+}
+
+func unreachable(err error, server string) error {
+	var known *reason.Error
+	if errors.As(err, &known) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return reason.Wrap(reason.Unreachable, err, "asking %s", server)
+}

@@ -1,0 +1,219 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"net"
+	"net/http"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"videoclub/internal/control"
+	"videoclub/internal/identity"
+	"videoclub/internal/reason"
+)
+
+var serverKey = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
+
+func certificate(t *testing.T) []byte {
+	t.Helper()
+	c, err := identity.Certificate(serverKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// serve runs sessions on a port of this machine, whose supervisor answers by
+// answer, and gives a client of it.
+func serve(t *testing.T, answer func(control.Call) control.Reply) *Client {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, cert := NewClient(l.Addr().String()), certificate(t)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			file, err := conn.(*net.TCPConn).File()
+			conn.Close()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			supervisor, theirs, err := control.Pair()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			worker := control.New(theirs)
+			wg.Go(func() {
+				if err := (Session{Conn: file, Control: worker}).Run(); err != nil {
+					t.Errorf("the session ends: %v", err)
+				}
+				worker.Close()
+			})
+			wg.Go(func() { supervise(t, supervisor, cert, answer) })
+		}
+	})
+	t.Cleanup(func() { client.Close(); l.Close(); wg.Wait() })
+	return client
+}
+
+// supervise is the supervisor's part of one session.
+func supervise(t *testing.T, c *control.Conn, cert []byte, answer func(control.Call) control.Reply) {
+	defer c.Close()
+	if err := c.Send(control.Start{Certificate: cert, Silence: time.Minute}); err != nil {
+		t.Error(err)
+	}
+	for {
+		m, err := c.Receive()
+		if err != nil {
+			return
+		}
+		switch m := m.(type) {
+		case control.Sign:
+			signature, err := identity.SignHandshake(serverKey, identity.ServerSide, m.Message)
+			if err := errors.Join(err, c.Send(control.Signed{Signature: signature})); err != nil {
+				t.Error(err)
+			}
+		case control.Call:
+			reply := answer(m)
+			reply.Seq = m.Seq
+			if err := c.Send(reply); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// The client's methods ask for what they say, and get all pages.
+func TestClient(t *testing.T) {
+	at := time.Date(2026, 11, 27, 18, 0, 0, 0, time.UTC)
+	story := control.DeliveryStory{Delivery: control.Delivery{ID: 42, Deadline: at, Start: at, End: at}, Requested: at, Revision: 3, Events: []control.Event{}}
+	var calls []control.Call // the client asks one thing at a time
+	client := serve(t, func(c control.Call) control.Reply {
+		c.Seq = 0
+		calls = append(calls, c)
+		switch {
+		case c.Titles != nil:
+			after := c.Titles.After
+			return control.Reply{Titles: &control.TitlePage{Titles: []control.Title{{Number: after + 1}, {Number: after + 2}}, More: after < 2}}
+		case c.Deliveries != nil:
+			newest := c.Deliveries.Before
+			if newest == 0 {
+				newest = 10
+			}
+			return control.Reply{Deliveries: &control.DeliveryPage{Deliveries: []control.Delivery{{ID: newest - 1}, {ID: newest - 2}}, More: newest > 4}}
+		}
+		return control.Reply{Delivery: &story}
+	})
+	ctx := context.Background()
+
+	titles, err := client.Titles(ctx)
+	if err != nil || len(titles) != 4 || titles[3].Number != 4 {
+		t.Errorf("titles: %+v, %v", titles, err)
+	}
+	for most, want := range map[int]int{0: 0, 1: 1, 3: 3, 100: 8} {
+		if list, err := client.Deliveries(ctx, most); err != nil || len(list) != want {
+			t.Errorf("at most %d deliveries: %d, %v", most, len(list), err)
+		}
+	}
+	calls = nil
+	q := control.Request{Key: "k", Number: 7, Reception: "r", By: at, Mail: "m"}
+	made, err1 := client.Request(ctx, q)
+	shown, err2 := client.Delivery(ctx, 42, 3, 20*time.Second)
+	cancelled, err3 := client.Cancel(ctx, 42)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range []control.DeliveryStory{made, shown, cancelled} {
+		if !reflect.DeepEqual(got, story) {
+			t.Errorf("the story is %+v", got)
+		}
+	}
+	want := []control.Call{{Request: &q}, {Show: &control.ShowQuery{ID: 42, Revision: 3, Wait: 20 * time.Second}}, {Cancel: &control.CancelQuery{ID: 42}}}
+	if !reflect.DeepEqual(calls, want) {
+		t.Errorf("asked was %+v", calls)
+	}
+}
+
+// A refusal arrives with its reason, and what else it says, and so leads to the
+// exit status of the command; so does a reason of a newer server.
+func TestClientRefused(t *testing.T) {
+	refusal := control.Refusal{Detail: "why", Earliest: time.Date(2026, 11, 27, 18, 0, 0, 0, time.UTC), Constraint: "link"}
+	client := serve(t, func(control.Call) control.Reply { return control.Reply{Refusal: &refusal} })
+	for code, exit := range map[reason.Code]int{
+		reason.UnknownTitle: 3, reason.DeadlineTooSoon: 3, reason.NotPermitted: 4, reason.KeyReused: 2, reason.Internal: 1, reason.ShuttingDown: 5, "a_reason_of_tomorrow": 1,
+	} {
+		refusal.Code = code
+		_, err := client.Delivery(context.Background(), 42, 0, 0)
+		var refused *Refused
+		if !errors.As(err, &refused) || refused.Refusal != refusal || reason.Of(err) != code || reason.Of(err).Exit() != exit || err.Error() != "why" {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+}
+
+func TestClientUnreachable(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	ctx := context.Background()
+	for server, want := range map[string]reason.Code{
+		l.Addr().String(): reason.Unreachable,
+		// An address for documents (RFC 5737): refused before a packet leaves.
+		"192.0.2.1:4100": reason.RemotePeer,
+		"::1:4100%":      reason.Usage,
+	} {
+		client := NewClient(server)
+		if _, err := client.Titles(ctx); reason.Of(err) != want {
+			t.Errorf("%s: %v", server, err)
+		}
+		client.Close()
+	}
+	client := serve(t, func(control.Call) control.Reply { return control.Reply{} })
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := client.Titles(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled by who asks: %v", err)
+	}
+}
+
+// A server that is another program, or answers what it must not, is a breach
+// of the protocol.
+func TestClientMeetsAnother(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"no JSON":      func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) },
+		"no refusal":   func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) },
+		"no code":      func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"reason":"A B"}`, http.StatusNotFound) },
+		"without end":  func(w http.ResponseWriter, _ *http.Request) { w.Write(bytes.Repeat([]byte(" "), 2*maxReply)) },
+		"another list": func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{"titles":7}`)) },
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := &http.Server{Handler: answer, TLSConfig: identity.Server(certificate(t), serverKey, ALPN, nil)}
+		var wg sync.WaitGroup
+		wg.Go(func() { server.ServeTLS(l, "", "") })
+		client := NewClient(l.Addr().String())
+		if _, err := client.Titles(context.Background()); reason.Of(err) != reason.Protocol {
+			t.Errorf("%s: %v", name, err)
+		}
+		client.Close()
+		server.Close()
+		wg.Wait()
+	}
+}

@@ -1,0 +1,277 @@
+// Package api is HTTP/JSON over TLS 1.3 for users and administrators: the
+// server's part, which runs in a session worker and asks its supervisor for
+// everything, and the clients' part.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"videoclub/internal/control"
+	"videoclub/internal/reason"
+	"videoclub/internal/transport"
+)
+
+// ALPN names HTTP/1.1 in the TLS handshake (RFC 7301 section 6).
+const ALPN = "http/1.1"
+
+// Limits on a client's connection.
+const (
+	maxHeader    = 16 << 10
+	maxBody      = 8 << 10          // escaped anew it still fits into a message to the supervisor
+	maxKey       = 128              // bytes of an idempotency key
+	headerWithin = 10 * time.Second // and a body in as long again
+	idleFor      = 2 * time.Minute
+	writeWithin  = time.Minute // from the end of the header: longer than the longest wait
+	mostWait     = 30 * time.Second
+)
+
+// Session is what the session worker is given.
+type Session struct {
+	Conn    *os.File
+	Control *control.Conn
+}
+
+// Run serves the client's connection until it closes or is idle for too long.
+func (s Session) Run() error {
+	conn, err := transport.Server(s.Conn, s.Control, ALPN, false)
+	if err != nil {
+		s.Control.Fail(err)
+		return err
+	}
+	desk := newDesk(s.Control)
+	closed := make(chan struct{})
+	server := &http.Server{
+		Handler: handler(desk.call), ReadHeaderTimeout: headerWithin, WriteTimeout: writeWithin,
+		IdleTimeout: idleFor, MaxHeaderBytes: maxHeader, ErrorLog: log.New(io.Discard, "", 0),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateClosed || state == http.StateHijacked {
+				close(closed)
+			}
+		},
+	}
+	go server.Serve(&single{conn: conn, closed: closed})
+	select {
+	case <-closed:
+	case <-desk.gone: // the supervisor stops
+		server.Close()
+	}
+	return nil
+}
+
+// single is a listener of one connection.
+type single struct {
+	conn   net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (s *single) Accept() (c net.Conn, err error) {
+	s.once.Do(func() { c = s.conn })
+	if c != nil {
+		return c, nil
+	}
+	<-s.closed
+	return nil, net.ErrClosed
+}
+
+func (s *single) Close() error   { return nil }
+func (s *single) Addr() net.Addr { return s.conn.LocalAddr() }
+
+// desk is the supervisor, as the session asks it.
+type desk struct {
+	control *control.Conn
+	gone    chan struct{}
+
+	mu      sync.Mutex
+	seq     uint64
+	waiting map[uint64]chan control.Reply
+}
+
+func newDesk(c *control.Conn) *desk {
+	d := &desk{control: c, gone: make(chan struct{}), waiting: make(map[uint64]chan control.Reply)}
+	go d.listen()
+	return d
+}
+
+func (d *desk) listen() {
+	defer close(d.gone)
+	for {
+		m, err := d.control.Receive()
+		if err != nil {
+			return
+		}
+		reply, ok := m.(control.Reply)
+		if !ok {
+			return
+		}
+		d.mu.Lock()
+		to := d.waiting[reply.Seq]
+		delete(d.waiting, reply.Seq)
+		d.mu.Unlock()
+		if to != nil {
+			to <- reply
+		}
+	}
+}
+
+// call asks the supervisor and waits for its answer.
+func (d *desk) call(ctx context.Context, c control.Call) (control.Reply, error) {
+	answer := make(chan control.Reply, 1)
+	d.mu.Lock()
+	d.seq++
+	c.Seq = d.seq
+	d.waiting[c.Seq] = answer
+	d.mu.Unlock()
+	if err := d.control.Send(c); err != nil {
+		return control.Reply{}, reason.Wrap(reason.ShuttingDown, err, "asking the supervisor")
+	}
+	select {
+	case r := <-answer:
+		return r, nil
+	case <-ctx.Done():
+		return control.Reply{}, reason.Wrap(reason.ConnectionLost, ctx.Err(), "asking the supervisor")
+	case <-d.gone:
+		return control.Reply{}, reason.New(reason.ShuttingDown, "the central server is stopping")
+	}
+}
+
+type caller func(context.Context, control.Call) (control.Reply, error)
+
+// handler maps HTTP to calls. docs/PROTOCOL.md section 6 lists the resources.
+func handler(call caller) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/titles", answer(call, func(r *http.Request) (control.Call, error) {
+		after, err := number(r, "after")
+		return control.Call{Titles: &control.TitlesQuery{After: int(after)}}, err
+	}))
+	mux.HandleFunc("POST /v1/requests", answer(call, func(r *http.Request) (control.Call, error) {
+		q, err := body[control.Request](r)
+		q.Key = r.Header.Get("Idempotency-Key")
+		if err == nil && (q.Key == "" || len(q.Key) > maxKey) {
+			err = reason.New(reason.Usage, "a request has an Idempotency-Key of 1 to %d bytes", maxKey)
+		}
+		return control.Call{Request: &q}, err
+	}))
+	mux.HandleFunc("GET /v1/deliveries", answer(call, func(r *http.Request) (control.Call, error) {
+		before, err := number(r, "before")
+		return control.Call{Deliveries: &control.DeliveryQuery{Before: before}}, err
+	}))
+	mux.HandleFunc("GET /v1/deliveries/{id}", answer(call, func(r *http.Request) (control.Call, error) {
+		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+		if err != nil {
+			return control.Call{}, reason.New(reason.Usage, "%.40q is not the number of a delivery", r.PathValue("id"))
+		}
+		revision, err1 := number(r, "revision")
+		seconds, err2 := number(r, "wait")
+		wait := min(time.Duration(min(seconds, 3600))*time.Second, mostWait)
+		return control.Call{Show: &control.ShowQuery{ID: id, Revision: revision, Wait: wait}}, errors.Join(err1, err2)
+	}))
+	mux.HandleFunc("POST /v1/deliveries/{id}/cancel", answer(call, func(r *http.Request) (control.Call, error) {
+		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+		if err != nil {
+			return control.Call{}, reason.New(reason.Usage, "%.40q is not the number of a delivery", r.PathValue("id"))
+		}
+		return control.Call{Cancel: &control.CancelQuery{ID: id}}, nil
+	}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, http.StatusNotFound, control.Refusal{Code: reason.Usage, Detail: "there is nothing at this path, or not for this method"})
+	})
+	return mux
+}
+
+// number reads a parameter that is a number of at least 0; absent, it is 0.
+func number(r *http.Request, name string) (int64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, reason.New(reason.Usage, "%s=%.40q is not a number of at least 0", name, text)
+	}
+	return n, nil
+}
+
+// body reads the JSON body of a request: one object with known fields alone.
+func body[T any](r *http.Request) (T, error) {
+	var v T
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil {
+		return v, reason.New(reason.Usage, "the body: %v", err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return v, reason.New(reason.Usage, "the body has more than one object")
+	}
+	return v, nil
+}
+
+// answer makes a handler of what turns a request into a call.
+func answer(call caller, ask func(*http.Request) (control.Call, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		// Only while the body is read: an answer may take longer.
+		deadline := http.NewResponseController(w)
+		deadline.SetReadDeadline(time.Now().Add(headerWithin))
+		c, err := ask(r)
+		deadline.SetReadDeadline(time.Time{})
+		var reply control.Reply
+		if err == nil {
+			reply, err = call(r.Context(), c)
+		}
+		switch {
+		case err != nil:
+			refuse(w, status(reason.Of(err)), control.Refusal{Code: reason.Of(err), Detail: err.Error()})
+		case reply.Refusal != nil:
+			refuse(w, status(reply.Refusal.Code), *reply.Refusal)
+		case reply.Titles != nil:
+			say(w, http.StatusOK, reply.Titles)
+		case reply.Deliveries != nil:
+			say(w, http.StatusOK, reply.Deliveries)
+		case c.Request != nil:
+			say(w, http.StatusCreated, reply.Delivery)
+		default:
+			say(w, http.StatusOK, reply.Delivery)
+		}
+	}
+}
+
+// status is the HTTP status of a refusal.
+func status(code reason.Code) int {
+	switch {
+	case code == reason.UnknownTitle || code == reason.UnknownReception || code == reason.UnknownDelivery:
+		return http.StatusNotFound
+	case code == reason.Busy:
+		return http.StatusTooManyRequests
+	}
+	switch code.Exit() {
+	case reason.ExitUsage:
+		return http.StatusBadRequest
+	case reason.ExitRefused:
+		return http.StatusConflict
+	case reason.ExitPermission:
+		return http.StatusForbidden
+	case reason.ExitUnreachable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+func refuse(w http.ResponseWriter, status int, r control.Refusal) { say(w, status, r) }
+
+func say(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	// A client that has gone is no error of this side.
+	json.NewEncoder(w).Encode(v)
+}

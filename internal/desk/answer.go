@@ -1,0 +1,202 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"videoclub/internal/catalogue"
+	"videoclub/internal/control"
+	"videoclub/internal/dispatch"
+	"videoclub/internal/identity"
+	"videoclub/internal/ledger"
+	"videoclub/internal/reason"
+)
+
+// handle acts on one message of the session's worker.
+func (s *session) handle(ctx context.Context, m control.Message, answering *sync.WaitGroup) (over bool, err error) {
+	switch m := m.(type) {
+	case control.Sign:
+		return false, s.Sign(s.desk.TLS, identity.ServerSide, m)
+	case control.Failed:
+		s.desk.Log.Debug("session failed", "reason", string(m.Code), "error", m.Detail)
+		return true, nil
+	case control.Call:
+		select {
+		case s.open <- struct{}{}:
+		default:
+			return true, fmt.Errorf("the session has more than %d calls open", calls)
+		}
+		answering.Go(func() {
+			reply := s.answer(ctx, m)
+			reply.Seq = m.Seq
+			<-s.open
+			// A session that has gone hears no answer.
+			if err := s.Control.Send(reply); err != nil && ctx.Err() == nil {
+				s.desk.Log.Debug("an answer was not heard", "error", err)
+			}
+		})
+		return false, nil
+	}
+	return true, fmt.Errorf("the session says %T", m)
+}
+
+// answer does what a call asks for.
+func (s *session) answer(ctx context.Context, c control.Call) (r control.Reply) {
+	var err error
+	switch {
+	case c.Titles != nil:
+		r.Titles = s.listTitles(c.Titles.After)
+	case c.Request != nil:
+		r.Delivery, err = s.request(ctx, *c.Request)
+	case c.Deliveries != nil:
+		r.Deliveries, err = s.deliveries(ctx, c.Deliveries.Before)
+	case c.Show != nil:
+		r.Delivery, err = s.show(ctx, *c.Show)
+	case c.Cancel != nil:
+		if err = s.desk.Dispatcher.Cancel(ctx, c.Cancel.ID); err == nil {
+			r.Delivery, err = s.show(ctx, control.ShowQuery{ID: c.Cancel.ID})
+		}
+	default:
+		err = reason.New(reason.Internal, "an empty call")
+	}
+	if err != nil {
+		return control.Reply{Refusal: refusal(err)}
+	}
+	return r
+}
+
+func refusal(err error) *control.Refusal {
+	r := &control.Refusal{Code: reason.Of(err), Detail: err.Error()}
+	var refused *dispatch.Refusal
+	if errors.As(err, &refused) {
+		r.Earliest, r.Constraint = refused.Earliest, refused.Constraint
+	}
+	return r
+}
+
+func (s *session) listTitles(after int) *control.TitlePage {
+	page := &control.TitlePage{Titles: []control.Title{}}
+	for _, t := range s.desk.titles.Load().Titles() {
+		if t.Number <= after {
+			continue
+		}
+		if len(page.Titles) == control.PageSize {
+			page.More = true
+			break
+		}
+		page.Titles = append(page.Titles, control.Title{
+			Number: t.Number, Name: t.Name, Duration: int64(t.Duration.Round(time.Second) / time.Second), Description: cut(t.Description, 600),
+		})
+	}
+	return page
+}
+
+// cut bounds a text, at a character's beginning.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
+}
+
+// Bounds of what a request may carry, in bytes.
+const (
+	maxKey  = 128
+	maxText = 300
+)
+
+func (s *session) request(ctx context.Context, q control.Request) (*control.DeliveryStory, error) {
+	if q.Key == "" || len(q.Key) > maxKey || len(q.Reception) > maxText || len(q.Mail) > maxText {
+		return nil, reason.New(reason.Usage, "a request has an idempotency key of 1 to %d bytes, and names of at most %d", maxKey, maxText)
+	}
+	titles := s.desk.titles.Load()
+	t, ok := titles.Lookup(q.Number)
+	if !ok {
+		return nil, reason.New(reason.UnknownTitle, "there is no title %d", q.Number)
+	}
+	if t.Kind() != catalogue.KindFile {
+		return nil, reason.New(reason.TitleUnreadable, "%s is a live source, and this version delivers files", t.Name)
+	}
+	l, err := s.desk.Dispatcher.Promise(ctx, dispatch.Ask{
+		Account: "", Key: q.Key, Reception: q.Reception, By: q.By, ByEarliest: q.ByEarliest, From: q.From, Mail: q.Mail,
+		Title: dispatch.Title{Number: t.Number, Name: t.Name, Location: t.Resolve(titles.Base), Duration: t.Duration},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.show(ctx, control.ShowQuery{ID: l.ID})
+}
+
+func (s *session) deliveries(ctx context.Context, before int64) (*control.DeliveryPage, error) {
+	list, err := s.desk.Ledger.List(ctx, ledger.Filter{Before: before, Limit: control.PageSize + 1})
+	if err != nil {
+		return nil, err
+	}
+	page := &control.DeliveryPage{Deliveries: []control.Delivery{}, More: len(list) > control.PageSize}
+	for _, l := range list[:min(len(list), control.PageSize)] {
+		page.Deliveries = append(page.Deliveries, publicOf(s.desk.Dispatcher.View(l)))
+	}
+	return page, nil
+}
+
+// show gives one delivery; with a wait, when it is no longer at the revision given.
+func (s *session) show(ctx context.Context, q control.ShowQuery) (*control.DeliveryStory, error) {
+	v, err := s.desk.Dispatcher.Look(ctx, q.ID)
+	if err != nil {
+		return nil, err
+	}
+	if q.Wait > 0 && v.Revision == q.Revision && v.Changed != nil {
+		timer := time.NewTimer(min(q.Wait, mostWait))
+		defer timer.Stop()
+		select {
+		case <-v.Changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil, reason.New(reason.ShuttingDown, "the central server is stopping")
+		}
+		if v, err = s.desk.Dispatcher.Look(ctx, q.ID); err != nil {
+			return nil, err
+		}
+	}
+	return s.story(ctx, v)
+}
+
+func publicOf(v dispatch.View) control.Delivery {
+	return control.Delivery{
+		ID: v.ID, Title: v.Name, Number: v.Title, Reception: v.Reception, State: string(v.State), Offset: v.Offset, Size: v.Size,
+		Rate: v.Rate, Deadline: v.Deadline.UTC(), Start: v.Start.UTC(), End: v.End.UTC(), Started: utc(v.Started), Finished: utc(v.Finished),
+		SHA256: v.SHA256, Reason: v.Reason, Detail: cut(v.Detail, 300), AtRisk: v.AtRisk, Late: v.Late, Resumes: v.Resumes,
+	}
+}
+
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC()
+}
+
+func (s *session) story(ctx context.Context, v dispatch.View) (*control.DeliveryStory, error) {
+	events, err := s.desk.Ledger.Events(ctx, v.ID)
+	if err != nil {
+		return nil, err
+	}
+	story := &control.DeliveryStory{
+		Delivery: publicOf(v), Revision: v.Revision, Pace: v.Pace, Requested: v.Requested.UTC(), Sent: v.Sent,
+		Events: []control.Event{}, Receipt: v.Receipt,
+	}
+	for _, e := range events[max(0, len(events)-control.MaxEvents):] {
+		story.Events = append(story.Events, control.Event{At: e.At.UTC(), Kind: string(e.Kind), Reason: e.Reason, Offset: e.Offset, Detail: cut(e.Detail, 300)})
+	}
+	if known, err := s.desk.Ledger.ReceptionByName(ctx, v.Reception); err == nil {
+		story.ReceiptKey = known.ReceiptKey
+	}
+	return story, nil
+}

@@ -1,0 +1,161 @@
+// Package desk is the central server's counter: it starts a session worker for
+// each user's connection and answers what the session may ask, by the role
+// that belongs to the listener and never by what the worker claims.
+package desk
+
+import (
+	"context"
+	"crypto/ed25519"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"videoclub/internal/catalogue"
+	"videoclub/internal/control"
+	"videoclub/internal/crew"
+	"videoclub/internal/dispatch"
+	"videoclub/internal/identity"
+	"videoclub/internal/ledger"
+	"videoclub/internal/limit"
+	"videoclub/internal/moment"
+	"videoclub/internal/worker"
+)
+
+// Role is what a session may do.
+type Role string
+
+// The roles.
+const (
+	User          Role = "user"
+	Administrator Role = "administrator"
+)
+
+const (
+	// calls is how many calls a session may have open: a client asks one thing
+	// at a time, and the answer to one that waits may be overtaken.
+	calls = 4
+
+	// mostWait bounds how long a call may wait for news of a delivery.
+	mostWait = 30 * time.Second
+
+	// handshake bounds how long a client may take to establish TLS.
+	handshake = 10 * time.Second
+)
+
+// Titles is a catalogue with the folder that its relative locations start from.
+type Titles struct {
+	*catalogue.Catalogue
+	Base string
+}
+
+// Config is what a Desk needs.
+type Config struct {
+	Dispatcher *dispatch.Dispatcher
+	Ledger     *ledger.Ledger
+	Spawner    *worker.Spawner
+	TLS        ed25519.PrivateKey
+	Clock      moment.Clock
+	Log        *slog.Logger
+	// Connections and PerAddress bound the connections of each role.
+	Connections, PerAddress int
+}
+
+// Desk serves users and administrators.
+type Desk struct {
+	Config
+	certificate []byte
+	titles      atomic.Pointer[Titles]
+	limits      map[Role]*limit.Connections
+	serving     sync.WaitGroup
+}
+
+// New makes a Desk.
+func New(c Config, titles Titles) (*Desk, error) {
+	certificate, err := identity.Certificate(c.TLS)
+	if err != nil {
+		return nil, err
+	}
+	d := &Desk{Config: c, certificate: certificate, limits: make(map[Role]*limit.Connections)}
+	for _, role := range []Role{User, Administrator} {
+		d.limits[role] = limit.New(c.Connections, c.PerAddress)
+	}
+	d.SetTitles(titles)
+	return d, nil
+}
+
+// SetTitles replaces the catalogue.
+func (d *Desk) SetTitles(t Titles) { d.titles.Store(&t) }
+
+// SetLimits changes the bounds of connections.
+func (d *Desk) SetLimits(connections, perAddress int) {
+	for _, l := range d.limits {
+		l.Set(connections, perAddress)
+	}
+}
+
+// Serve takes connections of a role until ctx ends, then ends their workers
+// and returns when all are reaped.
+func (d *Desk) Serve(ctx context.Context, l net.Listener, role Role) error {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	err := limit.Accept(ctx, l, d.limits[role], d.Log, func(conn *net.TCPConn, release func()) {
+		d.serving.Go(func() {
+			defer release()
+			if err := d.serve(ctx, conn, role); err != nil {
+				d.Log.Debug("session ended", "peer", conn.RemoteAddr(), "error", err)
+			}
+		})
+	})
+	d.serving.Wait()
+	return err
+}
+
+// session is one connection's worker as the supervisor knows it.
+type session struct {
+	desk *Desk
+	role Role
+	crew.Member
+	open chan struct{} // one for each call that is being answered
+}
+
+func (d *Desk) serve(ctx context.Context, conn *net.TCPConn, role Role) error {
+	peer := conn.RemoteAddr()
+	file, err := conn.File()
+	conn.Close()
+	if err != nil {
+		return err
+	}
+	s := &session{desk: d, role: role, open: make(chan struct{}, calls)}
+	defer s.Close()
+	if err := s.Start(d.Spawner, worker.Session, string(role)+"="+peer.String(), worker.File{Name: "conn", File: file}); err != nil {
+		return err
+	}
+	defer func() {
+		s.Kill()
+		<-s.Done()
+	}()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(ctx, s.Kill)()
+	if err := s.Control.Send(control.Start{Certificate: d.certificate, Silence: handshake}); err != nil {
+		return err
+	}
+	var answering sync.WaitGroup
+	defer answering.Wait()
+	defer cancel()
+	for {
+		m, err := s.Control.Receive()
+		if err != nil {
+			if err == io.EOF {
+				err = nil
+			}
+			return err
+		}
+		if over, err := s.handle(ctx, m, &answering); over || err != nil {
+			return err
+		}
+	}
+}
