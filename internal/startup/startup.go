@@ -1,0 +1,151 @@
+// Package startup is how the two daemons begin: their files and directories,
+// their listeners, the signals that they heed, and the descriptors of their
+// workers.
+package startup
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"videoclub/internal/identity"
+	"videoclub/internal/journal"
+	"videoclub/internal/reason"
+)
+
+// maxConfig bounds a configuration file, in bytes.
+const maxConfig = 1 << 20
+
+// CommonFlags adds the flags that both daemons have.
+func CommonFlags(c *cobra.Command, config, state *string, standard string) {
+	c.Flags().StringVar(config, "config", "", "read the configuration from `FILE` (without ports, "+standard+")")
+	c.Flags().StringVar(state, "state", "", "keep keys and state in `DIR` (by default $STATE_DIRECTORY, or one below $XDG_STATE_HOME)")
+}
+
+// ReadConfig reads the file that *path names; "" becomes standard. A file that
+// cannot be read is reason.ConfigInvalid.
+func ReadConfig(path *string, standard string) ([]byte, error) {
+	if *path == "" {
+		*path = standard
+	}
+	f, err := os.Open(*path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) && *path == standard {
+			return nil, reason.New(reason.Usage, "there is no %s: give the ports, or --config FILE", standard)
+		}
+		return nil, reason.Wrap(reason.ConfigInvalid, err, "the configuration")
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return nil, reason.Wrap(reason.ConfigInvalid, err, "the configuration")
+	}
+	if len(text) > maxConfig {
+		return nil, reason.New(reason.ConfigInvalid, "%s is larger than %d bytes", *path, maxConfig)
+	}
+	return text, nil
+}
+
+// StateDir gives the absolute directory for a daemon's state: that of the flag,
+// of the configuration, of systemd (systemd.exec(5), STATE_DIRECTORY), or one
+// in the person's own state directory (XDG Base Directory Specification),
+// named after the port of listen, so that two daemons of one person can run.
+func StateDir(flag, configured, program, listen string) (string, error) {
+	for _, dir := range []string{flag, configured, os.Getenv("STATE_DIRECTORY")} {
+		if dir != "" {
+			return filepath.Abs(dir)
+		}
+	}
+	home := os.Getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(home) {
+		user, err := os.UserHomeDir()
+		if err != nil {
+			return "", reason.Wrap(reason.Usage, err, "there is no place for the state: give --state DIR")
+		}
+		home = filepath.Join(user, ".local", "state")
+	}
+	_, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", fmt.Errorf("the address %q: %w", listen, err)
+	}
+	return filepath.Join(home, "videoclub", program+"-"+port), nil
+}
+
+// JournalOptions are how to log: under systemd (systemd.exec(5),
+// JOURNAL_STREAM) without times, which the journal adds.
+func JournalOptions() journal.Options {
+	return journal.Options{Time: os.Getenv("JOURNAL_STREAM") == ""}
+}
+
+// Listen listens on a TCP address for what name says. Peers on other machines
+// cannot be told apart until their keys are known, so addresses that they could
+// reach are refused.
+func Listen(address, name string) (net.Listener, error) {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || !at.Addr().IsLoopback() {
+		return nil, reason.New(reason.RemotePeer, "%s = %q is open to other machines, whose users and servers this version cannot tell apart; use 127.0.0.1", name, address)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listening for %s: %w", name, err)
+	}
+	return l, nil
+}
+
+// Hangups begins to heed SIGHUP, which would end the program otherwise: before
+// it says that it is ready.
+func Hangups() <-chan os.Signal {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	return hangups
+}
+
+// OnHangup calls reload at each of hangups until ctx ends.
+func OnHangup(ctx context.Context, hangups <-chan os.Signal, reload func()) {
+	for {
+		select {
+		case <-hangups:
+			reload()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// WarnRestart says which settings have changed that take effect at a start alone.
+func WarnRestart(log *slog.Logger, running, loaded map[string]string) {
+	for _, key := range slices.Sorted(maps.Keys(running)) {
+		if running[key] != loaded[key] {
+			log.Warn("takes effect at the next start", "setting", key, "running", running[key], "configured", loaded[key])
+		}
+	}
+}
+
+// PrintIdentity prints the identity that follows from the keys in dir, which
+// are made if there are none.
+func PrintIdentity(out io.Writer, dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	keys, err := identity.LoadOrCreate(dir)
+	if err != nil {
+		return err
+	}
+	id := identity.ID(keys.TLS.Public().(ed25519.PublicKey))
+	_, err = fmt.Fprintf(out, "%s  %s\n", identity.Short(id), id)
+	return err
+}
