@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"videoclub/internal/catalogue"
+	"videoclub/internal/config"
+	"videoclub/internal/desk"
+	"videoclub/internal/dispatch"
+	"videoclub/internal/reason"
+	"videoclub/internal/source"
+	"videoclub/internal/startup"
+)
+
+// options are what the command line says.
+type options struct {
+	config, state string
+	check         bool
+	ports         []int // XXX ZZZ YYY, or none
+}
+
+// settings are those of the configuration file or the ports, with every path
+// made absolute.
+type settings struct {
+	config.Central
+	videos, state string
+	positional    bool
+}
+
+// load reads the settings that the options name.
+func load(o options) (settings, error) {
+	s := settings{Central: config.DefaultCentral(), positional: len(o.ports) > 0}
+	if s.positional {
+		if o.config != "" {
+			return s, reason.New(reason.Usage, "either --config or the three ports, not both")
+		}
+		s.Users = net.JoinHostPort("127.0.0.1", strconv.Itoa(o.ports[0]))
+		s.Administrators = net.JoinHostPort("127.0.0.1", strconv.Itoa(o.ports[1]))
+		s.ReceptionPort = o.ports[2]
+	} else {
+		text, err := startup.ReadConfig(&o.config, "/etc/vc/vccs.toml")
+		if err != nil {
+			return s, err
+		}
+		if s.Central, err = config.ParseCentral(o.config, text); err != nil {
+			return s, err
+		}
+	}
+	var err error
+	if s.videos, err = filepath.Abs(s.Videos); err != nil {
+		return s, err
+	}
+	s.state, err = startup.StateDir(o.state, s.State, "vccs", s.Users)
+	return s, err
+}
+
+// fixed are the settings that take effect at a start alone.
+func (s settings) fixed() map[string]string {
+	return map[string]string{"users": s.Users, "administrators": s.Administrators, "state": s.state, "roots": fmt.Sprint(s.Roots)}
+}
+
+// dispatch gives the settings of deliveries.
+func (s settings) dispatch() dispatch.Settings {
+	d := dispatch.Settings{
+		Uplink: s.Uplink, Link: s.Link, MaxPace: s.MaxPace, Deliveries: s.Deliveries, Silence: s.Silence,
+		Receptions: make(map[string]dispatch.Reception),
+		// Receptions elsewhere have to be known by their keys first.
+		Loopback: true,
+	}
+	if s.positional {
+		d.Port = s.ReceptionPort
+	}
+	for _, r := range s.Receptions {
+		d.Receptions[r.Name] = dispatch.Reception{Address: s.AddressOf(r), Link: r.Link, Windows: r.Windows}
+	}
+	return d
+}
+
+// readTitles reads videos.txt. What is wrong in it is logged line by line; a
+// file that is missing has no titles.
+func (s settings) readTitles(log *slog.Logger) desk.Titles {
+	titles, problems, err := s.parseTitles()
+	if err != nil {
+		log.Warn("no titles, going on without", "file", s.videos, "error", err)
+	}
+	for _, p := range problems {
+		log.Warn("a title is skipped, its line is kept", "file", s.videos, "reason", string(reason.TitlesInvalid), "problem", p)
+	}
+	return titles
+}
+
+func (s settings) parseTitles() (desk.Titles, []catalogue.Problem, error) {
+	empty, _, _ := catalogue.Parse(nil)
+	titles := desk.Titles{Catalogue: empty, Base: filepath.Dir(s.videos)}
+	text, err := os.ReadFile(s.videos)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("there is no such file yet: a line of it is NUMBER ^ NAME ^ MINUTES LOCATION")
+		}
+		return titles, nil, err
+	}
+	parsed, problems, err := catalogue.Parse(text)
+	if err == nil {
+		titles.Catalogue = parsed
+	}
+	return titles, problems, err
+}
+
+// check is --check: the settings were read; the titles are looked at too.
+func check(out io.Writer, s settings) error {
+	titles, problems, err := s.parseTitles()
+	for _, p := range problems {
+		fmt.Fprintf(out, "%s: %v\n", s.videos, p)
+	}
+	switch {
+	case err != nil:
+		return reason.Wrap(reason.TitlesInvalid, err, "%s", s.videos)
+	case len(problems) > 0:
+		return reason.New(reason.TitlesInvalid, "%s: %d lines have to be mended", s.videos, len(problems))
+	}
+	fmt.Fprintf(out, "the configuration is good, with %d titles\n", len(titles.Titles()))
+	return nil
+}
+
+// opener opens sources for the dispatcher.
+type opener struct{ source.Opener }
+
+func (o opener) Open(location string) (*os.File, int64, int64, error) {
+	f, facts, err := o.Opener.Open(location)
+	return f, facts.Size, facts.MTime, err
+}

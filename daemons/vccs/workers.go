@@ -1,0 +1,33 @@
+package main
+
+import (
+	"videoclub/internal/api"
+	"videoclub/internal/deliver"
+	"videoclub/internal/startup"
+	"videoclub/internal/worker"
+)
+
+// workers is what each kind of worker of vccs does with its descriptors.
+var workers = map[worker.Kind]func(*worker.Inside) error{
+	worker.Session: func(in *worker.Inside) error {
+		f := startup.Take(in, "conn", "control")
+		if f.Err != nil {
+			return f.Err
+		}
+		return api.Session{Conn: f.File("conn"), Control: f.Control()}.Run()
+	},
+	worker.Send: func(in *worker.Inside) error {
+		f := startup.Take(in, "conn", "ring", "wake", "control")
+		if f.Err != nil {
+			return f.Err
+		}
+		return deliver.Sender{Conn: f.File("conn"), Handoff: f.Handoff(), Control: f.Control(), Program: "vccs"}.Run()
+	},
+	worker.Read: func(in *worker.Inside) error {
+		f := startup.Take(in, "source", "digests", "ring", "wake", "control")
+		if f.Err != nil {
+			return f.Err
+		}
+		return deliver.Reader{Source: f.File("source"), Digests: f.File("digests"), Handoff: f.Handoff(), Control: f.Control()}.Run()
+	},
+}

@@ -1,0 +1,211 @@
+// Command vcvrs is Video Club's reception server: it waits for central servers
+// and stores what they deliver.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"videoclub/internal/command"
+	"videoclub/internal/config"
+	"videoclub/internal/depot"
+	"videoclub/internal/disk"
+	"videoclub/internal/identity"
+	"videoclub/internal/journal"
+	"videoclub/internal/reason"
+	"videoclub/internal/receive"
+	"videoclub/internal/reception"
+	"videoclub/internal/startup"
+	"videoclub/internal/worker"
+)
+
+func main() {
+	if worker.Is(os.Args) {
+		os.Exit(worker.Run(os.Args, workers))
+	}
+	os.Exit(command.Main(root()))
+}
+
+// options are what the command line says.
+type options struct {
+	config, state, store string
+	ports                []int // YYY, or none
+}
+
+func root() *cobra.Command {
+	var o options
+	var check, showIdentity bool
+	c := &cobra.Command{
+		Use:   "vcvrs [--config FILE] [--state DIR] [--store DIR] [--check] [--identity] [YYY]",
+		Short: "the reception server of Video Club",
+		Long: `vcvrs waits for central servers on port YYY and stores what they deliver in the
+directory in which it was started. Started with the port it needs no
+configuration, and only this machine may connect. Otherwise it reads FILE, by
+default /etc/vc/vcvrs.toml.
+
+SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
+		Example: "  vcvrs 4102\n  vcvrs --config /etc/vc/vcvrs.toml --check",
+		Args:    command.Ports(&o.ports, 1),
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := load(o)
+			switch {
+			case err != nil:
+				return err
+			case check:
+				_, err := fmt.Fprintln(c.OutOrStdout(), "the configuration is good")
+				return err
+			case showIdentity:
+				return startup.PrintIdentity(c.OutOrStdout(), filepath.Join(s.state, "keys"))
+			}
+			return serve(c.Context(), o, s)
+		},
+	}
+	startup.CommonFlags(c, &o.config, &o.state, "/etc/vc/vcvrs.toml")
+	c.Flags().StringVar(&o.store, "store", "", "store what arrives in `DIR` (by default that of the configuration, or the current one)")
+	c.Flags().BoolVar(&check, "check", false, "check the configuration, and exit")
+	c.Flags().BoolVar(&showIdentity, "identity", false, "print this server's identity, and exit")
+	return c
+}
+
+// settings are those of the configuration file or the port, with every path
+// made absolute.
+type settings struct {
+	config.Reception
+	store, state string
+}
+
+func load(o options) (s settings, err error) {
+	s.Reception = config.DefaultReception()
+	if len(o.ports) > 0 {
+		if o.config != "" {
+			return s, reason.New(reason.Usage, "either --config or the port, not both")
+		}
+		s.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(o.ports[0]))
+	} else {
+		text, err := startup.ReadConfig(&o.config, "/etc/vc/vcvrs.toml")
+		if err != nil {
+			return s, err
+		}
+		if s.Reception, err = config.ParseReception(o.config, text); err != nil {
+			return s, err
+		}
+	}
+	if o.store != "" {
+		s.Store = o.store
+	}
+	if s.store, err = filepath.Abs(s.Store); err != nil {
+		return s, err
+	}
+	s.state, err = startup.StateDir(o.state, s.State, "vcvrs", s.Listen)
+	return s, err
+}
+
+// fixed are the settings that take effect at a start alone.
+func (s settings) fixed() map[string]string {
+	return map[string]string{"listen": s.Listen, "store": s.store, "state": s.state}
+}
+
+func (s settings) limits() depot.Limits {
+	return depot.Limits{Quota: int64(s.Quota), MinFree: int64(s.MinFree), Expire: s.Expire}
+}
+
+func (s settings) connections() reception.Settings {
+	return reception.Settings{Silence: s.Silence, Connections: s.Connections, PerAddress: s.ConnectionsPerAddress}
+}
+
+// serve runs the reception server until it is told to stop.
+func serve(ctx context.Context, o options, s settings) error {
+	log := slog.New(journal.NewHandler(os.Stderr, startup.JournalOptions()))
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	hangups := startup.Hangups()
+
+	if err := os.MkdirAll(s.state, 0o700); err != nil {
+		return err
+	}
+	keys, err := identity.LoadOrCreate(filepath.Join(s.state, "keys"))
+	if err != nil {
+		return err
+	}
+	spawner, err := worker.NewSpawner("vcvrs")
+	if err != nil {
+		return err
+	}
+	defer spawner.Close()
+	dir, err := disk.OS(s.store)
+	if err != nil {
+		return reason.Wrap(reason.StoreFailed, err, "the store")
+	}
+	defer dir.Close()
+	store, err := depot.Open(dir, depot.Options{Clock: time.Now, Limits: s.limits()})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	here, err := reception.New(reception.Config{
+		Depot: store, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Settings: s.connections(),
+	})
+	if err != nil {
+		return err
+	}
+	l, err := startup.Listen(s.Listen, "listen")
+	if err != nil {
+		return err
+	}
+
+	log.LogAttrs(ctx, slog.LevelInfo, "settings", s.Effective()...)
+	log.Info("ready", "listen", l.Addr(), "store", s.store, "state", s.state, "identity", identity.Short(here.Identity()))
+	ctx, done := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		startup.OnHangup(ctx, hangups, func() { reload(o, s, store, here, log) })
+	})
+	err = here.Serve(ctx, l)
+	log.Info("stopping, deliveries go on at the next start")
+	done()
+	running.Wait()
+	return err
+}
+
+// reload takes up what may change while the server runs; a configuration with
+// mistakes changes nothing.
+func reload(o options, running settings, store *depot.Depot, here *reception.Reception, log *slog.Logger) {
+	s, err := load(o)
+	if err != nil {
+		log.Error("the configuration was not reloaded, going on with the one before", "reason", string(reason.Of(err)), "error", err)
+		return
+	}
+	startup.WarnRestart(log, running.fixed(), s.fixed())
+	store.SetLimits(s.limits())
+	here.SetSettings(s.connections())
+	log.LogAttrs(context.Background(), slog.LevelInfo, "reloaded", s.Effective()...)
+}
+
+// workers is what each kind of worker of vcvrs does with its descriptors.
+var workers = map[worker.Kind]func(*worker.Inside) error{
+	worker.Receive: func(in *worker.Inside) error {
+		f := startup.Take(in, "conn", "ring", "wake", "control")
+		if f.Err != nil {
+			return f.Err
+		}
+		return receive.Receiver{Conn: f.File("conn"), Handoff: f.Handoff(), Control: f.Control()}.Run()
+	},
+	worker.Store: func(in *worker.Inside) error {
+		f := startup.Take(in, "data", "slots", "ring", "wake", "control")
+		if f.Err != nil {
+			return f.Err
+		}
+		return receive.Store{Data: f.File("data"), Slots: f.File("slots"), Handoff: f.Handoff(), Control: f.Control()}.Run()
+	},
+}
