@@ -1,0 +1,63 @@
+# Video Club. `make run` shows it at work, `make test` proves it; both need Go
+# and make alone.
+
+GO       ?= go
+BIN      := bin
+FUZZTIME ?= 20s
+# Static binaries run on every distribution.
+export CGO_ENABLED ?= 0
+
+PROGRAMS := vccs vcvrs vcuser
+SOURCES  := $(shell find daemons clients internal -name '*.go') go.mod go.sum
+
+.PHONY: all build run test race lint fuzz e2e bench install clean
+
+all: build
+
+build: $(PROGRAMS:%=$(BIN)/%)
+
+$(BIN)/vccs $(BIN)/vcvrs: $(SOURCES)
+	$(GO) build -trimpath -o $@ ./daemons/$(@F)
+
+$(BIN)/vcuser: $(SOURCES)
+	$(GO) build -trimpath -o $@ ./clients/vcuser
+
+# A central server and a reception on loopback, and a delivery of VIDEO, by
+# default a sample that is made; ONCE=1 ends when it is delivered.
+run: build
+	$(GO) run ./internal/demo --bin $(BIN) $(if $(VIDEO),--video "$(VIDEO)") $(if $(ONCE),--once)
+
+test:
+	$(GO) test ./...
+
+# The race detector needs gcc.
+race:
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+lint:
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	$(GO) mod verify
+
+# Every fuzz target for FUZZTIME in turn.
+fuzz:
+	@for package in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    echo "$$package $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+	  done; done
+
+# The long form of the end-to-end tests: 200 faults instead of 30.
+e2e:
+	VC_FAULTS=200 $(GO) test -count=1 -timeout 20m ./internal/e2e
+
+# The figures of the README, next to scp and rsync in the same run.
+bench: build
+	$(GO) run ./internal/bench --bin $(BIN)
+
+install: build
+	install -D -t $(DESTDIR)/usr/bin $(PROGRAMS:%=$(BIN)/%)
+
+clean:
+	rm -rf $(BIN)
