@@ -218,12 +218,15 @@ func (t *stream) stop() {
 	t.moved.Broadcast()
 }
 
+// heardWithin is for how long the last word of a receiver shows that it lives.
+const heardWithin = 10 * wire.KeepAlive
+
 // heardLately lets a write wait on while the receiver still speaks: its disk
 // may be slow.
 func (t *stream) heardLately() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return time.Since(t.heard) < wire.KeepAlive*2
+	return time.Since(t.heard) < heardWithin
 }
 
 // acknowledge takes note of an ack and says how much was sent in this attempt,

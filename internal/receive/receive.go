@@ -288,6 +288,7 @@ func (r Receiver) acknowledge(conn *transport.Conn, t *taking, quit <-chan struc
 		t.mu.Lock()
 		durable := t.durable
 		t.mu.Unlock()
+		alive.Reset(wire.KeepAlive)
 		if err := say(conn, wire.Ack{Offset: durable}); err != nil {
 			return err
 		}

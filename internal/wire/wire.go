@@ -39,8 +39,9 @@ const (
 	AckEvery = time.Second
 
 	// KeepAlive is how often the receiver repeats its last ack while there is
-	// no news, so that a slow disk is told from a dead network.
-	KeepAlive = 5 * time.Second
+	// no news, so that a slow disk is told from a dead network. It is half of
+	// the shortest silence that can be configured.
+	KeepAlive = 500 * time.Millisecond
 )
 
 // Message is one of the types below.
