@@ -113,6 +113,7 @@ func serve(ctx context.Context, o options, s settings) error {
 	if err != nil {
 		return err
 	}
+	defer counter.Close()
 
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", s.Effective()...)
 	log.Info("ready", "users", users.Addr(), "administrators", administrators.Addr(), "titles", len(titles.Titles()),

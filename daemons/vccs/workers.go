@@ -10,11 +10,11 @@ import (
 // workers is what each kind of worker of vccs does with its descriptors.
 var workers = map[worker.Kind]func(*worker.Inside) error{
 	worker.Session: func(in *worker.Inside) error {
-		f := startup.Take(in, "conn", "control")
+		f := startup.Take(in, "control")
 		if f.Err != nil {
 			return f.Err
 		}
-		return api.Session{Conn: f.File("conn"), Control: f.Control()}.Run()
+		return api.Session{Control: f.Control()}.Run()
 	},
 	worker.Send: func(in *worker.Inside) error {
 		f := startup.Take(in, "conn", "ring", "wake", "control")

@@ -57,11 +57,15 @@ func serve(t *testing.T, answer func(control.Call) control.Reply) *Client {
 			}
 			worker := control.New(theirs)
 			wg.Go(func() {
-				if err := (Session{Conn: file, Control: worker}).Run(); err != nil {
+				if err := (Session{Control: worker}).Run(); err != nil {
 					t.Errorf("the session ends: %v", err)
 				}
 				worker.Close()
 			})
+			if err := supervisor.Hand(file); err != nil {
+				t.Error(err)
+			}
+			file.Close()
 			wg.Go(func() { supervise(t, supervisor, cert, answer) })
 		}
 	})

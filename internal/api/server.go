@@ -11,7 +11,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -37,13 +36,17 @@ const (
 
 // Session is what the session worker is given.
 type Session struct {
-	Conn    *os.File
 	Control *control.Conn
 }
 
-// Run serves the client's connection until it closes or is idle for too long.
+// Run waits for a client's connection to be handed over, as a spare worker, and
+// serves it until it closes or is idle for too long.
 func (s Session) Run() error {
-	conn, err := transport.Server(s.Conn, s.Control, ALPN, false)
+	file, err := s.Control.Take()
+	if err != nil {
+		return err
+	}
+	conn, err := transport.Server(file, s.Control, ALPN, false)
 	if err != nil {
 		s.Control.Fail(err)
 		return err

@@ -20,7 +20,7 @@ import (
 // and, when told to let go, fails.
 func TestMain(m *testing.M) {
 	if worker.Is(os.Args) {
-		os.Exit(worker.Run(os.Args, map[worker.Kind]func(*worker.Inside) error{worker.Store: work}))
+		os.Exit(worker.Run(os.Args, map[worker.Kind]func(*worker.Inside) error{worker.Store: work, worker.Session: wait}))
 	}
 	os.Exit(m.Run())
 }
@@ -41,6 +41,16 @@ func work(in *worker.Inside) error {
 	why := reason.New(reason.NoSpace, "full")
 	c.Fail(why)
 	return why
+}
+
+// wait waits for its connection, as a spare worker does.
+func wait(in *worker.Inside) error {
+	f, err := in.File("control")
+	if err != nil {
+		return err
+	}
+	_, err = control.New(f).Take()
+	return err
 }
 
 func TestMember(t *testing.T) {

@@ -38,6 +38,10 @@ const (
 	// at a time, and the answer to one that waits may be overtaken.
 	calls = 4
 
+	// spares is how many session workers are kept ahead: more than clients
+	// that come at once while one starts, which takes some 10 ms.
+	spares = 4
+
 	// mostWait bounds how long a call may wait for news of a delivery.
 	mostWait = 30 * time.Second
 
@@ -69,6 +73,7 @@ type Desk struct {
 	certificate []byte
 	titles      atomic.Pointer[Titles]
 	limits      map[Role]*limit.Connections
+	spares      *crew.Spares
 	serving     sync.WaitGroup
 }
 
@@ -83,8 +88,12 @@ func New(c Config, titles Titles) (*Desk, error) {
 		d.limits[role] = limit.New(c.Connections, c.PerAddress)
 	}
 	d.SetTitles(titles)
+	d.spares = crew.NewSpares(c.Spawner, worker.Session, spares, c.Log)
 	return d, nil
 }
+
+// Close ends the spare workers, once Serve has returned.
+func (d *Desk) Close() { d.spares.Close() }
 
 // SetTitles replaces the catalogue.
 func (d *Desk) SetTitles(t Titles) { d.titles.Store(&t) }
@@ -117,20 +126,21 @@ func (d *Desk) Serve(ctx context.Context, l net.Listener, role Role) error {
 type session struct {
 	desk *Desk
 	role Role
-	crew.Member
+	*crew.Member
 	open chan struct{} // one for each call that is being answered
 }
 
 func (d *Desk) serve(ctx context.Context, conn *net.TCPConn, role Role) error {
-	peer := conn.RemoteAddr()
 	file, err := conn.File()
 	conn.Close()
 	if err != nil {
 		return err
 	}
-	s := &session{desk: d, role: role, open: make(chan struct{}, calls)}
+	member, err := d.spares.Take()
+	s := &session{desk: d, role: role, Member: member, open: make(chan struct{}, calls)}
 	defer s.Close()
-	if err := s.Start(d.Spawner, worker.Session, string(role)+"="+peer.String(), worker.File{Name: "conn", File: file}); err != nil {
+	if err != nil {
+		file.Close()
 		return err
 	}
 	defer func() {
@@ -140,6 +150,11 @@ func (d *Desk) serve(ctx context.Context, conn *net.TCPConn, role Role) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, s.Kill)()
+	err = s.Control.Hand(file)
+	file.Close()
+	if err != nil {
+		return err
+	}
 	if err := s.Control.Send(control.Start{Certificate: d.certificate, Silence: handshake}); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package desk
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -33,12 +32,11 @@ func TestMain(m *testing.M) {
 }
 
 func serveSession(in *worker.Inside) error {
-	conn, errConn := in.File("conn")
-	c, errControl := in.File("control")
-	if err := errors.Join(errConn, errControl); err != nil {
+	c, err := in.File("control")
+	if err != nil {
 		return err
 	}
-	return api.Session{Conn: conn, Control: control.New(c)}.Run()
+	return api.Session{Control: control.New(c)}.Run()
 }
 
 // sources has one readable file, of a megabyte.
@@ -92,6 +90,7 @@ func newDesk(t *testing.T, connections int) *Desk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(desk.Close)
 	return desk
 }
 
@@ -229,9 +228,9 @@ func TestServe(t *testing.T) {
 	if err != nil || len(list) != 3 || list[0].Name != "La Piedra" {
 		t.Fatalf("%+v, %v", list, err)
 	}
-	label := []byte("\x00user=127.0.0.1:")
-	if n := childrenWith(t, label); n != 1 {
-		t.Errorf("%d session workers", n)
+	label := []byte("\x00worker\x00session\x00")
+	if n := childrenWith(t, label); n == 0 {
+		t.Error("no session worker")
 	}
 	other := api.NewClient(l.Addr().String())
 	defer other.Close()
@@ -242,6 +241,7 @@ func TestServe(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
+	d.Close()
 	if n := childrenWith(t, label); n != 0 {
 		t.Errorf("%d session workers are left", n)
 	}
