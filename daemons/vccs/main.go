@@ -40,12 +40,13 @@ func root() *cobra.Command {
 	var o options
 	var showIdentity bool
 	c := &cobra.Command{
-		Use:   "vccs [--config FILE] [--state DIR] [--check] [--identity] [XXX ZZZ YYY]",
+		Use:   "vccs [--config FILE] [--state DIR] [--open] [--check] [--identity] [XXX ZZZ YYY]",
 		Short: "the central server of Video Club",
 		Long: `vccs takes requests of users on port XXX and administrators on port ZZZ, and
 reaches reception servers on their port YYY. Started with the three ports it
 needs no configuration: titles are read from ./videos.txt, and only this machine
-may connect. Otherwise it reads FILE, by default /etc/vc/vccs.toml.
+may connect; with --open others may too, and their keys are remembered at first
+sight, as ssh does. Otherwise it reads FILE, by default /etc/vc/vccs.toml.
 
 SIGHUP reads FILE and the titles anew; a FILE with mistakes changes nothing.`,
 		Example: "  vccs 4100 4101 4102\n  vccs --config /etc/vc/vccs.toml --check",
@@ -64,6 +65,7 @@ SIGHUP reads FILE and the titles anew; a FILE with mistakes changes nothing.`,
 		},
 	}
 	startup.CommonFlags(c, &o.config, &o.state, "/etc/vc/vccs.toml")
+	c.Flags().BoolVar(&o.open, "open", false, "with the ports: let other machines connect, and remember their keys at first sight")
 	c.Flags().BoolVar(&o.check, "check", false, "check the configuration and the titles, and exit")
 	c.Flags().BoolVar(&showIdentity, "identity", false, "print this server's identity, and exit")
 	return c
@@ -118,6 +120,9 @@ func serve(ctx context.Context, o options, s settings) error {
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", s.Effective()...)
 	log.Info("ready", "users", users.Addr(), "administrators", administrators.Addr(), "titles", len(titles.Titles()),
 		"state", s.state, "identity", identity.Short(deliveries.Central()))
+	if s.open {
+		log.Warn("open to every machine: whoever reaches these ports may request and administer, until it is configured")
+	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	var running sync.WaitGroup
@@ -138,10 +143,10 @@ func serve(ctx context.Context, o options, s settings) error {
 }
 
 func listen(s settings) (users, administrators net.Listener, err error) {
-	if users, err = startup.Listen(s.Users, "users"); err != nil {
+	if users, err = startup.Listen(s.Users, "users", s.open); err != nil {
 		return nil, nil, err
 	}
-	if administrators, err = startup.Listen(s.Administrators, "administrators"); err != nil {
+	if administrators, err = startup.Listen(s.Administrators, "administrators", s.open); err != nil {
 		users.Close()
 		return nil, nil, err
 	}

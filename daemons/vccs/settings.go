@@ -23,7 +23,7 @@ import (
 // options are what the command line says.
 type options struct {
 	config, state string
-	check         bool
+	check, open   bool
 	ports         []int // XXX ZZZ YYY, or none
 }
 
@@ -33,6 +33,7 @@ type settings struct {
 	config.Central
 	videos, state string
 	positional    bool
+	open          bool // to other machines
 }
 
 // load reads the settings that the options name.
@@ -42,10 +43,18 @@ func load(o options) (settings, error) {
 		if o.config != "" {
 			return s, reason.New(reason.Usage, "either --config or the three ports, not both")
 		}
-		s.Users = net.JoinHostPort("127.0.0.1", strconv.Itoa(o.ports[0]))
-		s.Administrators = net.JoinHostPort("127.0.0.1", strconv.Itoa(o.ports[1]))
+		s.open = o.open
+		host := "127.0.0.1"
+		if s.open {
+			host = "" // every address
+		}
+		s.Users = net.JoinHostPort(host, strconv.Itoa(o.ports[0]))
+		s.Administrators = net.JoinHostPort(host, strconv.Itoa(o.ports[1]))
 		s.ReceptionPort = o.ports[2]
 	} else {
+		if o.open {
+			return s, reason.New(reason.Usage, "--open goes with the three ports")
+		}
 		text, err := startup.ReadConfig(&o.config, "/etc/vc/vccs.toml")
 		if err != nil {
 			return s, err
@@ -73,7 +82,7 @@ func (s settings) dispatch() dispatch.Settings {
 		Uplink: s.Uplink, Link: s.Link, MaxPace: s.MaxPace, Deliveries: s.Deliveries, Silence: s.Silence,
 		Receptions: make(map[string]dispatch.Reception),
 		// Receptions elsewhere have to be known by their keys first.
-		Loopback: true,
+		Loopback: !s.open,
 	}
 	if s.positional {
 		d.Port = s.ReceptionPort

@@ -40,6 +40,7 @@ func main() {
 // options are what the command line says.
 type options struct {
 	config, state, store string
+	open                 bool
 	ports                []int // YYY, or none
 }
 
@@ -47,11 +48,13 @@ func root() *cobra.Command {
 	var o options
 	var check, showIdentity bool
 	c := &cobra.Command{
-		Use:   "vcvrs [--config FILE] [--state DIR] [--store DIR] [--check] [--identity] [YYY]",
+		Use:   "vcvrs [--config FILE] [--state DIR] [--store DIR] [--open] [--check] [--identity] [YYY]",
 		Short: "the reception server of Video Club",
 		Long: `vcvrs waits for central servers on port YYY and stores what they deliver in the
 directory in which it was started. Started with the port it needs no
-configuration, and only this machine may connect. Otherwise it reads FILE, by
+configuration, and only this machine may connect; with --open another may too,
+and the first central server that delivers is the only one from then on.
+Otherwise it reads FILE, by
 default /etc/vc/vcvrs.toml.
 
 SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
@@ -73,6 +76,7 @@ SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
 	}
 	startup.CommonFlags(c, &o.config, &o.state, "/etc/vc/vcvrs.toml")
 	c.Flags().StringVar(&o.store, "store", "", "store what arrives in `DIR` (by default that of the configuration, or the current one)")
+	c.Flags().BoolVar(&o.open, "open", false, "with the port: let a central server on another machine connect, and remember its key at first sight")
 	c.Flags().BoolVar(&check, "check", false, "check the configuration, and exit")
 	c.Flags().BoolVar(&showIdentity, "identity", false, "print this server's identity, and exit")
 	return c
@@ -83,6 +87,7 @@ SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
 type settings struct {
 	config.Reception
 	store, state string
+	open         bool // to other machines
 }
 
 func load(o options) (s settings, err error) {
@@ -91,8 +96,16 @@ func load(o options) (s settings, err error) {
 		if o.config != "" {
 			return s, reason.New(reason.Usage, "either --config or the port, not both")
 		}
-		s.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(o.ports[0]))
+		s.open = o.open
+		host := "127.0.0.1"
+		if s.open {
+			host = "" // every address
+		}
+		s.Listen = net.JoinHostPort(host, strconv.Itoa(o.ports[0]))
 	} else {
+		if o.open {
+			return s, reason.New(reason.Usage, "--open goes with the port")
+		}
 		text, err := startup.ReadConfig(&o.config, "/etc/vc/vcvrs.toml")
 		if err != nil {
 			return s, err
@@ -122,6 +135,21 @@ func (s settings) limits() depot.Limits {
 
 func (s settings) connections() reception.Settings {
 	return reception.Settings{Silence: s.Silence, Connections: s.Connections, PerAddress: s.ConnectionsPerAddress}
+}
+
+// meet says which central servers may deliver: on this machine alone, any; else
+// the one that came first.
+func (s settings) meet(log *slog.Logger) func(identity string) error {
+	if !s.open {
+		return nil
+	}
+	pins := identity.OpenPins(filepath.Join(s.state, "central"))
+	return func(id string) error {
+		return pins.Check("central", id, func() error {
+			log.Info("the first central server, no other may deliver from now on", "identity", identity.Short(id), "file", pins.Path())
+			return nil
+		})
+	}
 }
 
 // serve runs the reception server until it is told to stop.
@@ -154,12 +182,12 @@ func serve(ctx context.Context, o options, s settings) error {
 	}
 	defer store.Close()
 	here, err := reception.New(reception.Config{
-		Depot: store, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Settings: s.connections(),
+		Depot: store, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Settings: s.connections(), Meet: s.meet(log),
 	})
 	if err != nil {
 		return err
 	}
-	l, err := startup.Listen(s.Listen, "listen")
+	l, err := startup.Listen(s.Listen, "listen", s.open)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,29 +24,73 @@ import (
 // maxReply bounds what a client reads of an answer.
 const maxReply = 1 << 20
 
+// dialTimeout bounds the way to a server, the handshake included.
+const dialTimeout = 20 * time.Second
+
 // Client asks a central server. Safe for concurrent use.
 type Client struct {
 	server string
 	http   http.Client
 }
 
-// NewClient makes a client of the server at HOST:PORT. Until servers are
-// pinned, only one on this machine is asked: for it the kernel vouches.
-func NewClient(server string) *Client {
-	dialer := net.Dialer{Timeout: 10 * time.Second, ControlContext: loopbackOnly}
-	return &Client{server: server, http: http.Client{Transport: &http.Transport{
-		DialContext:         dialer.DialContext,
-		TLSClientConfig:     identity.Client(nil, nil, ALPN, func(string) error { return nil }),
-		TLSHandshakeTimeout: 10 * time.Second,
-		IdleConnTimeout:     time.Minute,
-	}}}
+// Trust decides whether a server on another machine, which proved the identity
+// id, is the one that is meant.
+type Trust func(server, id string) error
+
+// NewClient makes a client of the server at HOST:PORT. For a server on this
+// machine the kernel vouches; about another one, trust is asked. Without trust
+// none is.
+func NewClient(server string, trust Trust) *Client {
+	c := &Client{server: server}
+	c.http.Transport = &http.Transport{
+		DialTLSContext:  func(ctx context.Context, _, address string) (net.Conn, error) { return dial(ctx, address, trust) },
+		IdleConnTimeout: time.Minute,
+	}
+	return c
 }
 
-func loopbackOnly(_ context.Context, _, address string, _ syscall.RawConn) error {
+// dial connects to a server and makes sure that it is the one that is meant.
+func dial(ctx context.Context, address string, trust Trust) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	var dialer net.Dialer
+	if trust == nil {
+		dialer.ControlContext = hereAlone
+	}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	here := conn.RemoteAddr().(*net.TCPAddr).IP.IsLoopback()
+	secure := tls.Client(conn, identity.Client(nil, nil, ALPN, func(id string) error {
+		if here {
+			return nil
+		}
+		return trust(address, id)
+	}))
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+func hereAlone(_ context.Context, _, address string, _ syscall.RawConn) error {
 	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().Unmap().IsLoopback() {
 		return reason.New(reason.RemotePeer, "%s is not on this machine, and no identity is known for it", address)
 	}
 	return nil
+}
+
+// Identify gives the identity that the server at HOST:PORT proves, for a person
+// to compare, and whether it is on this machine.
+func Identify(ctx context.Context, server string) (id string, here bool, err error) {
+	conn, err := dial(ctx, server, func(_, shown string) error { id = shown; return nil })
+	if err != nil {
+		return "", false, unreachable(err, server)
+	}
+	conn.Close()
+	return id, id == "", nil
 }
 
 // Close closes idle connections.

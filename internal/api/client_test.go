@@ -36,7 +36,7 @@ func serve(t *testing.T, answer func(control.Call) control.Reply) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, cert := NewClient(l.Addr().String()), certificate(t)
+	client, cert := NewClient(l.Addr().String(), nil), certificate(t)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -181,7 +181,7 @@ func TestClientUnreachable(t *testing.T) {
 		"192.0.2.1:4100": reason.RemotePeer,
 		"::1:4100%":      reason.Usage,
 	} {
-		client := NewClient(server)
+		client := NewClient(server, nil)
 		if _, err := client.Titles(ctx); reason.Of(err) != want {
 			t.Errorf("%s: %v", server, err)
 		}
@@ -212,7 +212,7 @@ func TestClientMeetsAnother(t *testing.T) {
 		server := &http.Server{Handler: answer, TLSConfig: identity.Server(certificate(t), serverKey, ALPN, nil)}
 		var wg sync.WaitGroup
 		wg.Go(func() { server.ServeTLS(l, "", "") })
-		client := NewClient(l.Addr().String())
+		client := NewClient(l.Addr().String(), nil)
 		if _, err := client.Titles(context.Background()); reason.Of(err) != reason.Protocol {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -17,7 +17,7 @@ import (
 
 // Begin asks for a delivery: the first time, or to go on with it. The result
 // has the receipt when it is deposited already, under this key or, where the
-// digest is known and sign is not nil, because the same content lies in the
+// digest is known and sign is not nil, because the same title lies in the
 // store and was not touched since. Otherwise it has the part, whose whole size
 // is reserved. A part of another version of the source is discarded first.
 //
@@ -56,7 +56,7 @@ func (d *Depot) alreadyDeposited(key Key, offer Offer, sign Sign) (*receipt.Rece
 	var err error
 	known, deposited := d.deposits[key]
 	p := d.parts[key]
-	same := d.sameContent(offer.SHA256, offer.Size, "")
+	same := d.sameTitle(offer)
 	switch {
 	case deposited && !known.offer.SameSource(offer):
 		return nil, reason.New(reason.KeyReused, "delivery %s was deposited from another source", key)
@@ -74,15 +74,24 @@ func (d *Depot) alreadyDeposited(key Key, offer Offer, sign Sign) (*receipt.Rece
 	return &r, err
 }
 
-// sameContent gives the path of a published file with that digest and size
-// which is as it was published, or "". With a path, only that one will do.
-func (d *Depot) sameContent(sha256 string, size int64, at string) string {
+// sameTitle gives the path of a published file that is the offered title, with
+// the same digest, as it was published, or "". The same bytes under another
+// title's name will not do: nobody would look for them there.
+func (d *Depot) sameTitle(o Offer) string {
+	return d.intact(o.SHA256, o.Size, func(dep deposit) bool {
+		return dep.offer.Name == o.Name && dep.offer.Extension == o.Extension
+	})
+}
+
+// intact gives the path of a published file with that digest and size which
+// is as it was published and pleases fits, or "".
+func (d *Depot) intact(sha256 string, size int64, fits func(deposit) bool) string {
 	if sha256 == "" {
 		return ""
 	}
 	var paths []string
 	for _, dep := range d.deposits {
-		if dep.sha256 != sha256 || dep.size != size || dep.file == nil || at != "" && dep.path != at {
+		if dep.sha256 != sha256 || dep.size != size || dep.file == nil || !fits(dep) {
 			continue
 		}
 		if info, err := d.fs.Stat(dep.path); err == nil && info.Mode.IsRegular() && factsOf(info) == *dep.file {

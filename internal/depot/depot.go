@@ -61,7 +61,7 @@ type part struct {
 
 // deposit is what is held in memory of a receipt.
 type deposit struct {
-	offer  Offer // only what tells the source
+	offer  Offer // only what tells the title and its source
 	path   string
 	sha256 string
 	size   int64

@@ -219,11 +219,22 @@ func TestDepositedAtOnce(t *testing.T) {
 			d := mustOpen(t, fsys, Limits{})
 			o := offerOf(content)
 			deliver(t, d, key(1), o, content)
-			o.Name, o.Title = "Otra", 8
-			in, err := d.Begin(key(2), o, sign)
+			// Another title with the same bytes is to have a file of its own.
+			other := o
+			other.Name = "Otra"
+			in, err := d.Begin(key(9), other, sign)
+			ok(t, err)
+			if in.Receipt != nil {
+				t.Fatalf("%+v", in.Receipt)
+			}
+			d.Release(key(9))
+			ok(t, d.Withdraw(key(9)))
+
+			o.Title = 8
+			in, err = d.Begin(key(2), o, sign)
 			ok(t, err)
 			r := in.Receipt
-			if r == nil || r.Path != "La Piedra.mp4" || r.Delivery != "0a1b2c3d-2" || r.Name != "Otra" || r.Frames != 0 {
+			if r == nil || r.Path != "La Piedra.mp4" || r.Delivery != "0a1b2c3d-2" || r.Title != 8 || r.Frames != 0 {
 				t.Fatalf("%+v", in)
 			}
 			ok(t, receipt.Verify(*r))
@@ -240,7 +251,6 @@ func TestDepositedAtOnce(t *testing.T) {
 			ok(t, err)
 			ok(t, f.Close())
 			ok(t, fsys.SetModTime("La Piedra.mp4", time.Unix(0, o.MTime)))
-			o.Name = "La Piedra"
 			if r := deliver(t, d, key(3), o, content); r.Path != "La Piedra (2).mp4" {
 				t.Errorf("published as %s", r.Path)
 			}

@@ -142,7 +142,7 @@ func (d *Depot) freeName(o Offer, r receipt.Receipt) (name string, adopt bool, e
 		if err != nil {
 			return "", false, storeFailed(err, "%s cannot be looked at", name)
 		}
-		if d.sameContent(r.SHA256, r.Size, name) != "" {
+		if d.intact(r.SHA256, r.Size, func(dep deposit) bool { return dep.path == name }) != "" {
 			return name, true, nil
 		}
 	}
@@ -297,7 +297,7 @@ func (d *Depot) storeReceipt(key Key, offer Offer, file *facts, r receipt.Receip
 // deposit is what is held in memory of a record.
 func (rec record) deposit(r receipt.Receipt) deposit {
 	return deposit{
-		offer: Offer{Size: rec.Offer.Size, MTime: rec.Offer.MTime, SHA256: r.SHA256},
+		offer: Offer{Name: rec.Offer.Name, Extension: rec.Offer.Extension, Size: rec.Offer.Size, MTime: rec.Offer.MTime, SHA256: r.SHA256},
 		path:  r.Path, sha256: r.SHA256, size: r.Size, file: rec.File,
 	}
 }

@@ -222,7 +222,7 @@ func TestServe(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- d.Serve(ctx, l, User) }()
-	client := api.NewClient(l.Addr().String())
+	client := api.NewClient(l.Addr().String(), nil)
 	defer client.Close()
 	list, err := client.Titles(ctx)
 	if err != nil || len(list) != 3 || list[0].Name != "La Piedra" {
@@ -232,7 +232,7 @@ func TestServe(t *testing.T) {
 	if n := childrenWith(t, label); n == 0 {
 		t.Error("no session worker")
 	}
-	other := api.NewClient(l.Addr().String())
+	other := api.NewClient(l.Addr().String(), nil)
 	defer other.Close()
 	if _, err := other.Titles(ctx); reason.Of(err) != reason.Unreachable {
 		t.Errorf("a client too many: %v", err)

@@ -38,7 +38,9 @@ type attempt struct {
 	peer       control.Accepted // zero until the reception accepts
 	sealed     string           // digest of the source, once it is read
 	heard      control.Acked    // the latest acknowledgement
+	verifying  bool             // all is sent
 	noted      time.Time        // when progress was last noted in the ledger
+	letGo      bool             // a worker has ended for no reason of its own
 	settled    bool
 }
 
@@ -216,13 +218,24 @@ func (a *attempt) converse(ctx context.Context) outcome {
 	}
 }
 
-// ended judges a worker's end. The read worker may end when all is read.
+// ended judges a worker's end. The read worker may end when all is read. One that
+// ends in order and without a word was let go by the end of the other, whose
+// word is on its way.
 func (a *attempt) ended(h crew.Said) (over bool, out outcome) {
 	if h.Err != io.EOF {
 		return true, outcome{err: h.Err}
 	}
 	exit := h.By.ExitWithin(grace)
 	if h.By == &a.read && a.sealed != "" && exit.Said() {
+		return false, outcome{}
+	}
+	if exit.Said() && !a.letGo {
+		a.letGo = true
+		other := &a.send
+		if h.By == &a.send {
+			other = &a.read
+		}
+		time.AfterFunc(grace, other.Kill)
 		return false, outcome{}
 	}
 	err := reason.New(reason.WorkerFailed, "the %s worker (pid %d) %v", h.By.Kind, h.By.PID, exit)
@@ -240,7 +253,6 @@ func (a *attempt) handle(ctx context.Context, h crew.Said) error {
 			return fmt.Errorf("the read worker says %T", h.Message)
 		}
 		a.sealed = sealed.SHA256
-		a.d.note(a.d.Ledger.Verifying(ctx, a.delivery.ID, a.d.Clock()), a.delivery.ID)
 		a.d.Log.Debug("read to the end", "delivery", a.delivery.ID, "read", sealed.Read, "hashed", sealed.Hashed)
 		return nil
 	}
@@ -348,6 +360,11 @@ func (a *attempt) acked(ctx context.Context, m control.Acked) error {
 	if due {
 		a.d.Log.Info("progress", "delivery", a.delivery.ID, "title", a.delivery.Name, "reception", a.delivery.Reception,
 			"at", fmt.Sprintf("%d%%", journal.Percent(m.Offset, a.delivery.Size)), "offset", m.Offset, "rate", rate.Rate(measured))
+	}
+	if a.sealed != "" && a.peer.Offset+m.Sent >= a.delivery.Size && !a.verifying {
+		a.verifying = true
+		a.d.note(a.d.Ledger.Verifying(ctx, a.delivery.ID, now), a.delivery.ID)
+		a.d.setState(j, ledger.Verifying)
 	}
 	if now.Sub(a.noted).Abs() < time.Second && m.Offset < a.delivery.Size {
 		return nil

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -141,7 +142,26 @@ func New(ctx context.Context, c Config) (*Dispatcher, error) {
 		d.jobs[l.ID] = d.newJob(l)
 		c.Log.Info("taken up again, going on now", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "offset", l.Offset)
 	}
+	if err := d.sweepNotes(); err != nil {
+		return nil, err
+	}
 	return d, d.rewithdraw(ctx)
+}
+
+// sweepNotes removes the running digests of deliveries that ended just before
+// the server was killed.
+func (d *Dispatcher) sweepNotes() error {
+	entries, err := os.ReadDir(d.Digests)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		id, err := strconv.ParseInt(e.Name(), 10, 64)
+		if _, active := d.jobs[id]; err == nil && !active {
+			d.removeNotes(id)
+		}
+	}
+	return nil
 }
 
 func (d *Dispatcher) newJob(l ledger.Delivery) *job {

@@ -164,10 +164,14 @@ func (d *Dispatcher) fail(ctx context.Context, j *job, code reason.Code, why err
 func (d *Dispatcher) drop(j *job) {
 	delete(d.jobs, j.ID)
 	d.planned = time.Time{}
-	if err := os.Remove(d.notesPath(j.ID)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		d.Log.Warn("a note stays behind", "delivery", j.ID, "error", err)
-	}
+	d.removeNotes(j.ID)
 	j.touch(d.Clock())
+}
+
+func (d *Dispatcher) removeNotes(id int64) {
+	if err := os.Remove(d.notesPath(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.Log.Warn("the digests of a delivery that has ended cannot be removed, leaving them", "delivery", id, "error", err)
+	}
 }
 
 // leave drops a delivery that ended without a deposit, and has the reception

@@ -48,6 +48,11 @@ const (
 	OffsetMismatch  Code = "offset_mismatch"
 	ReceiptInvalid  Code = "receipt_invalid"
 	IdentityChanged Code = "identity_changed"
+	IdentityUnknown Code = "identity_unknown"
+
+	// Of mail: the delivery itself is not touched.
+	MailRefused Code = "mail_refused"
+	MailNowhere Code = "mail_nowhere"
 
 	// Failed for good.
 	SourceChanged    Code = "source_changed"

@@ -98,6 +98,17 @@ var table = map[Code]words{
 		"the server's identity is not the one known", "if it was set up anew, make it known again",
 		"la identidad del servidor no es la conocida", "si fue instalado de nuevo, vuelva a darlo a conocer"},
 
+	IdentityUnknown: {ExitPermission, true,
+		"the server's identity is not known yet", "compare it with what --identity prints there, and give it with --pin",
+		"la identidad del servidor aún no es conocida", "compárela con lo que --identity muestra allí, y dela con --pin"},
+
+	MailRefused: {ExitFailed, false,
+		"the mail server did not take the mail", "its words are in the detail; check the address and the mail settings",
+		"el servidor de correo no aceptó el correo", "sus palabras están en el detalle; revise la dirección y la configuración de correo"},
+	MailNowhere: {ExitFailed, false,
+		"no mail server is configured", "set server in [mail] of the central server's configuration",
+		"no hay ningún servidor de correo configurado", "indique server en [mail] de la configuración del servidor central"},
+
 	SourceChanged: {ExitFailed, true,
 		"the title's file changed after the promise", "request it again: what is sent is always one version",
 		"el archivo del título cambió después de la promesa", "solicítelo de nuevo: siempre se envía una sola versión"},

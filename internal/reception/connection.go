@@ -140,7 +140,12 @@ func (c *connection) converse(ctx context.Context) error {
 			if h.Err != io.EOF {
 				return h.Err
 			}
-			if h.By == &c.store && stored && exit.Said() {
+			if h.By == &c.store && exit.Said() {
+				// It has done its work; or it was let go by the end of the
+				// receive worker, whose word is on its way.
+				if !stored {
+					time.AfterFunc(grace, c.receive.Kill)
+				}
 				continue
 			}
 			return c.tell(reason.New(reason.WorkerFailed, "the %s worker (pid %d) %v", h.By.Kind, h.By.PID, exit))
@@ -190,9 +195,15 @@ func (c *connection) tell(err error) error {
 // cut bounds what a sender is told to what the wire takes.
 func cut(detail string) string { return detail[:min(len(detail), 1024)] }
 
-func keyOf(peer string, id int64) (depot.Key, error) {
+// keyOf names a delivery of a central server that may deliver here.
+func (r *Reception) keyOf(peer string, id int64) (depot.Key, error) {
 	if !identity.ValidID(peer) || id < 1 {
 		return depot.Key{}, reason.New(reason.Protocol, "%.80q is no identity, or %d no delivery", peer, id)
+	}
+	if r.Meet != nil {
+		if err := r.Meet(peer); err != nil {
+			return depot.Key{}, err
+		}
 	}
 	return depot.Key{Central: identity.Prefix8(peer), ID: id}, nil
 }
@@ -203,7 +214,7 @@ func (c *connection) take(m control.Offered) (storing bool, err error) {
 	if c.key != (depot.Key{}) {
 		return false, errors.New("the receive worker makes a second offer")
 	}
-	key, err := keyOf(m.Identity, m.Offer.ID)
+	key, err := c.r.keyOf(m.Identity, m.Offer.ID)
 	if err != nil {
 		return false, err
 	}
@@ -309,7 +320,7 @@ func (c *connection) withdraw(m control.WithdrawAsked) error {
 	if c.key != (depot.Key{}) {
 		return errors.New("the receive worker withdraws after an offer")
 	}
-	key, err := keyOf(m.Identity, m.ID)
+	key, err := c.r.keyOf(m.Identity, m.ID)
 	if err != nil {
 		return err
 	}

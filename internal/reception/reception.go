@@ -42,6 +42,9 @@ type Config struct {
 	Clock    moment.Clock
 	Log      *slog.Logger
 	Settings Settings
+	// Meet says whether the central server of an identity, which TLS has
+	// proved, may deliver here; nil is any.
+	Meet func(identity string) error
 }
 
 // Reception is a reception server.
