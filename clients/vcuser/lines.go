@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"videoclub/internal/control"
+	"videoclub/internal/journal"
+	"videoclub/internal/rate"
+)
+
+// jsonLines shows each change as a line of JSON.
+type jsonLines struct {
+	program *program
+	last    control.Delivery
+}
+
+func (v *jsonLines) show(d control.Delivery) {
+	if d == v.last {
+		return
+	}
+	v.last = d
+	v.program.printJSON(d) // a reader that has gone ends the program by SIGPIPE
+}
+
+func (v *jsonLines) note(text string) { fmt.Fprintln(v.program.err, "vcuser: "+text) }
+func (v *jsonLines) close()           {}
+
+// plainLines shows a line for each change of what a person has to know, at
+// each tenth, and after 30 seconds in which there was progress.
+type plainLines struct {
+	program  *program
+	last     control.Delivery
+	progress journal.Progress
+}
+
+func (v *plainLines) show(d control.Delivery) {
+	now, first := v.program.now(), v.last.ID == 0
+	if first {
+		fmt.Fprintln(v.program.out, v.program.headline(d))
+		v.progress.Start(now, d.Offset, d.Size)
+	}
+	// What does not move has no line for the time that passes.
+	due := d.Offset != v.last.Offset && v.progress.Due(now, d.Offset, d.Size)
+	if !first && !due && !noteworthy(v.last, d) {
+		return
+	}
+	v.last = d
+	fmt.Fprintf(v.program.out, "%s  %s\n", v.program.clock(now), v.program.statusLine(d, now, 0))
+}
+
+func (v *plainLines) note(text string) { fmt.Fprintln(v.program.err, "vcuser: "+text) }
+func (v *plainLines) close()           {}
+
+// noteworthy says whether something changed beside the progress.
+func noteworthy(before, after control.Delivery) bool {
+	return before.State != after.State || before.Reason != after.Reason || before.AtRisk != after.AtRisk || before.Late != after.Late
+}
+
+// part is a piece of a line; in a narrow one, those of the highest rank go first.
+type part struct {
+	text string
+	rank int
+}
+
+// statusLine is a delivery in one line of at most width columns; 0 is no
+// bound.
+func (p *program) statusLine(d control.Delivery, now time.Time, width int) string {
+	parts := []part{{text: percent(d)}, {fmt.Sprintf(p.words.of, roughly(d.Offset), roughly(d.Size)), 4}}
+	switch {
+	case ended(d.State):
+		parts = append(parts, part{text: p.state(d.State)})
+		if d.State == deposited {
+			parts = append(parts, part{p.margin(d.Deadline.Sub(d.Finished)), 1})
+		}
+	default:
+		if d.Rate > 0 {
+			parts = append(parts, part{speed(d.Rate), 3})
+		}
+		end := expectedEnd(d, now)
+		parts = append(parts, part{fmt.Sprintf(p.words.left, span(end.Sub(now))), 1},
+			part{fmt.Sprintf(p.words.laxity, span(d.Deadline.Sub(end))), 2}, part{text: p.state(d.State)})
+	}
+	if note := p.noteOf(d); note != "" && d.State != "cancelled" {
+		parts = append(parts, part{note, 5})
+	}
+	return fit(parts, width)
+}
+
+// fit joins as many parts as width holds.
+func fit(parts []part, width int) string {
+	for rank := 5; ; rank-- {
+		line := ""
+		for _, part := range parts {
+			if part.rank > rank {
+				continue
+			}
+			if line != "" {
+				line += "  "
+			}
+			line += part.text
+		}
+		if width <= 0 || rank == 0 || display().StringWidth(line) <= width {
+			return line
+		}
+	}
+}
+
+// expectedEnd is when the delivery will have arrived as things are: by its rate
+// while it has one, else as planned, and never before now.
+func expectedEnd(d control.Delivery, now time.Time) time.Time {
+	end := d.End
+	if d.Rate > 0 {
+		end = now.Add(rate.Rate(d.Rate).Time(d.Size - d.Offset))
+	}
+	if end.Before(now) {
+		return now
+	}
+	return end
+}

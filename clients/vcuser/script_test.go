@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"vcuser": main})
+}
+
+// TestScripts runs testdata/script against the real servers.
+func TestScripts(t *testing.T) {
+	bin := t.TempDir()
+	build := exec.Command("go", "build", "-o", bin, "../../daemons/...")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the servers: %v\n%s", err, out)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("LANG", "en_US.UTF-8")
+			env.Setenv("TZ", "America/Santiago")
+			env.Setenv("LATER", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+			env.Values[serversKey{}] = &servers{bin: bin, work: env.WorkDir}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"film": film, "status": status, "await": await, "offered": offered, "terminal": terminal,
+			"daemons": func(ts *testscript.TestScript, _ bool, args []string) {
+				s := ts.Value(serversKey{}).(*servers)
+				ts.Check(s.startBoth(args))
+				ts.Setenv("VC_SERVER", s.users)
+				ts.Defer(s.stopBoth)
+			},
+			"central": func(ts *testscript.TestScript, _ bool, args []string) {
+				s := ts.Value(serversKey{}).(*servers)
+				if args[0] == "stop" {
+					s.central.stop()
+					return
+				}
+				ts.Check(s.startCentral())
+			},
+		},
+	})
+}
+
+// film makes a file of so many bytes that nothing compresses, always the same
+// for the same name: film NAME BYTES.
+func film(ts *testscript.TestScript, _ bool, args []string) {
+	size, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var seed [32]byte
+	copy(seed[:], args[0])
+	bytes := make([]byte, size)
+	rand.NewChaCha8(seed).Read(bytes)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes, 0o600))
+}
+
+// status runs a command that must end with an exit status: status N COMMAND….
+func status(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	got, exit := 0, (*exec.ExitError)(nil)
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("%v ends with %d, not %s", args[1:], got, args[0])
+	}
+}
+
+// await waits until a file that a program writes has what a pattern says:
+// await FILE PATTERN.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile(args[1])
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	late := time.After(20 * time.Second)
+	for {
+		// It need not be there yet.
+		text, _ := os.ReadFile(ts.MkAbs(args[0]))
+		if pattern.Match(text) {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-late:
+			ts.Fatalf("%s has no %q:\n%s", args[0], pattern, text)
+		}
+	}
+}
+
+// offered runs the command that the last one offered on its standard error.
+func offered(ts *testscript.TestScript, _ bool, _ []string) {
+	for line := range strings.Lines(ts.ReadFile("stderr")) {
+		if words := strings.Fields(line); strings.HasPrefix(line, "  vcuser ") {
+			ts.Check(ts.Exec(words[0], words[1:]...))
+			return
+		}
+	}
+	ts.Fatalf("no command is offered")
+}
+
+// terminal runs a command on a terminal of so many columns, which then stands
+// as the file screen: terminal COLUMNS COMMAND….
+func terminal(ts *testscript.TestScript, _ bool, args []string) {
+	columns, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	path := ""
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if found, err := exec.LookPath(filepath.Join(dir, args[1])); err == nil {
+			path = found
+			break
+		}
+	}
+	c := exec.Command(path, args[2:]...)
+	for _, name := range []string{"PATH", "LANG", "TZ", "VC_SERVER"} {
+		c.Env = append(c.Env, name+"="+ts.Getenv(name))
+	}
+	screen, err := onTerminal(c, columns)
+	ts.Check(os.WriteFile(ts.MkAbs("screen"), screen, 0o600))
+	ts.Check(err)
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+type serversKey struct{}
+
+// servers are a reception server and a central server for one script.
+type servers struct {
+	bin, work          string
+	config             string // text of the central server's, with names for what is known only later
+	users              string // where users are listened for, once known
+	receptionAt        string
+	reception, central *daemon
+}
+
+// startBoth starts the two, in the script's directory. Without the name of a
+// configuration, the central server gets its ports alone.
+func (s *servers) startBoth(args []string) (err error) {
+	if len(args) > 0 {
+		text, err := os.ReadFile(filepath.Join(s.work, args[0]))
+		if err != nil {
+			return err
+		}
+		s.config = string(text)
+	}
+	store := filepath.Join(s.work, "store")
+	if err := os.MkdirAll(store, 0o700); err != nil {
+		return err
+	}
+	if s.reception, err = start(store, filepath.Join(s.bin, "vcvrs"), "--state", filepath.Join(s.work, "vcvrs-state"), "0"); err != nil {
+		return err
+	}
+	s.receptionAt = s.reception.ready["listen"]
+	return s.startCentral()
+}
+
+// startCentral starts the central server, again where it was.
+func (s *servers) startCentral() (err error) {
+	program, state := filepath.Join(s.bin, "vccs"), "--state="+filepath.Join(s.work, "vccs-state")
+	if s.users == "" {
+		s.users = "127.0.0.1:0"
+	}
+	port := func(address string) string { return address[strings.LastIndex(address, ":")+1:] }
+	if s.config == "" {
+		s.central, err = start(s.work, program, state, port(s.users), "0", port(s.receptionAt))
+	} else {
+		text := strings.NewReplacer("USERS", s.users, "RECEPTION", s.receptionAt).Replace(s.config)
+		file := filepath.Join(s.work, "running.toml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			return err
+		}
+		s.central, err = start(s.work, program, state, "--config="+file)
+	}
+	if err != nil {
+		return err
+	}
+	s.users = s.central.ready["users"]
+	return nil
+}
+
+func (s *servers) stopBoth() {
+	s.central.stop()
+	s.reception.stop()
+}
+
+// daemon is a running server.
+type daemon struct {
+	cmd    *exec.Cmd
+	ready  map[string]string // of its line "ready"
+	logged sync.WaitGroup
+}
+
+// start starts a server and waits until it says that it is ready.
+func start(dir, program string, args ...string) (*daemon, error) {
+	d := &daemon{cmd: exec.Command(program, args...), ready: make(map[string]string)}
+	d.cmd.Dir = dir
+	log, err := d.cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.cmd.Start(); err != nil {
+		return nil, err
+	}
+	var before bytes.Buffer
+	lines := bufio.NewScanner(io.TeeReader(log, &before))
+	for lines.Scan() {
+		if !strings.Contains(lines.Text(), " ready ") {
+			continue
+		}
+		for _, pair := range regexp.MustCompile(`(\w+)=(\S+)`).FindAllStringSubmatch(lines.Text(), -1) {
+			d.ready[pair[1]] = pair[2]
+		}
+		d.logged.Go(func() { io.Copy(io.Discard, log) })
+		return d, nil
+	}
+	return nil, fmt.Errorf("%s ends before it is ready: %v\n%s", program, d.cmd.Wait(), before.String())
+}
+
+// stop ends a server, and all of its processes with it.
+func (d *daemon) stop() {
+	if d == nil || d.cmd.ProcessState != nil {
+		return
+	}
+	d.cmd.Process.Signal(syscall.SIGTERM)
+	late := time.AfterFunc(10*time.Second, func() { d.cmd.Process.Kill() })
+	defer late.Stop()
+	d.logged.Wait()
+	d.cmd.Wait()
+}
+
+// onTerminal runs c with a pseudo-terminal (pts(4)) as its output, and gives
+// what it wrote there.
+func onTerminal(c *exec.Cmd, columns int) ([]byte, error) {
+	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer near.Close()
+	fd := int(near.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		return nil, err
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(columns)}); err != nil {
+		return nil, err
+	}
+	far, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	c.Stdout, c.Stderr = far, far
+	err = c.Start()
+	far.Close()
+	if err != nil {
+		return nil, err
+	}
+	// Once the last of its writers has gone, a terminal cannot be read: EIO.
+	screen, _ := io.ReadAll(near)
+	return screen, c.Wait()
+}
