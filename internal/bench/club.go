@@ -62,7 +62,7 @@ func (b *bench) newClub(ctx context.Context, dir, address string, titles ...stri
 		c.reception.Stop()
 		return nil, err
 	}
-	c.client = api.NewClient("127.0.0.1:" + c.central.Port("users"), nil)
+	c.client = api.NewClient("127.0.0.1:"+c.central.Port("users"), nil)
 	return c, nil
 }
 
