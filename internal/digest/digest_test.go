@@ -84,3 +84,23 @@ func TestTornSlot(t *testing.T) {
 		t.Errorf("of no notes: found %d, %v", at, err)
 	}
 }
+
+// The end of a last, shorter frame leaves the note of the one before alone: a
+// reception may have that one durable and not the last.
+func TestShorterLastFrameHasItsOwnPlace(t *testing.T) {
+	n := open(t, filepath.Join(t.TempDir(), "notes"))
+	h := sha256.New()
+	for _, end := range []int64{frame, 2 * frame, 2*frame + 1} {
+		h.Write([]byte{byte(end)})
+		state, err := Save(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Put(end, 1, state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, at, err := n.At(2 * frame); err != nil || at != 2*frame {
+		t.Errorf("the note before %d is at %d, %v", 2*frame, at, err)
+	}
+}

@@ -83,7 +83,7 @@ func known(t *testing.T, alpn string) *tls.Config {
 
 func TestHostilePeersHarmNobody(t *testing.T) {
 	t.Parallel()
-	r := startReception(t, `silence = "1s"`+"\n")
+	r := startReception(t, `silence = "3s"`+"\n")
 	c := startCentral(t, `silence = "2s"`+"\n", link{"cinema.test", r, ""})
 	users := field(c.log.await(t, 0, saying("ready ", "users=")), "users")
 	administrators := field(c.log.await(t, 0, saying("ready ", "users=")), "administrators")
@@ -151,7 +151,7 @@ func spare(w worker) bool {
 // with a reason, and nothing of it is published.
 func TestBadFramesAreRefused(t *testing.T) {
 	t.Parallel()
-	r := startReception(t, `silence = "1s"`+"\n")
+	r := startReception(t, `silence = "3s"`+"\n")
 	conn, err := tls.Dial("tcp", field(r.log.await(t, 0, saying("ready ", "listen=")), "listen"), known(t, wire.ALPN))
 	if err != nil {
 		t.Fatal(err)

@@ -33,6 +33,11 @@ func newDaemon(t *testing.T, name string, args ...string) *daemon {
 	d := &daemon{t: t, name: name, args: args, log: newLog()}
 	t.Cleanup(func() {
 		d.kill()
+		for _, bad := range []string{"panic:", "fatal error:", "DATA RACE"} {
+			if line, found, _ := d.log.find(0, saying(bad)); found {
+				t.Errorf("%s or a worker of it: %s", name, line)
+			}
+		}
 		if t.Failed() {
 			t.Logf("what %s said:\n%s", name, d.log.text())
 		}

@@ -69,6 +69,20 @@ func TestDepositThatWasNotHeardOf(t *testing.T) {
 	}
 }
 
+// A reception that says nothing any more, with its connection up, is left and
+// asked again.
+func TestSilentReceptionIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	r := startReception(t, "")
+	c := startCentral(t, "uplink = \"64 Mbit/s\"\nsilence = \"1s\"\n", link{"cinema.test", r, ""})
+	source := makeTitle(t, c.dir, "feature.bin", noise(16, 24<<20))
+	id := c.past(c.ask(c.add("Feature", source.path, 10), "cinema.test").ID, 0).ID
+	r.proxy.hold(down)
+	c.until(id, "without an answer", func(d control.DeliveryStory) bool { return d.Reason == reason.PeerSilent })
+	r.proxy.release()
+	r.proven(c.deposited(id), source)
+}
+
 // Killed when every byte is durable but nothing says so at the sender, it ends
 // in a deposit all the same: there is nothing left to plan for.
 func TestNothingLeftToSend(t *testing.T) {
