@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -227,6 +228,8 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		if f.Err != nil {
 			return f.Err
 		}
+		// One stream, decrypted in order: a second core would only be woken.
+		runtime.GOMAXPROCS(1)
 		return receive.Receiver{Conn: f.File("conn"), Handoff: f.Handoff(), Control: f.Control()}.Run()
 	},
 	worker.Store: func(in *worker.Inside) error {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"videoclub/internal/control"
 	"videoclub/internal/digest"
@@ -98,15 +99,22 @@ func (r Reader) watch(p *pipeline) {
 	}
 }
 
-// pipeline is the way of the source's bytes: one goroutine reads, one digests,
-// one on each core compresses, and one hands over in order.
+// pipeline is the way of the source's bytes: one goroutine reads, one on each
+// core compresses what that makes smaller, and one digests and hands over in
+// order. What does not compress skips the second step: waking another core
+// costs more than storing it.
 type pipeline struct {
 	src   *source.File
 	out   *handoff.Producer
 	notes *digest.Notes
 	known bool // the digest is known: nothing is hashed
 	sum   hash.Hash
+	skip  atomic.Int32 // frames that are still to be stored without trying
 }
+
+// skipped is how many frames are stored after one that compression did not make
+// smaller. Video that is already encoded costs one trial in 16 frames this way.
+const skipped = 15
 
 // chunk is one frame under way.
 type chunk struct {
@@ -114,10 +122,7 @@ type chunk struct {
 	buf    []byte // the frame's source bytes
 	slot   handoff.Slot
 	member int           // length of the frame in slot
-	state  []byte        // of the digest after it
 	coded  chan struct{} // has a value when member is set
-	hashed chan struct{} // has a value when state is set
-	err    error         // of the digest
 }
 
 // catchUp brings the digest to the offset where the stream goes on. Its state
@@ -163,32 +168,19 @@ func (p *pipeline) pass(offset int64) error {
 	ahead := 2*workers + 2
 	free := make(chan *chunk, ahead)
 	for range ahead {
-		free <- &chunk{buf: make([]byte, frame.SourceSize), coded: make(chan struct{}, 1), hashed: make(chan struct{}, 1)}
+		free <- &chunk{buf: make([]byte, frame.SourceSize), coded: make(chan struct{}, 1)}
 	}
-	encode, hashing, order := make(chan *chunk, ahead), make(chan *chunk, ahead), make(chan *chunk, ahead)
+	compress, order := make(chan *chunk, ahead), make(chan *chunk, ahead)
 	var wg sync.WaitGroup
 	for range workers {
-		wg.Go(func() {
-			e := frame.NewEncoder()
-			for c := range encode {
-				c.member = len(e.Append(c.slot.Buf[:0], c.offset, c.buf))
-				c.coded <- struct{}{}
-			}
-		})
+		wg.Go(func() { p.compress(compress) })
 	}
-	wg.Go(func() {
-		for c := range hashing {
-			c.state, c.err = p.hash(c.buf)
-			c.hashed <- struct{}{}
-		}
-	})
 	var readErr error
 	stop := make(chan struct{})
 	wg.Go(func() {
-		defer close(encode)
-		defer close(hashing)
+		defer close(compress)
 		defer close(order)
-		readErr = p.read(offset, stop, free, func(c *chunk) { encode <- c; hashing <- c; order <- c })
+		readErr = p.read(offset, stop, free, compress, order)
 	})
 	err := p.handOver(order, free)
 	close(stop)
@@ -204,8 +196,20 @@ func (p *pipeline) pass(offset int64) error {
 	return err
 }
 
+func (p *pipeline) compress(todo <-chan *chunk) {
+	e := frame.NewEncoder()
+	for c := range todo {
+		member, paid := e.Append(c.slot.Buf[:0], c.offset, c.buf)
+		c.member = len(member)
+		if !paid {
+			p.skip.Store(skipped)
+		}
+		c.coded <- struct{}{}
+	}
+}
+
 // read fills free chunks in order and passes them on.
-func (p *pipeline) read(offset int64, stop <-chan struct{}, free <-chan *chunk, pass func(*chunk)) error {
+func (p *pipeline) read(offset int64, stop <-chan struct{}, free <-chan *chunk, compress, order chan<- *chunk) error {
 	for n := 0; offset < p.src.Size(); n++ {
 		var c *chunk
 		select {
@@ -230,7 +234,35 @@ func (p *pipeline) read(offset int64, stop <-chan struct{}, free <-chan *chunk, 
 			return err
 		}
 		offset += int64(len(c.buf))
-		pass(c)
+		if p.skip.Load() > 0 {
+			p.skip.Add(-1)
+			c.member = len(frame.AppendStored(c.slot.Buf[:0], c.offset, c.buf))
+			c.coded <- struct{}{}
+		} else {
+			compress <- c
+		}
+		order <- c
+	}
+	return nil
+}
+
+// handOver digests the frames and passes them on in order. The digest's state
+// is noted before its frame leaves, so that it is there for every offset that
+// can be acknowledged.
+func (p *pipeline) handOver(order <-chan *chunk, free chan<- *chunk) error {
+	for c := range order {
+		state, err := p.hash(c.buf)
+		if err != nil {
+			return err
+		}
+		if err := p.notes.Put(c.offset+int64(len(c.buf)), int64(len(c.buf)), state); err != nil {
+			return err
+		}
+		<-c.coded
+		if err := p.out.Send(c.slot, c.member); err != nil {
+			return err
+		}
+		free <- c
 	}
 	return nil
 }
@@ -241,26 +273,6 @@ func (p *pipeline) hash(b []byte) ([]byte, error) {
 	}
 	p.sum.Write(b)
 	return digest.Save(p.sum)
-}
-
-// handOver passes the frames on in order. The digest's state is noted before
-// its frame leaves, so that it is there for every offset that can be acknowledged.
-func (p *pipeline) handOver(order <-chan *chunk, free chan<- *chunk) error {
-	for c := range order {
-		<-c.coded
-		<-c.hashed
-		if c.err != nil {
-			return c.err
-		}
-		if err := p.notes.Put(c.offset+int64(len(c.buf)), int64(len(c.buf)), c.state); err != nil {
-			return err
-		}
-		if err := p.out.Send(c.slot, c.member); err != nil {
-			return err
-		}
-		free <- c
-	}
-	return nil
 }
 
 // finish hands over the final frame and waits until the send worker has all.

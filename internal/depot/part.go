@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/hex"
 	"hash"
+	"runtime"
 	"sync"
 
 	"videoclub/internal/disk"
@@ -12,6 +13,9 @@ import (
 
 // parallelFrom is how many bytes are worth waking the other goroutine for.
 const parallelFrom = 32 << 10
+
+// manyCores is from how many on a frame is digested while it is written.
+const manyCores = 4
 
 // Part is the file of one delivery as it grows, with its running digest and
 // its durable offset. It needs two open files and nothing else, so that the
@@ -29,9 +33,11 @@ type Part struct {
 	failed error
 	closed bool
 
-	// The digest of a frame is taken while the frame is written.
-	work chan []byte
-	done chan struct{}
+	// The digest of a frame is taken while the frame is written, where there
+	// are cores to spare: on few, waking one costs more than it gains.
+	parallel bool
+	work     chan []byte
+	done     chan struct{}
 
 	// syncing is held for a whole Sync.
 	syncing  sync.Mutex
@@ -75,7 +81,7 @@ func OpenPart(data, slots disk.File, size int64) (*Part, error) {
 	}
 	p := &Part{
 		data: data, slots: slots, size: size, sum: from.sum, at: at,
-		work: make(chan []byte), done: make(chan struct{}),
+		parallel: runtime.NumCPU() >= manyCores, work: make(chan []byte), done: make(chan struct{}),
 		sequence: at.sequence, place: from.place, durable: at,
 	}
 	go p.digest()
@@ -148,7 +154,7 @@ func (p *Part) Append(frame []byte) error {
 			n, p.at.offset, p.size)
 		return p.failed
 	}
-	aside := len(frame) >= parallelFrom
+	aside := p.parallel && len(frame) >= parallelFrom
 	if aside {
 		p.work <- frame
 	} else {

@@ -347,3 +347,23 @@ func BenchmarkAppend(b *testing.B) {
 		ok(b, p.Append(frame))
 	}
 }
+
+// Digested while it is written, as where there are many cores, a part is the same.
+func TestDigestAside(t *testing.T) {
+	content := bytesOf(5*parallelFrom, 9)
+	for _, parallel := range []bool{false, true} {
+		d := mustOpen(t, powerloss.New(clock, 1<<24), Limits{})
+		in, err := d.Begin(key(1), offerOf(content), nil)
+		ok(t, err)
+		p, err := OpenPart(in.Data, in.Slots, int64(len(content)))
+		ok(t, err)
+		p.parallel = parallel
+		for at := 0; at < len(content); at += 2 * parallelFrom {
+			ok(t, p.Append(content[at:min(at+2*parallelFrom, len(content))]))
+		}
+		if sum, err := p.Finish(); err != nil || sum != digest(content) {
+			t.Errorf("parallel %v: %s, %v", parallel, sum, err)
+		}
+		p.Close()
+	}
+}

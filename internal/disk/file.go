@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"time"
@@ -44,6 +45,12 @@ func (h *handle) Allocate(size int64) error {
 		return nil
 	}
 	return h.call("fallocate", func(fd int) error {
+		// In memory it would take every page at once, for a second a
+		// gigabyte, and nothing is there after a crash to be kept for.
+		var st unix.Statfs_t
+		if err := unix.Fstatfs(fd, &st); err == nil && st.Type == unix.TMPFS_MAGIC {
+			return errors.ErrUnsupported
+		}
 		return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, size)
 	})
 }

@@ -15,11 +15,8 @@ const (
 	storedMax = 65_535
 
 	// A frame that compression makes less than 1/64 smaller is not worth the
-	// receiver's inflating: it goes stored, and so do the next skipped
-	// frames, without trying. Video that is already encoded costs one trial
-	// in 16 frames this way.
+	// receiver's inflating: it goes stored.
 	worthShift = 6
-	skipped    = 15
 )
 
 // Encoder makes frames. It compresses where that pays and stores where it does
@@ -27,7 +24,6 @@ const (
 type Encoder struct {
 	flate *flate.Writer
 	out   bytes.Buffer
-	skip  int
 }
 
 // NewEncoder makes an Encoder. It holds about 0.7 MB for its tables once it
@@ -35,25 +31,32 @@ type Encoder struct {
 func NewEncoder() *Encoder { return &Encoder{} }
 
 // Append appends to dst the frame of src, which stands at offset in its
-// stream. src has 1 to SourceSize bytes; the frame has at most MaxMember.
-func (e *Encoder) Append(dst []byte, offset int64, src []byte) []byte {
+// stream, compressed if that pays. src has 1 to SourceSize bytes; the frame has
+// at most MaxMember.
+func (e *Encoder) Append(dst []byte, offset int64, src []byte) (frame []byte, paid bool) {
+	data := e.deflate(src)
+	if data == nil {
+		return AppendStored(dst, offset, src), false
+	}
+	return appendFrame(dst, offset, src, func(dst []byte) []byte { return append(dst, data...) }), true
+}
+
+// AppendStored is Append without trying to compress: it costs a copy and a
+// CRC-32.
+func AppendStored(dst []byte, offset int64, src []byte) []byte {
+	return appendFrame(dst, offset, src, func(dst []byte) []byte { return appendStored(dst, src) })
+}
+
+func appendFrame(dst []byte, offset int64, src []byte, appendData func([]byte) []byte) []byte {
 	start := len(dst)
 	dst = appendHeader(dst, offset, len(src), nil)
 	headerSize := len(dst) - start
-	if data := e.deflate(src); data != nil {
-		dst = append(dst, data...)
-	} else {
-		dst = appendStored(dst, src)
-	}
+	dst = appendData(dst)
 	return append(dst[:start], seal(dst[start:], headerSize, crc32.ChecksumIEEE(src), len(src))...)
 }
 
 // deflate compresses src, or returns nil where that does not pay.
 func (e *Encoder) deflate(src []byte) []byte {
-	if e.skip > 0 {
-		e.skip--
-		return nil
-	}
 	e.out.Reset()
 	if e.flate == nil {
 		// Level 1 is the fastest; an error is possible for a bad level alone.
@@ -65,7 +68,6 @@ func (e *Encoder) deflate(src []byte) []byte {
 	e.flate.Write(src)
 	e.flate.Close()
 	if e.out.Len() > len(src)-len(src)>>worthShift {
-		e.skip = skipped
 		return nil
 	}
 	return e.out.Bytes()
