@@ -99,6 +99,15 @@ func median(d []time.Duration) time.Duration {
 	return d[len(d)/2]
 }
 
+// rounded is the durations for people, in the order in which they were measured.
+func rounded(d []time.Duration) []time.Duration {
+	out := slices.Clone(d)
+	for i := range out {
+		out[i] = out[i].Round(10 * time.Millisecond)
+	}
+	return out
+}
+
 // perSecond is a throughput in MB/s.
 func perSecond(size int64, d time.Duration) float64 { return float64(size) / d.Seconds() / 1e6 }
 
