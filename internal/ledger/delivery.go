@@ -29,7 +29,7 @@ func (s State) Ended() bool { return s == Deposited || s == Failed || s == Cance
 // Bounds on what Promise takes, in bytes. They keep one request from swelling
 // the ledger; the longest location is PATH_MAX of limits.h.
 const (
-	MaxKey  = 128  // Key and Fingerprint
+	MaxKey  = 512  // Key, which may have a reception's name behind it, and Fingerprint
 	MaxText = 4096 // every other text
 )
 
@@ -76,6 +76,11 @@ type Delivery struct {
 	Resumes           int
 	Sent              int64  // bytes of source in all attempts
 	Receipt           []byte // JSON, as the reception signed it
+
+	// How often the promise was noted as at risk, and when the delivery was
+	// expected at the last of these; zero is not known.
+	Warnings int
+	Expected time.Time
 }
 
 // acceptable says whether d can be promised.
@@ -108,7 +113,7 @@ func (d *Delivery) acceptable() error {
 // deliveryColumns are the columns in the order of Delivery.fields.
 const deliveryColumns = `id, account, request_key, fingerprint, title, name, location, reception, address, mail, language,
 	requested, earliest, deadline, size, mtime_ns, inode, duration_ns, sha256, pace, max_pace, plan_start, plan_end,
-	state, reason, detail, started, finished, durable, digest_state, resumes, sent, receipt`
+	state, reason, detail, started, finished, durable, digest_state, resumes, sent, receipt, warnings, expected`
 
 // insertDelivery takes all fields but the id, which the database gives.
 var insertDelivery = "INSERT INTO deliveries (" + strings.TrimPrefix(deliveryColumns, "id, ") + ") VALUES (?" +
@@ -122,6 +127,7 @@ func (d *Delivery) fields() []any {
 		&d.Size, &d.MTime, (*inode)(&d.Inode), &d.Duration, &d.SHA256, &d.Pace, &d.MaxPace, (*instant)(&d.Start), (*instant)(&d.End),
 		&d.State, &d.Reason, &d.Detail, (*instant)(&d.Started), (*instant)(&d.Finished),
 		&d.Offset, &d.DigestState, &d.Resumes, &d.Sent, &d.Receipt,
+		&d.Warnings, (*instant)(&d.Expected),
 	}
 }
 

@@ -18,6 +18,7 @@ const (
 	EventInterrupted Kind = "interrupted" // an attempt broke off; it is tried again
 	EventResumed     Kind = "resumed"
 	EventVerifying   Kind = "verifying"
+	EventAtRisk      Kind = "at_risk" // it cannot be there by its deadline as things are
 	EventDeposited   Kind = "deposited"
 	EventFailed      Kind = "failed"
 	EventCancelled   Kind = "cancelled"

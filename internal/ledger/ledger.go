@@ -1,6 +1,6 @@
 // Package ledger keeps what must outlive a crash: the deliveries that were
-// promised, what happened to each, and the receptions that are known. All SQL
-// stands here.
+// promised, what happened to each, the mail that tells of it, and the receptions
+// that are known. All SQL stands here.
 //
 // The file is an SQLite database in write-ahead mode. What a method that
 // changes something has returned without an error is on disk: a loss of power
@@ -14,6 +14,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -32,6 +33,9 @@ type Ledger struct {
 
 	queue     chan *write
 	committed chan struct{} // closed when the committer has ended
+
+	mailing atomic.Pointer[Mailing]
+	queued  chan struct{} // see Queued
 
 	mu       sync.Mutex
 	closed   bool

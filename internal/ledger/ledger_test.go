@@ -80,9 +80,24 @@ func dump(ctx context.Context, l *Ledger) (string, error) {
 		for _, e := range events {
 			fmt.Fprintf(&b, "  %+v\n", e)
 		}
+		mail, err := l.Outbox(ctx, d.ID)
+		if err != nil {
+			return "", err
+		}
+		for _, m := range mail {
+			fmt.Fprintf(&b, "  %+v\n", m)
+		}
 	}
 	receptions, err := l.Receptions(ctx)
-	fmt.Fprintf(&b, "%+v\n", receptions)
+	if err != nil {
+		return "", err
+	}
+	wanted, err := l.WantedDigests(ctx)
+	if err != nil {
+		return "", err
+	}
+	known, _, err := l.DigestOf(ctx, "/srv/a", 1, 2)
+	fmt.Fprintf(&b, "%+v\n%+v %s\n", receptions, wanted, known)
 	return b.String(), err
 }
 

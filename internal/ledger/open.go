@@ -56,7 +56,8 @@ func open(ctx context.Context, path string, s settings) (_ *Ledger, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	l := &Ledger{path: path, queue: make(chan *write, maxBatch), committed: make(chan struct{})}
+	l := &Ledger{path: path, queue: make(chan *write, maxBatch), committed: make(chan struct{}), queued: make(chan struct{}, 1)}
+	l.mailing.Store(&Mailing{})
 	defer func() {
 		if err != nil {
 			_ = l.release() // err says more than what follows from it

@@ -51,7 +51,7 @@ func TestConnectionSettings(t *testing.T) {
 		{"journal_mode", "wal", "wal"}, {"synchronous", "2", "2"}, {"foreign_keys", "1", "1"}, {"busy_timeout", "5000", "5000"},
 		{"cache_size", "-1024", "-256"}, {"mmap_size", "0", "0"}, {"journal_size_limit", "4194304", "4194304"},
 		{"cell_size_check", "1", "1"}, {"trusted_schema", "0", "0"}, {"query_only", "0", "1"},
-		{"user_version", "1", "1"}, {"application_id", fmt.Sprint(applicationID), fmt.Sprint(applicationID)},
+		{"user_version", fmt.Sprint(len(migrations())), fmt.Sprint(len(migrations()))}, {"application_id", fmt.Sprint(applicationID), fmt.Sprint(applicationID)},
 	} {
 		for conn, want := range map[*sql.Conn]string{l.conn: c.writer, reader: c.reader} {
 			var got string
@@ -90,7 +90,7 @@ func TestOpenRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name, path, want string
 	}{
-		{"a newer schema", made(t, marked+"PRAGMA user_version = 2; CREATE TABLE t (x)"), "newer version"},
+		{"a newer schema", made(t, marked+fmt.Sprintf("PRAGMA user_version = %d; CREATE TABLE t (x)", len(migrations())+1)), "newer version"},
 		{"another program's", made(t, "PRAGMA user_version = 1; CREATE TABLE t (x)"), "another program"},
 		{"another program's without a version", made(t, "CREATE TABLE t (x)"), "another program"},
 		{"no database", written(t, strings.Repeat("no database ", 400)), "damaged"},
@@ -176,24 +176,47 @@ func TestMigrations(t *testing.T) {
 	broken := append(further[:len(further):len(further)], "CREATE TABLE half (x); CREATE TABLE half (x)")
 	_, err := open(t.Context(), path, settings{migrations: broken})
 	wantReason(t, err, reason.LedgerFailed)
-	if !strings.Contains(err.Error(), "from version 2 to 3") {
+	if !strings.Contains(err.Error(), fmt.Sprintf("from version %d to %d", len(further), len(broken))) {
 		t.Errorf("it does not say which step failed: %v", err)
 	}
 
 	l = openAt(t, path) // nothing of the broken steps was kept
-	if version(l) != 1 || get(t, l, d.ID).Name != d.Name {
+	if version(l) != len(migrations()) || get(t, l, d.ID).Name != d.Name {
 		t.Errorf("after a step that failed the version is %d", version(l))
 	}
 	must(t, l.Close())
 
 	l, err = open(t.Context(), path, settings{migrations: further})
 	must(t, err)
-	if version(l) != 2 || get(t, l, d.ID).Name != d.Name {
+	if version(l) != len(further) || get(t, l, d.ID).Name != d.Name {
 		t.Errorf("the step was not taken: version %d", version(l))
 	}
 	must(t, l.Close())
 	_, err = Open(t.Context(), path)
 	wantReason(t, err, reason.LedgerFailed)
+}
+
+// A ledger of the first version is taken up with what it holds.
+func TestMigrationFromTheFirst(t *testing.T) {
+	path := place(t)
+	l, err := open(t.Context(), path, settings{migrations: migrations()[:1]})
+	must(t, err)
+	_, err = l.conn.ExecContext(t.Context(), `INSERT INTO deliveries (account, request_key, fingerprint, title, name, location, reception, address,
+		mail, language, size, mtime_ns, inode, duration_ns, pace, max_pace, requested, earliest, deadline, plan_start, plan_end, state, sha256)
+		VALUES ('', 'k', 'f', 1, 'n', '/l', 'sala', 'a', 'ana@example.org', 'es', 5, 6, 7, 8, 9, 0, 1, 0, 2, 0, 0, 'sending', '')`)
+	must(t, err)
+	must(t, l.Close())
+
+	l = openAt(t, path)
+	d := get(t, l, 1)
+	if d.Mail != "ana@example.org" || d.State != Sending || d.Warnings != 0 || !d.Expected.IsZero() {
+		t.Errorf("taken up as %+v", d)
+	}
+	l.SetMailing(allMail)
+	must(t, l.Deposited(t.Context(), 1, []byte("{}"), "aa", moment))
+	if mail, err := l.Outbox(t.Context(), 1); err != nil || len(mail) != 1 {
+		t.Errorf("its mail is %+v, %v", mail, err)
+	}
 }
 
 func TestOpenGivenUp(t *testing.T) {

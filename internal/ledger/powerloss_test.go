@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -36,9 +37,25 @@ var deeds = []func(context.Context, *Ledger) error{
 		return l.Plan(ctx, []Slot{{1, moment, moment}, {2, moment, moment}})
 	},
 	func(ctx context.Context, l *Ledger) error {
+		return l.AtRisk(ctx, []Risk{{1, moment.Add(2 * time.Hour)}, {3, moment}}, moment)
+	},
+	func(ctx context.Context, l *Ledger) error {
 		return l.Deposited(ctx, 1, bytes.Repeat([]byte(`{"receipt":1}`), 500), "abcd", moment)
 	},
 	func(ctx context.Context, l *Ledger) error { return l.Cancel(ctx, 2, moment) },
+	func(ctx context.Context, l *Ledger) error {
+		return l.OutboxRetry(ctx, 1, 1, moment.Add(time.Minute), reason.Unreachable, "refused")
+	},
+	func(ctx context.Context, l *Ledger) error {
+		if err := l.OutboxSent(ctx, 3, moment); reason.Of(err) != reason.AlreadyEnded {
+			return err
+		}
+		return nil
+	},
+	func(ctx context.Context, l *Ledger) error { return l.WantDigest(ctx, Source{"/srv/a", 1, 2}) },
+	func(ctx context.Context, l *Ledger) error {
+		return l.RememberDigest(ctx, Source{"/srv/a", 1, 2}, strings.Repeat("d", 64))
+	},
 }
 
 func promiseOf(n int) func(context.Context, *Ledger) error {
@@ -56,9 +73,13 @@ type life struct {
 	held    []string // held[i] is the dump after i deeds
 }
 
-// openRecorded is Open with r as the file layer.
+// openRecorded is Open with r as the file layer. All mail is written.
 func openRecorded(ctx context.Context, r *recorder, path string) (*Ledger, error) {
-	return open(ctx, path, settings{vfs: r.name, migrations: migrations()})
+	l, err := open(ctx, path, settings{vfs: r.name, migrations: migrations()})
+	if err == nil {
+		l.SetMailing(allMail)
+	}
+	return l, err
 }
 
 // live leads a life on the ledger at path, closed well after half of the deeds

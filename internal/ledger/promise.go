@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"videoclub/internal/reason"
@@ -17,19 +18,44 @@ import (
 //
 // Of d, the id and everything under "what has happened" are ignored.
 func (l *Ledger) Promise(ctx context.Context, d Delivery) (stored Delivery, replayed bool, err error) {
-	if err := d.acceptable(); err != nil {
-		return Delivery{}, false, err
-	}
-	d.State, d.Reason, d.Detail = Promised, "", ""
-	d.Started, d.Finished = time.Time{}, time.Time{}
-	d.Offset, d.DigestState, d.Resumes, d.Sent, d.Receipt = 0, nil, 0, 0, nil
-	err = l.commit(ctx, "promising", func(ctx context.Context, c *sql.Conn) error {
-		var err error
-		stored, replayed, err = promise(ctx, c, d)
-		return err
-	})
+	all, replayed, err := l.PromiseAll(ctx, []Delivery{d})
 	if err != nil {
 		return Delivery{}, false, err
+	}
+	return all[0], replayed, nil
+}
+
+// PromiseAll is Promise for deliveries that are promised together: all of them
+// or, with an error, none. They are replayed if all are; where only some of the
+// keys were used, the request is another one: reason.KeyReused.
+func (l *Ledger) PromiseAll(ctx context.Context, ds []Delivery) (stored []Delivery, replayed bool, err error) {
+	fresh := slices.Clone(ds)
+	for i := range fresh {
+		d := &fresh[i]
+		if err := d.acceptable(); err != nil {
+			return nil, false, err
+		}
+		d.State, d.Reason, d.Detail = Promised, "", ""
+		d.Started, d.Finished = time.Time{}, time.Time{}
+		d.Offset, d.DigestState, d.Resumes, d.Sent, d.Receipt = 0, nil, 0, 0, nil
+		d.Warnings, d.Expected = 0, time.Time{}
+	}
+	err = l.commit(ctx, "promising", func(ctx context.Context, c *sql.Conn) error {
+		stored = make([]Delivery, 0, len(fresh))
+		for i, d := range fresh {
+			one, again, err := promise(ctx, c, d)
+			if err != nil {
+				return err
+			}
+			if i > 0 && again != replayed {
+				return reason.New(reason.KeyReused, "the idempotency key was used for some of these deliveries alone: use a new key")
+			}
+			stored, replayed = append(stored, one), again
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
 	}
 	return stored, replayed, nil
 }

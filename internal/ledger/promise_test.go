@@ -71,6 +71,44 @@ func TestPromiseKeys(t *testing.T) {
 	}
 }
 
+// Several are promised together or not at all, and replayed together.
+func TestPromiseAll(t *testing.T) {
+	l := openAt(t, place(t))
+	all := []Delivery{request(1), request(2), request(3)}
+	first, replayed, err := l.PromiseAll(t.Context(), all)
+	must(t, err)
+	if got := idsOf(first); replayed || got != "[1 2 3]" || first[1].Key != "key-2" {
+		t.Errorf("promised %s, replayed %t", got, replayed)
+	}
+	again, replayed, err := l.PromiseAll(t.Context(), all)
+	must(t, err)
+	if !replayed || !reflect.DeepEqual(again, first) {
+		t.Errorf("replayed %t\n%+v\nwant\n%+v", replayed, again, first)
+	}
+	tooLong, used := request(5), request(2)
+	tooLong.Name, used.Fingerprint = strings.Repeat("x", MaxText+1), "another request"
+	for name, c := range map[string]struct {
+		all  []Delivery
+		want reason.Code
+	}{
+		"one that is not acceptable":   {[]Delivery{request(4), tooLong}, reason.Usage},
+		"a key of another request":     {[]Delivery{request(4), used}, reason.KeyReused},
+		"the last has a key in use":    {[]Delivery{request(4), request(1)}, reason.KeyReused},
+		"the first has a key in use":   {[]Delivery{request(1), request(4)}, reason.KeyReused},
+		"two with the same key, twice": {[]Delivery{request(4), request(4)}, reason.KeyReused},
+	} {
+		_, _, err := l.PromiseAll(t.Context(), c.all)
+		if got := reason.Of(err); got != c.want {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	active, err := l.Active(t.Context())
+	must(t, err)
+	if got := idsOf(active); got != "[1 2 3]" {
+		t.Errorf("after the refusals there are %s", got)
+	}
+}
+
 func TestPromiseBounds(t *testing.T) {
 	l := openAt(t, place(t))
 	text := func(n int) string { return strings.Repeat("x", n) }

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"strings"
 )
 
@@ -94,19 +93,4 @@ func collect[T any](ctx context.Context, l *Ledger, doing string, fields func(*T
 		return nil, err
 	}
 	return all, nil
-}
-
-// DigestOf gives the SHA-256 of a source that was deposited before and has not
-// changed since, as far as its size and its modification time (ns) tell.
-func (l *Ledger) DigestOf(ctx context.Context, location string, size, mtime int64) (sha256 string, ok bool, err error) {
-	err = l.read(ctx, "looking up a digest", func(ctx context.Context, db *sql.DB) error {
-		err := db.QueryRowContext(ctx, `SELECT sha256 FROM deliveries
-			WHERE location = ? AND size = ? AND mtime_ns = ? AND state = 'deposited' AND sha256 <> ''
-			ORDER BY id DESC LIMIT 1`, location, size, mtime).Scan(&sha256)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	return sha256, err == nil && sha256 != "", err
 }

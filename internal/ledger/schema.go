@@ -80,7 +80,29 @@ CREATE TABLE receptions (
 	receipt_key TEXT    NOT NULL,
 	seen        INTEGER NOT NULL
 ) STRICT;
-`}
+`, `
+ALTER TABLE deliveries ADD COLUMN warnings INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deliveries ADD COLUMN expected INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE outbox (
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	delivery   INTEGER NOT NULL REFERENCES deliveries (id),
+	kind       TEXT    NOT NULL,
+	recipient  TEXT    NOT NULL,
+	language   TEXT    NOT NULL,
+	message_id TEXT    NOT NULL,
+	expected   INTEGER NOT NULL,
+	state      TEXT    NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'failed')),
+	attempts   INTEGER NOT NULL DEFAULT 0,
+	next       INTEGER NOT NULL,
+	reason     TEXT    NOT NULL DEFAULT '',
+	detail     TEXT    NOT NULL DEFAULT '',
+	created    INTEGER NOT NULL,
+	done       INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX outbox_due ON outbox (next, id) WHERE state = 'pending';
+CREATE INDEX outbox_delivery ON outbox (delivery, id);
+`, digestsTable}
 }
 
 // inspect reads whose file this is and gives the version of its schema; known

@@ -15,6 +15,8 @@ import (
 //	                         ▲  Resumed ◄───────────┘
 //	any active ──Deposited, Fail, Cancel──► deposited, failed, cancelled
 //
+// The mail that tells of a move is written with it, or neither is.
+//
 // Whether a move is allowed is decided by the statement that makes it, so that
 // two that come at once cannot both be right. A delivery that has ended gives
 // reason.AlreadyEnded, one that does not exist reason.UnknownDelivery, and a
@@ -29,9 +31,13 @@ type move struct {
 	at     time.Time
 	code   reason.Code
 	detail string
+	mail   MailKind // that is written with it; empty for none
 }
 
 func (l *Ledger) move(ctx context.Context, id int64, m move) error {
+	if m.mail != "" {
+		defer l.announce()
+	}
 	return l.commit(ctx, "noting "+string(m.kind), func(ctx context.Context, c *sql.Conn) error {
 		var offset int64
 		err := c.QueryRowContext(ctx, "UPDATE deliveries SET "+m.set+" WHERE id = ? AND state IN "+m.from+" RETURNING durable",
@@ -42,7 +48,10 @@ func (l *Ledger) move(ctx context.Context, id int64, m move) error {
 		if err != nil {
 			return err
 		}
-		return record(ctx, c, Event{Delivery: id, At: m.at, Kind: m.kind, Reason: m.code, Offset: offset, Detail: m.detail})
+		if err := record(ctx, c, Event{Delivery: id, At: m.at, Kind: m.kind, Reason: m.code, Offset: offset, Detail: m.detail}); err != nil {
+			return err
+		}
+		return l.post(ctx, c, id, m.mail, m.at)
 	})
 }
 
@@ -150,7 +159,7 @@ func (l *Ledger) Deposited(ctx context.Context, id int64, receipt []byte, sha256
 	if len(receipt) > maxReceipt || len(sha256) > MaxText {
 		return reason.New(reason.ReceiptInvalid, "delivery %d: a receipt of %d bytes, a digest of %d", id, len(receipt), len(sha256))
 	}
-	return l.move(ctx, id, move{kind: EventDeposited, at: at, from: active,
+	return l.move(ctx, id, move{kind: EventDeposited, at: at, from: active, mail: MailDeposited,
 		set: `state = 'deposited', reason = '', detail = '', finished = ?, receipt = ?, digest_state = NULL,
 			sha256 = CASE WHEN ? = '' THEN sha256 ELSE ? END, durable = CASE WHEN size < 0 THEN durable ELSE size END`,
 		args: []any{millis(at), receipt, sha256, sha256}})
@@ -159,7 +168,7 @@ func (l *Ledger) Deposited(ctx context.Context, id int64, receipt []byte, sha256
 // Fail notes that the delivery is given up for the reason code. From every
 // active state.
 func (l *Ledger) Fail(ctx context.Context, id int64, code reason.Code, detail string, at time.Time) error {
-	return l.move(ctx, id, move{kind: EventFailed, at: at, from: active, code: code, detail: detail,
+	return l.move(ctx, id, move{kind: EventFailed, at: at, from: active, code: code, detail: detail, mail: MailFailed,
 		set:  "state = 'failed', reason = ?, detail = ?, finished = ?, digest_state = NULL",
 		args: []any{code, brief(detail), millis(at)}})
 }
