@@ -4,27 +4,17 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"sync"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"videoclub/internal/command"
-	"videoclub/internal/desk"
-	"videoclub/internal/dispatch"
 	"videoclub/internal/identity"
 	"videoclub/internal/journal"
-	"videoclub/internal/ledger"
-	"videoclub/internal/reason"
-	"videoclub/internal/source"
 	"videoclub/internal/startup"
 	"videoclub/internal/worker"
 )
@@ -77,93 +67,16 @@ func serve(ctx context.Context, o options, s settings) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	hangups := startup.Hangups()
-
-	if err := os.MkdirAll(s.state, 0o700); err != nil {
-		return fmt.Errorf("the state directory: %w", err)
-	}
-	keys, err := identity.LoadOrCreate(filepath.Join(s.state, "keys"))
+	c, err := open(ctx, s, log)
 	if err != nil {
 		return err
 	}
-	book, err := ledger.Open(ctx, filepath.Join(s.state, "ledger", "ledger.db"))
-	if err != nil {
-		return err
-	}
-	defer book.Close()
-	spawner, err := worker.NewSpawner("vccs")
-	if err != nil {
-		return err
-	}
-	defer spawner.Close()
-	users, administrators, err := listen(s)
-	if err != nil {
-		return err
-	}
-
-	titles := s.readTitles(log)
-	deliveries, err := dispatch.New(ctx, dispatch.Config{
-		Ledger: book, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Digests: filepath.Join(s.state, "digests"),
-		Sources: opener{source.Opener{Roots: s.Roots, Never: []string{s.state}}}, Settings: s.dispatch(),
-	})
-	if err != nil {
-		return err
-	}
-	counter, err := desk.New(desk.Config{
-		Dispatcher: deliveries, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log,
-		Connections: s.Connections, PerAddress: s.ConnectionsPerAddress,
-	}, titles)
-	if err != nil {
-		return err
-	}
-	defer counter.Close()
-
+	defer c.close()
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", s.Effective()...)
-	log.Info("ready", "users", users.Addr(), "administrators", administrators.Addr(), "titles", len(titles.Titles()),
-		"state", s.state, "identity", identity.Short(deliveries.Central()))
+	log.Info("ready", "users", c.users.Addr(), "administrators", c.administrators.Addr(), "titles", len(c.titles.List().Titles()),
+		"state", s.state, "identity", identity.Short(c.deliveries.Central()))
 	if s.open {
 		log.Warn("open to every machine: whoever reaches these ports may request and administer, until it is configured")
 	}
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	var running sync.WaitGroup
-	running.Go(func() { deliveries.Run(ctx) })
-	for role, l := range map[desk.Role]net.Listener{desk.User: users, desk.Administrator: administrators} {
-		running.Go(func() { fail(counter.Serve(ctx, l, role)) })
-	}
-	running.Go(func() {
-		startup.OnHangup(ctx, hangups, func() { reload(o, s, deliveries, counter, log) })
-	})
-	<-ctx.Done()
-	log.Info("stopping, deliveries go on at the next start")
-	running.Wait()
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
-}
-
-func listen(s settings) (users, administrators net.Listener, err error) {
-	if users, err = startup.Listen(s.Users, "users", s.open); err != nil {
-		return nil, nil, err
-	}
-	if administrators, err = startup.Listen(s.Administrators, "administrators", s.open); err != nil {
-		users.Close()
-		return nil, nil, err
-	}
-	return users, administrators, nil
-}
-
-// reload takes up what may change while the server runs; a configuration with
-// mistakes changes nothing.
-func reload(o options, running settings, deliveries *dispatch.Dispatcher, counter *desk.Desk, log *slog.Logger) {
-	s, err := load(o)
-	if err != nil {
-		log.Error("the configuration was not reloaded, going on with the one before", "reason", string(reason.Of(err)), "error", err)
-		return
-	}
-	startup.WarnRestart(log, running.fixed(), s.fixed())
-	deliveries.SetSettings(s.dispatch())
-	counter.SetLimits(s.Connections, s.ConnectionsPerAddress)
-	counter.SetTitles(s.readTitles(log))
-	log.LogAttrs(context.Background(), slog.LevelInfo, "reloaded", s.Effective()...)
+	return c.run(ctx, hangups, func() { c.reload(o, s) })
 }

@@ -5,19 +5,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 
-	"videoclub/internal/catalogue"
 	"videoclub/internal/config"
-	"videoclub/internal/desk"
 	"videoclub/internal/dispatch"
 	"videoclub/internal/reason"
 	"videoclub/internal/source"
 	"videoclub/internal/startup"
+	"videoclub/internal/titles"
 )
 
 // options are what the command line says.
@@ -34,6 +32,9 @@ type settings struct {
 	videos, state string
 	positional    bool
 	open          bool // to other machines
+
+	host     string // name of this machine
+	password string // of mail
 }
 
 // load reads the settings that the options name.
@@ -62,6 +63,9 @@ func load(o options) (settings, error) {
 		if s.Central, err = config.ParseCentral(o.config, text); err != nil {
 			return s, err
 		}
+	}
+	if err := s.completeMail(); err != nil {
+		return s, err
 	}
 	var err error
 	if s.videos, err = filepath.Abs(s.Videos); err != nil {
@@ -93,49 +97,21 @@ func (s settings) dispatch() dispatch.Settings {
 	return d
 }
 
-// readTitles reads videos.txt. What is wrong in it is logged line by line; a
-// file that is missing has no titles.
-func (s settings) readTitles(log *slog.Logger) desk.Titles {
-	titles, problems, err := s.parseTitles()
-	if err != nil {
-		log.Warn("no titles, going on without", "file", s.videos, "error", err)
-	}
-	for _, p := range problems {
-		log.Warn("a title is skipped, its line is kept", "file", s.videos, "reason", string(reason.TitlesInvalid), "problem", p)
-	}
-	return titles
-}
-
-func (s settings) parseTitles() (desk.Titles, []catalogue.Problem, error) {
-	empty, _, _ := catalogue.Parse(nil)
-	titles := desk.Titles{Catalogue: empty, Base: filepath.Dir(s.videos)}
-	text, err := os.ReadFile(s.videos)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("there is no such file yet: a line of it is NUMBER ^ NAME ^ MINUTES LOCATION")
-		}
-		return titles, nil, err
-	}
-	parsed, problems, err := catalogue.Parse(text)
-	if err == nil {
-		titles.Catalogue = parsed
-	}
-	return titles, problems, err
-}
-
 // check is --check: the settings were read; the titles are looked at too.
 func check(out io.Writer, s settings) error {
-	titles, problems, err := s.parseTitles()
+	list, problems, err := titles.Read(s.videos)
 	for _, p := range problems {
 		fmt.Fprintf(out, "%s: %v\n", s.videos, p)
 	}
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return reason.New(reason.TitlesInvalid, "there is no %s yet: a line of it is NUMBER ^ NAME ^ MINUTES LOCATION", s.videos)
 	case err != nil:
 		return reason.Wrap(reason.TitlesInvalid, err, "%s", s.videos)
 	case len(problems) > 0:
 		return reason.New(reason.TitlesInvalid, "%s: %d lines have to be mended", s.videos, len(problems))
 	}
-	fmt.Fprintf(out, "the configuration is good, with %d titles\n", len(titles.Titles()))
+	fmt.Fprintf(out, "the configuration is good, with %d titles\n", len(list.Titles()))
 	return nil
 }
 

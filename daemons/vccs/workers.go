@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
+	"runtime"
+
 	"videoclub/internal/api"
 	"videoclub/internal/deliver"
+	"videoclub/internal/notify"
 	"videoclub/internal/startup"
+	"videoclub/internal/survey"
 	"videoclub/internal/worker"
 )
 
@@ -16,11 +21,20 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		}
 		return api.Session{Control: f.Control()}.Run()
 	},
+	worker.Mail: func(in *worker.Inside) error {
+		f := startup.Take(in, "conn", "roots", "control")
+		if f.Err != nil {
+			return f.Err
+		}
+		return notify.Worker{Conn: f.File("conn"), Roots: f.File("roots"), Control: f.Control()}.Run()
+	},
 	worker.Send: func(in *worker.Inside) error {
 		f := startup.Take(in, "conn", "ring", "wake", "control")
 		if f.Err != nil {
 			return f.Err
 		}
+		// One stream, encrypted in order: a second core would only be woken.
+		runtime.GOMAXPROCS(1)
 		return deliver.Sender{Conn: f.File("conn"), Handoff: f.Handoff(), Control: f.Control(), Program: "vccs"}.Run()
 	},
 	worker.Read: func(in *worker.Inside) error {
@@ -29,5 +43,12 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 			return f.Err
 		}
 		return deliver.Reader{Source: f.File("source"), Digests: f.File("digests"), Handoff: f.Handoff(), Control: f.Control()}.Run()
+	},
+	worker.Survey: func(in *worker.Inside) error {
+		f := startup.Take(in, "source", "control")
+		if err := errors.Join(f.Err, survey.GiveWay()); err != nil {
+			return err
+		}
+		return survey.Worker{Source: f.File("source"), Control: f.Control()}.Run()
 	},
 }

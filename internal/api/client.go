@@ -37,9 +37,8 @@ type Client struct {
 // id, is the one that is meant.
 type Trust func(server, id string) error
 
-// NewClient makes a client of the server at HOST:PORT. For a server on this
-// machine the kernel vouches; about another one, trust is asked. Without trust
-// none is.
+// NewClient makes a client of the server at HOST:PORT, about which trust is
+// asked. Without trust only one on this machine is, for which the kernel vouches.
 func NewClient(server string, trust Trust) *Client {
 	c := &Client{server: server}
 	c.http.Transport = &http.Transport{
@@ -61,9 +60,8 @@ func dial(ctx context.Context, address string, trust Trust) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	here := conn.RemoteAddr().(*net.TCPAddr).IP.IsLoopback()
 	secure := tls.Client(conn, identity.Client(nil, nil, ALPN, func(id string) error {
-		if here {
+		if trust == nil { // it is on this machine
 			return nil
 		}
 		return trust(address, id)
@@ -89,8 +87,8 @@ func Identify(ctx context.Context, server string) (id string, here bool, err err
 	if err != nil {
 		return "", false, unreachable(err, server)
 	}
-	conn.Close()
-	return id, id == "", nil
+	defer conn.Close()
+	return id, conn.RemoteAddr().(*net.TCPAddr).IP.IsLoopback(), nil
 }
 
 // Close closes idle connections.
@@ -120,6 +118,25 @@ func (c *Client) Titles(ctx context.Context) ([]control.Title, error) {
 	}
 }
 
+// AddTitle adds a title, which administrators may. It is never asked twice by
+// itself: each that is heard adds one.
+func (c *Client) AddTitle(ctx context.Context, q control.AddTitle) (control.TitleChange, error) {
+	body, err := json.Marshal(q)
+	if err != nil {
+		return control.TitleChange{}, err
+	}
+	return do[control.TitleChange](ctx, c, http.MethodPost, "/v1/titles", body, "")
+}
+
+// RemoveTitle removes a title, which administrators may.
+func (c *Client) RemoveTitle(ctx context.Context, q control.RemoveTitle) (control.TitleChange, error) {
+	path := fmt.Sprintf("/v1/titles/%d", q.Number)
+	if q.Force {
+		path += "?force=1"
+	}
+	return do[control.TitleChange](ctx, c, http.MethodDelete, path, nil, "")
+}
+
 // Request asks for a delivery. The key in it makes it safe to ask again when
 // no answer came.
 func (c *Client) Request(ctx context.Context, q control.Request) (control.DeliveryStory, error) {
@@ -130,6 +147,57 @@ func (c *Client) Request(ctx context.Context, q control.Request) (control.Delive
 		return control.DeliveryStory{}, err
 	}
 	return do[control.DeliveryStory](ctx, c, http.MethodPost, "/v1/requests", body, key)
+}
+
+// Requests asks for deliveries to several receptions, and gives all of them in
+// the order of their names or is Refused, with a report. The key is as that of
+// Request.
+func (c *Client) Requests(ctx context.Context, q control.Request) ([]control.Delivery, error) {
+	key := q.Key
+	q.Key = ""
+	body, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	made, err := do[control.Promises](ctx, c, http.MethodPost, "/v1/requests", body, key)
+	return made.Deliveries, err
+}
+
+// Where gives what is known of whether the title could be at the receptions of
+// q, or without any at all that the server knows, by a deadline.
+func (c *Client) Where(ctx context.Context, q control.WhereQuery) ([]control.Prospect, error) {
+	query := url.Values{"by": {q.By.UTC().Format(time.RFC3339Nano)}, "at": q.Receptions}
+	if !q.From.IsZero() {
+		query.Set("from", q.From.UTC().Format(time.RFC3339Nano))
+	}
+	all := []control.Prospect{}
+	for {
+		page, err := get[control.ProspectPage](ctx, c, fmt.Sprintf("/v1/titles/%d/where", q.Number), query)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Receptions...)
+		if !page.More || len(page.Receptions) == 0 {
+			return all, nil
+		}
+		query.Set("after", page.Receptions[len(page.Receptions)-1].Reception)
+	}
+}
+
+// Receptions gives the names of all receptions that the server knows, in order.
+func (c *Client) Receptions(ctx context.Context) ([]string, error) {
+	all := []string{}
+	for after := ""; ; {
+		page, err := get[control.NamePage](ctx, c, "/v1/receptions", url.Values{"after": {after}})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Receptions...)
+		if !page.More || len(page.Receptions) == 0 {
+			return all, nil
+		}
+		after = page.Receptions[len(page.Receptions)-1]
+	}
 }
 
 // Deliveries gives at most most deliveries, the newest first.

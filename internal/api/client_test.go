@@ -151,10 +151,55 @@ func TestClient(t *testing.T) {
 	}
 }
 
+// What is asked about several receptions is asked in one go, and lists of them
+// come in pages.
+func TestClientSeveral(t *testing.T) {
+	at := time.Date(2026, 11, 27, 18, 0, 0, 5, time.UTC)
+	var calls []control.Call // the client asks one thing at a time
+	client := serve(t, func(c control.Call) control.Reply {
+		c.Seq = 0
+		calls = append(calls, c)
+		switch {
+		case c.Where != nil && c.Where.After == "" && len(c.Where.Receptions) == 0:
+			return control.Reply{Prospects: &control.ProspectPage{Receptions: []control.Prospect{{Reception: "a", Possible: true, Start: at, End: at}}, More: true}}
+		case c.Where != nil:
+			return control.Reply{Prospects: &control.ProspectPage{Receptions: []control.Prospect{{Reception: "ñ&", Code: reason.NoSpace, Constraint: "disk"}}}}
+		case c.Receptions != nil:
+			return control.Reply{Receptions: &control.NamePage{Receptions: []string{c.Receptions.After + "x"}, More: len(c.Receptions.After) < 2}}
+		}
+		return control.Reply{Promises: &control.Promises{Deliveries: []control.Delivery{{ID: 1}, {ID: 2}}}}
+	})
+	ctx := context.Background()
+	q := control.Request{Key: "k", Number: 7, Receptions: []string{"a", "b"}, By: at}
+	if made, err := client.Requests(ctx, q); err != nil || len(made) != 2 || made[1].ID != 2 {
+		t.Errorf("promised: %+v, %v", made, err)
+	}
+	here := control.WhereQuery{Number: 7, By: at, From: at.Add(-time.Hour)}
+	if all, err := client.Where(ctx, here); err != nil || len(all) != 2 || !all[0].End.Equal(at) || all[1].Reception != "ñ&" || all[1].Constraint != "disk" {
+		t.Errorf("where: %+v, %v", all, err)
+	}
+	named := control.WhereQuery{Number: 7, By: at, Receptions: []string{"a", "ñ&"}}
+	if all, err := client.Where(ctx, named); err != nil || len(all) != 1 {
+		t.Errorf("where of those named: %+v, %v", all, err)
+	}
+	if names, err := client.Receptions(ctx); err != nil || !reflect.DeepEqual(names, []string{"x", "xx", "xxx"}) {
+		t.Errorf("receptions: %q, %v", names, err)
+	}
+	rest := here
+	rest.After = "a"
+	want := []control.Call{{Request: &q}, {Where: &here}, {Where: &rest}, {Where: &named},
+		{Receptions: &control.NamesQuery{}}, {Receptions: &control.NamesQuery{After: "x"}}, {Receptions: &control.NamesQuery{After: "xx"}}}
+	if !reflect.DeepEqual(calls, want) {
+		t.Errorf("asked was %+v", calls)
+	}
+}
+
 // A refusal arrives with its reason, and what else it says, and so leads to the
 // exit status of the command; so does a reason of a newer server.
 func TestClientRefused(t *testing.T) {
-	refusal := control.Refusal{Detail: "why", Earliest: time.Date(2026, 11, 27, 18, 0, 0, 0, time.UTC), Constraint: "link"}
+	at := time.Date(2026, 11, 27, 18, 0, 0, 0, time.UTC)
+	refusal := control.Refusal{Detail: "why", Earliest: at, Constraint: "link", Report: []control.Prospect{
+		{Reception: "a", Possible: true, Start: at, End: at}, {Reception: "b", Code: reason.DeadlineTooSoon, Earliest: at, Constraint: "link"}}}
 	client := serve(t, func(control.Call) control.Reply { return control.Reply{Refusal: &refusal} })
 	for code, exit := range map[reason.Code]int{
 		reason.UnknownTitle: 3, reason.DeadlineTooSoon: 3, reason.NotPermitted: 4, reason.KeyReused: 2, reason.Internal: 1, reason.ShuttingDown: 5, "a_reason_of_tomorrow": 1,
@@ -162,7 +207,7 @@ func TestClientRefused(t *testing.T) {
 		refusal.Code = code
 		_, err := client.Delivery(context.Background(), 42, 0, 0)
 		var refused *Refused
-		if !errors.As(err, &refused) || refused.Refusal != refusal || reason.Of(err) != code || reason.Of(err).Exit() != exit || err.Error() != "why" {
+		if !errors.As(err, &refused) || !reflect.DeepEqual(refused.Refusal, refusal) || reason.Of(err) != code || reason.Of(err).Exit() != exit || err.Error() != "why" {
 			t.Errorf("%s: %v", code, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ const ALPN = "http/1.1"
 // Limits on a client's connection.
 const (
 	maxHeader    = 16 << 10
-	maxBody      = 8 << 10          // escaped anew it still fits into a message to the supervisor
+	maxBody      = 12 << 10         // 32 long names; escaped anew it still fits into a message to the supervisor
 	maxKey       = 128              // bytes of an idempotency key
 	headerWithin = 10 * time.Second // and a body in as long again
 	idleFor      = 2 * time.Minute
@@ -165,6 +166,19 @@ func handler(call caller) http.Handler {
 		}
 		return control.Call{Request: &q}, err
 	}))
+	mux.HandleFunc("POST /v1/titles", answer(call, func(r *http.Request) (control.Call, error) {
+		q, err := body[control.AddTitle](r)
+		return control.Call{Add: &q}, err
+	}))
+	mux.HandleFunc("DELETE /v1/titles/{number}", answer(call, func(r *http.Request) (control.Call, error) {
+		n, err := titleNumber(r)
+		force, err1 := number(r, "force")
+		return control.Call{Remove: &control.RemoveTitle{Number: n, Force: force != 0}}, errors.Join(err, err1)
+	}))
+	mux.HandleFunc("GET /v1/titles/{number}/where", answer(call, whereCall))
+	mux.HandleFunc("GET /v1/receptions", answer(call, func(r *http.Request) (control.Call, error) {
+		return control.Call{Receptions: &control.NamesQuery{After: r.URL.Query().Get("after")}}, nil
+	}))
 	mux.HandleFunc("GET /v1/deliveries", answer(call, func(r *http.Request) (control.Call, error) {
 		before, err := number(r, "before")
 		return control.Call{Deliveries: &control.DeliveryQuery{Before: before}}, err
@@ -190,6 +204,45 @@ func handler(call caller) http.Handler {
 		refuse(w, http.StatusNotFound, control.Refusal{Code: reason.Usage, Detail: "there is nothing at this path, or not for this method"})
 	})
 	return mux
+}
+
+// whereCall reads the question which receptions could have a title.
+func whereCall(r *http.Request) (control.Call, error) {
+	n, err := titleNumber(r)
+	if err != nil {
+		return control.Call{}, err
+	}
+	by, err1 := instant(r, "by")
+	from, err2 := instant(r, "from")
+	if err1 == nil && by.IsZero() {
+		err1 = reason.New(reason.Usage, "by=INSTANT is missing: the deadline")
+	}
+	q := &control.WhereQuery{Number: n, By: by, From: from, After: r.URL.Query().Get("after")}
+	for _, names := range r.URL.Query()["at"] {
+		q.Receptions = append(q.Receptions, strings.Split(names, ",")...)
+	}
+	return control.Call{Where: q}, errors.Join(err1, err2)
+}
+
+// titleNumber reads the number of a title in a path.
+func titleNumber(r *http.Request) (int, error) {
+	n, err := strconv.ParseInt(r.PathValue("number"), 10, 32)
+	if err != nil {
+		return 0, reason.New(reason.Usage, "%.40q is not the number of a title", r.PathValue("number"))
+	}
+	return int(n), nil
+}
+
+// instant reads a parameter that is an instant; absent, it is the zero time.
+func instant(r *http.Request, name string) (at time.Time, err error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return at, nil
+	}
+	if at, err = time.Parse(time.RFC3339, text); err != nil {
+		return at, reason.New(reason.Usage, "%s=%.40q is not an instant of RFC 3339", name, text)
+	}
+	return at, nil
 }
 
 // number reads a parameter that is a number of at least 0; absent, it is 0.
@@ -235,13 +288,23 @@ func answer(call caller, ask func(*http.Request) (control.Call, error)) http.Han
 		case err != nil:
 			refuse(w, status(reason.Of(err)), control.Refusal{Code: reason.Of(err), Detail: err.Error()})
 		case reply.Refusal != nil:
-			refuse(w, status(reply.Refusal.Code), *reply.Refusal)
+			refuse(w, refusalStatus(*reply.Refusal), *reply.Refusal)
 		case reply.Titles != nil:
 			say(w, http.StatusOK, reply.Titles)
 		case reply.Deliveries != nil:
 			say(w, http.StatusOK, reply.Deliveries)
+		case reply.Prospects != nil:
+			say(w, http.StatusOK, reply.Prospects)
+		case reply.Receptions != nil:
+			say(w, http.StatusOK, reply.Receptions)
+		case reply.Promises != nil:
+			say(w, http.StatusCreated, reply.Promises)
 		case c.Request != nil:
 			say(w, http.StatusCreated, reply.Delivery)
+		case c.Add != nil:
+			say(w, http.StatusCreated, reply.Change)
+		case c.Remove != nil:
+			say(w, http.StatusOK, reply.Change)
 		default:
 			say(w, http.StatusOK, reply.Delivery)
 		}
@@ -267,6 +330,15 @@ func status(code reason.Code) int {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
+}
+
+// refusalStatus is that of the code, unless the refusal reports on several
+// receptions, of which each has a code of its own.
+func refusalStatus(r control.Refusal) int {
+	if len(r.Report) > 0 {
+		return http.StatusConflict
+	}
+	return status(r.Code)
 }
 
 func refuse(w http.ResponseWriter, status int, r control.Refusal) { say(w, status, r) }

@@ -58,6 +58,17 @@ func TestResources(t *testing.T) {
 		{"GET", "/v1/deliveries/42", "", story, control.Call{Show: &control.ShowQuery{ID: 42}}, 200},
 		{"GET", "/v1/deliveries/42?revision=3&wait=20", "", story, control.Call{Show: &control.ShowQuery{ID: 42, Revision: 3, Wait: 20 * time.Second}}, 200},
 		{"GET", "/v1/deliveries/42?wait=9223372036854775807", "", story, control.Call{Show: &control.ShowQuery{ID: 42, Wait: mostWait}}, 200},
+		{"POST", "/v1/requests", `{"number":7,"receptions":["r","s"],"by_earliest":true,"mail":""}`, control.Reply{Promises: &control.Promises{}},
+			control.Call{Request: &control.Request{Key: "k", Number: 7, Receptions: []string{"r", "s"}, ByEarliest: true}}, 201},
+		{"GET", "/v1/titles/7/where?by=2026-11-27T18:00:00Z", "", control.Reply{Prospects: &control.ProspectPage{}},
+			control.Call{Where: &control.WhereQuery{Number: 7, By: at}}, 200},
+		{"GET", "/v1/titles/7/where?by=2026-11-27T18:00:00Z&from=2026-11-27T18:00:00Z&at=a,b&at=c&after=x", "", control.Reply{Prospects: &control.ProspectPage{}},
+			control.Call{Where: &control.WhereQuery{Number: 7, By: at, From: at, Receptions: []string{"a", "b", "c"}, After: "x"}}, 200},
+		{"GET", "/v1/receptions", "", control.Reply{Receptions: &control.NamePage{}}, control.Call{Receptions: &control.NamesQuery{}}, 200},
+		{"GET", "/v1/receptions?after=hall", "", control.Reply{Receptions: &control.NamePage{}}, control.Call{Receptions: &control.NamesQuery{After: "hall"}}, 200},
+		{"POST", "/v1/titles", `{"name":"n","location":"l","duration_ms":5}`, control.Reply{Change: &control.TitleChange{}},
+			control.Call{Add: &control.AddTitle{Name: "n", Location: "l", Duration: 5}}, 201},
+		{"DELETE", "/v1/titles/7?force=1", "", control.Reply{Change: &control.TitleChange{}}, control.Call{Remove: &control.RemoveTitle{Number: 7, Force: true}}, 200},
 		{"POST", "/v1/deliveries/42/cancel", "", story, control.Call{Cancel: &control.CancelQuery{ID: 42}}, 200},
 	} {
 		r := httptest.NewRequest(c.method, c.url, strings.NewReader(c.body))
@@ -82,8 +93,14 @@ func TestAskedWrongly(t *testing.T) {
 		{"before is negative", "GET", "/v1/deliveries?before=-1", "", "k", 400},
 		{"no delivery's number", "GET", "/v1/deliveries/x", "", "k", 400},
 		{"too large a number", "GET", "/v1/deliveries/9223372036854775808", "", "k", 400},
+		{"no title to remove", "DELETE", "/v1/titles/x", "", "k", 400},
+		{"no title to add", "POST", "/v1/titles", `{"title":"n"}`, "k", 400},
 		{"no delivery to cancel", "POST", "/v1/deliveries/x/cancel", "", "k", 400},
 		{"wait is no number", "GET", "/v1/deliveries/42?wait=20s", "", "k", 400},
+		{"no title's number", "GET", "/v1/titles/x/where?by=2026-11-27T18:00:00Z", "", "k", 400},
+		{"no deadline", "GET", "/v1/titles/7/where", "", "k", 400},
+		{"by is no instant", "GET", "/v1/titles/7/where?by=18:30", "", "k", 400},
+		{"from is no instant", "GET", "/v1/titles/7/where?by=2026-11-27T18:00:00Z&from=now", "", "k", 400},
 		{"no body", "POST", "/v1/requests", "", "k", 400},
 		{"no JSON", "POST", "/v1/requests", "number=7", "k", 400},
 		{"no object", "POST", "/v1/requests", "[7]", "k", 400},
@@ -137,7 +154,7 @@ func TestStatus(t *testing.T) {
 	} {
 		refusal := control.Refusal{Code: code, Detail: "why", Earliest: at, Constraint: "link"}
 		w, _ := asked(t, httptest.NewRequest("GET", "/v1/titles", nil), control.Reply{Refusal: &refusal}, nil)
-		if got := refusalIn(t, w); w.Code != want || got != refusal {
+		if got := refusalIn(t, w); w.Code != want || !reflect.DeepEqual(got, refusal) {
 			t.Errorf("%s: %d instead of %d, %+v", code, w.Code, want, got)
 		}
 		w, _ = asked(t, httptest.NewRequest("GET", "/v1/titles", nil), control.Reply{}, reason.New(code, "why"))
@@ -148,6 +165,16 @@ func TestStatus(t *testing.T) {
 	w, _ := asked(t, httptest.NewRequest("GET", "/v1/titles", nil), control.Reply{}, errors.New("no reason"))
 	if got := refusalIn(t, w); w.Code != 500 || got.Code != reason.Internal {
 		t.Errorf("an error without a reason: %d, %+v", w.Code, got)
+	}
+}
+
+// A refusal that reports on several receptions is a conflict, whatever the
+// reason of one of them is.
+func TestStatusOfReport(t *testing.T) {
+	refusal := control.Refusal{Code: reason.UnknownReception, Detail: "why", Report: []control.Prospect{{Reception: "a", Code: reason.UnknownReception}}}
+	w, _ := asked(t, httptest.NewRequest("GET", "/v1/titles", nil), control.Reply{Refusal: &refusal}, nil)
+	if got := refusalIn(t, w); w.Code != 409 || !reflect.DeepEqual(got, refusal) {
+		t.Errorf("%d, %+v", w.Code, got)
 	}
 }
 

@@ -4,6 +4,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,16 +112,21 @@ func unknownCommand(err error) bool {
 // Language is the language to speak to a person, "es" or "en", by the first of
 // LC_ALL, LC_MESSAGES and LANG that is set (locale(7)); "en" where none says.
 func Language(getenv func(string) string) string {
+	return cmp.Or(ChosenLanguage(getenv), "en")
+}
+
+// ChosenLanguage is Language, but "" where the environment asks for neither.
+func ChosenLanguage(getenv func(string) string) string {
 	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
 		if v := getenv(name); v != "" {
 			// language[_territory][.codeset][@modifier]
-			if language, _, _ := strings.Cut(strings.NewReplacer(".", "_", "@", "_").Replace(v), "_"); language == "es" {
-				return "es"
+			if language, _, _ := strings.Cut(strings.NewReplacer(".", "_", "@", "_").Replace(v), "_"); language == "es" || language == "en" {
+				return language
 			}
-			return "en"
+			return ""
 		}
 	}
-	return "en"
+	return ""
 }
 
 // Ports makes cobra accept either no arguments or exactly n TCP ports, which

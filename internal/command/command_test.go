@@ -91,8 +91,16 @@ func TestLanguage(t *testing.T) {
 		{map[string]string{"LANG": "de_DE.UTF-8"}, "en"},
 		{map[string]string{"LANG": "est_EE"}, "en"},
 	} {
-		if got := Language(func(name string) string { return c.env[name] }); got != c.want {
+		getenv := func(name string) string { return c.env[name] }
+		if got := Language(getenv); got != c.want {
 			t.Errorf("%v: %q", c.env, got)
+		}
+		chosen := c.want
+		if lang := c.env["LANG"]; c.env == nil || lang == "C" || lang == "de_DE.UTF-8" || lang == "est_EE" {
+			chosen = ""
+		}
+		if got := ChosenLanguage(getenv); got != chosen {
+			t.Errorf("%v: chosen is %q", c.env, got)
 		}
 	}
 }

@@ -28,6 +28,7 @@ type Central struct {
 	Silence               time.Duration   // after which a peer is dropped, 1 s to 10 min
 	Connections           int             // of clients at once, 1 to 4096
 	ConnectionsPerAddress int             // of them from one address, at most Connections
+	Mail                  Mail            // how people are written to
 	Receptions            []ReceptionLink // in the order of the file, no name twice
 }
 
@@ -74,6 +75,7 @@ func DefaultCentral() Central {
 		Silence:               20 * time.Second,
 		Connections:           256,
 		ConnectionsPerAddress: 32,
+		Mail:                  defaultMail(),
 	}
 }
 
@@ -128,6 +130,7 @@ func (c Central) Effective() []slog.Attr {
 		slog.String("silence", moment.FormatDuration(c.Silence)),
 		slog.Int("connections", c.Connections),
 		slog.Int("connections_per_address", c.ConnectionsPerAddress),
+		c.Mail.effective(),
 		slog.Any("reception", receptions),
 	}
 }

@@ -28,7 +28,7 @@ func reference(t *testing.T, name string) string {
 
 // commented is a setting or table header that is commented out: prose has a
 // space after its #.
-var commented = regexp.MustCompile(`(?m)^#(\[\[|[a-z_]+ = )`)
+var commented = regexp.MustCompile(`(?m)^#(\[|[a-z_]+ = )`)
 
 func uncomment(text string) string { return commented.ReplaceAllString(text, "$1") }
 
@@ -67,8 +67,12 @@ func TestReferenceOfCentral(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("with the defaults given: %+v, %v, want %+v", got, err, want)
 	}
-	if given, all := settingsIn(settings), keysOf(want.Effective(), "reception"); !slices.Equal(given, all) {
+	settings, mail, _ := strings.Cut(settings, "\n[mail]\n")
+	if given, all := settingsIn(settings), keysOf(want.Effective(), "reception", "mail"); !slices.Equal(given, all) {
 		t.Errorf("it has the settings %v, want %v", given, all)
+	}
+	if given, all := settingsIn(mail), keysOf(want.Mail.effective().Value.Group()); !slices.Equal(given, all) {
+		t.Errorf("its [mail] has the settings %v, want %v", given, all)
 	}
 
 	got, err = ParseCentral("vccs.toml", []byte(uncomment(text)))
@@ -113,6 +117,16 @@ max_pace = "2.5 MB/s"
 deliveries = 256
 silence = "10m"
 connections = 16
+[mail]
+server = "Mail.Example.org:587"
+from = "club@example.org"
+starttls = "required"
+username = "club"
+password_file = "secret/mail"
+ca_file = "/etc/vc/ca.pem"
+timeout = "30s"
+events = ["deposited"]
+give_up = "12h"
 [[reception]]
 name = "Cinema.Example.ORG"
 windows = ["lun-vie 22:00-6:00 America/Santiago"]
@@ -144,6 +158,10 @@ windows = []
 		Silence:               10 * time.Minute,
 		Connections:           16,
 		ConnectionsPerAddress: 16,
+		Mail: Mail{
+			Server: "mail.example.org:587", From: "club@example.org", StartTLS: "required", Username: "club", PasswordFile: "secret/mail",
+			CAFile: "/etc/vc/ca.pem", Timeout: 30 * time.Second, Events: []string{"deposited"}, GiveUp: 12 * time.Hour,
+		},
 		Receptions: []ReceptionLink{
 			{Name: "cinema.example.org", Link: 12_500_000, Windows: []moment.Window{window}},
 			{Name: "b", Address: "[2001:db8::7]:1", Link: 1000},
@@ -189,7 +207,7 @@ language = "en"
 }
 
 func TestEmptyIsDefault(t *testing.T) {
-	for _, text := range []string{"", "\n", "# nothing", "reception = []", "roots = []", "\r\n"} {
+	for _, text := range []string{"", "\n", "# nothing", "reception = []", "roots = []", "\r\n", "[mail]", "mail = {}", "[mail]\nserver = \"none\""} {
 		got, err := ParseCentral("c.toml", []byte(text))
 		if want := DefaultCentral(); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v, %v, want %+v", text, got, err, want)
@@ -267,6 +285,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("listen = \":0\"\nquota = \"1 TB\"\nmin_free = \"0\"\nexpire = \"1d\"\nsilence = \"1h\"")
 	f.Add("reception = [{name = \"a\"}, {name = \"A\"}, 1]\nx.y.z = 1979-05-27T07:32:00Z")
 	f.Add("a = [0b\n")
+	f.Add("[mail]\nserver = \"a:25\"\nfrom = \"a@b\"\nstarttls = \"never\"\nevents = [\"failed\"]\ngive_up = \"1h\"")
 	line := regexp.MustCompile(`^f:[1-9][0-9]*: `)
 	f.Fuzz(func(t *testing.T, text string) {
 		check := func(err error) bool {

@@ -177,6 +177,20 @@ func (s *section) whole(key string, least, most int, into *int) {
 	}
 }
 
+// table is the table [key], if there is one.
+func (s *section) table(key string) (table *section, given bool) {
+	value, given := s.value(key)
+	if !given {
+		return nil, false
+	}
+	values, ok := value.(map[string]any)
+	if !ok {
+		s.problem(key, "is %s; head its settings with [%s]", kind(value), key)
+		return nil, false
+	}
+	return &section{doc: s.doc, name: key, path: child(s.path, key), values: values}, true
+}
+
 // tables is the tables [[key]].
 func (s *section) tables(key string) []*section {
 	value, given := s.value(key)

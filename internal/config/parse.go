@@ -45,6 +45,9 @@ func ParseCentral(file string, text []byte) (Central, error) {
 	s.whole("deliveries", 1, mostDeliveries, &c.Deliveries)
 	set(s, "silence", span(leastSilence, mostSilence), &c.Silence)
 	readConnections(s, &c.Connections, &c.ConnectionsPerAddress)
+	if table, given := s.table("mail"); given {
+		readMail(table, &c.Mail)
+	}
 	for _, table := range s.tables("reception") {
 		c.Receptions = append(c.Receptions, readReceptionLink(table, c))
 	}

@@ -33,15 +33,23 @@ func listenAddress(text string) (string, error) {
 // a port.
 func dialAddress(text string) (string, error) {
 	const forms = `write HOST:PORT with a port from 1 to 65535, such as "cinema.example.org:4102", "192.0.2.7:4102" or "[2001:db8::7]:4102"`
+	if at, ok := hostPort(text); ok {
+		return at, nil
+	}
+	return "", fmt.Errorf("%q is not the address of a reception: %s", text, forms)
+}
+
+// hostPort reads a host name or IP literal, and a port from 1 to 65535.
+func hostPort(text string) (string, bool) {
 	if at, err := netip.ParseAddrPort(text); err == nil && at.Port() != 0 && !at.Addr().IsUnspecified() {
-		return at.String(), nil
+		return at.String(), true
 	}
 	host, digits, _ := strings.Cut(text, ":")
 	port, ok := portOf(digits)
 	if host, err := hostName(host); err == nil && ok && port != 0 {
-		return host + ":" + strconv.Itoa(port), nil
+		return host + ":" + strconv.Itoa(port), true
 	}
-	return "", fmt.Errorf("%q is not the address of a reception: %s", text, forms)
+	return "", false
 }
 
 // portOf reads a port, 0 to 65535, in digits alone.

@@ -22,6 +22,8 @@ func messages() []Message {
 		Offered{Identity: "i", Offer: Offer{ID: 11, Promised: at}}, WithdrawAsked{Identity: "i", ID: 12},
 		Accept{Offset: 13, ReceiptKey: "k"}, Refuse{Code: reason.Busy, Detail: "y"}, Deposit{Receipt: []byte(`{}`)}, LetGo{},
 		Fill{Size: 13}, Ready{Offset: 14}, Durable{Offset: 15}, Whole{SHA256: "b", Frames: 1, Written: 2, Hashed: 3},
+		Survey{Size: 1, MTime: 2, Digest: true}, Lasts{Millis: 3, Why: "w"}, Surveying{Offset: 4}, Surveyed{SHA256: "c"},
+		SendMail{Server: "m", TLS: TLSRequired, Message: []byte("x"), Step: time.Second}, MailTaken{Reply: "250"}, MailRefused{Step: "DATA", Status: 451, Temporary: true},
 		Call{Seq: 1, Show: &ShowQuery{ID: 2, Revision: 3, Wait: time.Second}},
 		Reply{Seq: 1, Refusal: &Refusal{Code: reason.UnknownTitle, Earliest: at}},
 	}
@@ -91,13 +93,28 @@ func TestPagesFit(t *testing.T) {
 	}
 	defer supervisor.Close()
 	defer file.Close()
+	worker := New(file)
 	titles, deliveries := &TitlePage{}, &DeliveryPage{}
 	for range PageSize {
 		titles.Titles = append(titles.Titles, Title{Name: strings.Repeat("ñ", 100), Description: strings.Repeat("<", 200)})
 		deliveries.Deliveries = append(deliveries.Deliveries, Delivery{Title: strings.Repeat("ñ", 100), Reception: strings.Repeat("r", 253), Detail: strings.Repeat("d", 300), SHA256: strings.Repeat("0", 64)})
 	}
-	for _, m := range []Message{Reply{Titles: titles}, Reply{Deliveries: deliveries}} {
+	prospects, promises, names := &ProspectPage{}, &Promises{}, &NamePage{}
+	for range MaxReceptions {
+		prospects.Receptions = append(prospects.Receptions, Prospect{Reception: strings.Repeat("r", 300), Detail: strings.Repeat("<", 300)})
+		promises.Deliveries = append(promises.Deliveries, deliveries.Deliveries[0])
+	}
+	for range PageSize {
+		names.Receptions = append(names.Receptions, strings.Repeat("r", 300))
+	}
+	report := &Refusal{Detail: strings.Repeat("<", 900), Report: prospects.Receptions}
+	for _, m := range []Message{Reply{Titles: titles}, Reply{Deliveries: deliveries}, Reply{Prospects: prospects}, Reply{Promises: promises},
+		Reply{Receptions: names}, Reply{Refusal: report}} {
 		if err := supervisor.Send(m); err != nil {
+			t.Error(err)
+			continue
+		}
+		if _, err := worker.Receive(); err != nil {
 			t.Error(err)
 		}
 	}

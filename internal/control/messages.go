@@ -213,6 +213,8 @@ var kinds = table(
 	unpack[Begin], unpack[Sealed], unpack[Lease],
 	unpack[Offered], unpack[WithdrawAsked], unpack[Accept], unpack[Refuse], unpack[Deposit], unpack[LetGo],
 	unpack[Fill], unpack[Ready], unpack[Durable], unpack[Whole],
+	unpack[Survey], unpack[Lasts], unpack[Surveying], unpack[Surveyed],
+	unpack[SendMail], unpack[MailTaken], unpack[MailRefused],
 	unpack[Call], unpack[Reply],
 )
 

@@ -21,6 +21,10 @@ type Call struct {
 	Deliveries *DeliveryQuery `json:"deliveries,omitempty"`
 	Show       *ShowQuery     `json:"show,omitempty"`
 	Cancel     *CancelQuery   `json:"cancel,omitempty"`
+	Add        *AddTitle      `json:"add,omitempty"`
+	Remove     *RemoveTitle   `json:"remove,omitempty"`
+	Where      *WhereQuery    `json:"where,omitempty"`
+	Receptions *NamesQuery    `json:"receptions,omitempty"`
 }
 
 // Reply answers the Call with the same Seq: Refusal, or what was asked for.
@@ -30,6 +34,10 @@ type Reply struct {
 	Titles     *TitlePage     `json:"titles,omitempty"`
 	Deliveries *DeliveryPage  `json:"deliveries,omitempty"`
 	Delivery   *DeliveryStory `json:"delivery,omitempty"`
+	Change     *TitleChange   `json:"change,omitempty"`
+	Promises   *Promises      `json:"promises,omitempty"`
+	Prospects  *ProspectPage  `json:"prospects,omitempty"`
+	Receptions *NamePage      `json:"receptions,omitempty"`
 }
 
 // TitlesQuery asks for the titles with numbers above After.
@@ -56,32 +64,89 @@ type CancelQuery struct {
 	ID int64 `json:"id"`
 }
 
-// Request asks for a title on a reception by a deadline.
+// MaxReceptions is the most receptions that one request or question may name.
+const MaxReceptions = 32
+
+// WhereQuery asks which receptions could have a title by a deadline: those
+// that are named, or the known ones with names after After.
+type WhereQuery struct {
+	Number     int       `json:"number"`
+	By         time.Time `json:"by"`
+	From       time.Time `json:"from,omitzero"`
+	Receptions []string  `json:"receptions,omitempty"`
+	After      string    `json:"after,omitempty"`
+}
+
+// NamesQuery asks for the names of the known receptions after After.
+type NamesQuery struct {
+	After string `json:"after"`
+}
+
+// Request asks for a title by a deadline, on Reception or on all of Receptions.
 type Request struct {
 	Key        string    `json:"key"` // idempotency key
 	Number     int       `json:"number"`
-	Reception  string    `json:"reception"`
+	Reception  string    `json:"reception,omitempty"`
+	Receptions []string  `json:"receptions,omitempty"`
 	By         time.Time `json:"by,omitzero"`
 	ByEarliest bool      `json:"by_earliest"` // instead of By: as early as can be promised
 	From       time.Time `json:"from,omitzero"`
 	Mail       string    `json:"mail"`
+	Language   string    `json:"language,omitempty"` // of the mail: "es" or "en"; empty is the server's
 }
 
 // Refusal says why a call was not granted. Earliest and Constraint are set
-// where a later deadline would have been accepted.
+// where a later deadline would have been accepted. Report has an entry for each
+// reception of a request for several, of which none was promised anything.
 type Refusal struct {
 	Code       reason.Code `json:"reason"`
 	Detail     string      `json:"detail"`
 	Earliest   time.Time   `json:"earliest,omitzero"`
 	Constraint string      `json:"constraint,omitempty"`
+	Report     []Prospect  `json:"report,omitempty"`
 }
 
-// Title is a title as users see it.
+// Prospect says whether a title could be at a reception by a deadline: if so,
+// with the planned Start and End, otherwise with the Code, and the Earliest and
+// the Constraint as far as there are any.
+type Prospect struct {
+	Reception  string      `json:"reception"`
+	Possible   bool        `json:"possible"`
+	Start      time.Time   `json:"start,omitzero"`
+	End        time.Time   `json:"end,omitzero"`
+	Code       reason.Code `json:"reason,omitempty"`
+	Detail     string      `json:"detail,omitempty"`
+	Earliest   time.Time   `json:"earliest,omitzero"`
+	Constraint string      `json:"constraint,omitempty"`
+}
+
+// ProspectPage answers a WhereQuery; More says that there are receptions after
+// the last one.
+type ProspectPage struct {
+	Receptions []Prospect `json:"receptions"`
+	More       bool       `json:"more"`
+}
+
+// NamePage is part of the list of the names of receptions, in order; More says
+// that there are others.
+type NamePage struct {
+	Receptions []string `json:"receptions"`
+	More       bool     `json:"more"`
+}
+
+// Promises is what a request for several receptions was promised, in the order
+// in which they were named.
+type Promises struct {
+	Deliveries []Delivery `json:"deliveries"`
+}
+
+// Title is a title as users see it; to administrators it has its source.
 type Title struct {
 	Number      int    `json:"number"`
 	Name        string `json:"name"`
 	Duration    int64  `json:"duration"` // seconds
 	Description string `json:"description,omitempty"`
+	*TitleSource
 }
 
 // TitlePage is part of the list of titles; More says that there are others.
@@ -142,4 +207,5 @@ type DeliveryStory struct {
 	Events     []Event         `json:"events"`
 	Receipt    json.RawMessage `json:"receipt,omitempty"`     // as the reception signed it
 	ReceiptKey string          `json:"receipt_key,omitempty"` // that the reception is known by, hex
+	Mails      []Mail          `json:"mails,omitempty"`       // that tell of it, the oldest first
 }

@@ -1,6 +1,7 @@
 // Command demo is what `make run` shows: a central server and a reception on
-// loopback, a title requested and delivered before one's eyes, and where it
-// lies. It starts the real programs and says each command that it runs.
+// loopback, a title requested and delivered before one's eyes, where it lies,
+// and the mail that tells of it. It starts the real programs and says each
+// command that it runs.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"videoclub/internal/lab"
 	"videoclub/internal/sample"
@@ -21,6 +23,12 @@ import (
 
 // sampleSeconds is how long the film is that is made when none is given.
 const sampleSeconds = 20
+
+// recipient is who is written to, and mailWithin how long that may take.
+const (
+	recipient  = "ana@example.cl"
+	mailWithin = 30 * time.Second
+)
 
 func main() {
 	bin := flag.String("bin", "bin", "where the programs are")
@@ -62,23 +70,23 @@ func run(ctx context.Context, bin, video string, once bool) error {
 		return err
 	}
 	defer r.Stop()
-	c, err := start(ctx, "central", central, filepath.Join(bin, "vccs"), "--state", filepath.Join(dir, "state-central"), "0", "0", r.Port("listen"))
+	catcher, err := newCatcher()
+	if err != nil {
+		return err
+	}
+	defer catcher.stop()
+	if err := writeConfig(filepath.Join(central, "vccs.toml"), r.Port("listen"), catcher.at); err != nil {
+		return err
+	}
+	c, err := start(ctx, "central", central, filepath.Join(bin, "vccs"), "--config", "vccs.toml", "--state", filepath.Join(dir, "state-central"))
 	if err != nil {
 		return err
 	}
 	defer c.Stop()
 
 	server := "127.0.0.1:" + c.Port("users")
-	user := func(args ...string) error {
-		fmt.Printf("\n$ vcuser --server %s %s\n", server, strings.Join(args, " "))
-		cmd := exec.CommandContext(ctx, filepath.Join(bin, "vcuser"), append([]string{"--server", server}, args...)...)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-		return cmd.Run()
-	}
-	for _, args := range [][]string{{"list"}, {"request", "1", "--at", "localhost", "--by", "+30m"}, {"watch", "1"}, {"show", "1"}} {
-		if err := user(args...); err != nil {
-			return fmt.Errorf("vcuser %s: %w", args[0], err)
-		}
+	if err := deliver(ctx, filepath.Join(bin, "vcuser"), server, catcher); err != nil {
+		return err
 	}
 	fmt.Printf("\nThe video lies in %s:\n", reception)
 	if err := list(reception); err != nil {
@@ -87,7 +95,8 @@ func run(ctx context.Context, bin, video string, once bool) error {
 	if once {
 		return nil
 	}
-	fmt.Printf("\nBoth servers stay. Try: %s --server %s --help\nInterrupt (Ctrl-C) to end; %s goes with them.\n", filepath.Join(bin, "vcuser"), server, dir)
+	fmt.Printf("\nBoth servers stay. Try their menus:\n  %s 127.0.0.1 %s\n  %s 127.0.0.1 %s\nInterrupt (Ctrl-C) to end; %s goes with them.\n",
+		filepath.Join(bin, "vcuser"), c.Port("users"), filepath.Join(bin, "vcadmin"), c.Port("administrators"), dir)
 	select {
 	case <-ctx.Done():
 		return nil
@@ -95,6 +104,60 @@ func run(ctx context.Context, bin, video string, once bool) error {
 		return fmt.Errorf("vccs has ended: %v", c.Err())
 	case <-r.Ended():
 		return fmt.Errorf("vcvrs has ended: %v", r.Err())
+	}
+}
+
+// deliver asks for the title and follows it to its mail.
+func deliver(ctx context.Context, vcuser, server string, c *catcher) error {
+	user := func(args ...string) error {
+		fmt.Printf("\n$ vcuser --server %s %s\n", server, strings.Join(args, " "))
+		cmd := exec.CommandContext(ctx, vcuser, append([]string{"--server", server}, args...)...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("vcuser %s: %w", args[0], err)
+		}
+		return nil
+	}
+	for _, args := range [][]string{{"list"}, {"request", "1", "--at", "localhost", "--by", "+30m", "--mail", recipient}, {"watch", "1"}} {
+		if err := user(args...); err != nil {
+			return err
+		}
+	}
+	if err := showMail(ctx, c); err != nil {
+		return err
+	}
+	return user("show", "1")
+}
+
+// writeConfig writes what the central server is started with: any free ports, a
+// reception by the name of localhost, and the catcher as its mail server.
+func writeConfig(path, receptionPort, mailServer string) error {
+	return os.WriteFile(path, []byte(fmt.Sprintf(`users = "127.0.0.1:0"
+administrators = "127.0.0.1:0"
+
+[mail]
+server = %q
+from = "videoclub@example.org"
+
+[[reception]]
+name = "localhost"
+address = "127.0.0.1:%s"
+`, mailServer, receptionPort)), 0o644)
+}
+
+// showMail waits for the mail that tells of the deposit and prints it as it came.
+func showMail(ctx context.Context, c *catcher) error {
+	select {
+	case mail := <-c.mail:
+		fmt.Printf("\nThe mail server has got this for %s:\n", recipient)
+		for line := range strings.Lines(mail) {
+			fmt.Printf("  mail | %s\n", strings.TrimRight(line, "\r\n"))
+		}
+		return nil
+	case <-time.After(mailWithin):
+		return fmt.Errorf("no mail has come within %v", mailWithin)
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

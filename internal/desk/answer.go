@@ -8,7 +8,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"videoclub/internal/catalogue"
 	"videoclub/internal/control"
 	"videoclub/internal/dispatch"
 	"videoclub/internal/identity"
@@ -49,7 +48,9 @@ func (s *session) answer(ctx context.Context, c control.Call) (r control.Reply) 
 	var err error
 	switch {
 	case c.Titles != nil:
-		r.Titles = s.listTitles(c.Titles.After)
+		r.Titles, err = s.listTitles(ctx, c.Titles.After)
+	case c.Request != nil && len(c.Request.Receptions) > 0:
+		r.Promises, err = s.promises(ctx, *c.Request)
 	case c.Request != nil:
 		r.Delivery, err = s.request(ctx, *c.Request)
 	case c.Deliveries != nil:
@@ -60,6 +61,12 @@ func (s *session) answer(ctx context.Context, c control.Call) (r control.Reply) 
 		if err = s.desk.Dispatcher.Cancel(ctx, c.Cancel.ID); err == nil {
 			r.Delivery, err = s.show(ctx, control.ShowQuery{ID: c.Cancel.ID})
 		}
+	case c.Where != nil:
+		r.Prospects, err = s.where(ctx, *c.Where)
+	case c.Receptions != nil:
+		r.Receptions, err = s.receptions(ctx, c.Receptions.After)
+	case c.Add != nil || c.Remove != nil:
+		r.Change, err = s.changeTitles(ctx, c)
 	default:
 		err = reason.New(reason.Internal, "an empty call")
 	}
@@ -74,25 +81,11 @@ func refusal(err error) *control.Refusal {
 	var refused *dispatch.Refusal
 	if errors.As(err, &refused) {
 		r.Earliest, r.Constraint = refused.Earliest, refused.Constraint
+		if len(refused.Report) > 0 {
+			r.Report = publicProspects(refused.Report)
+		}
 	}
 	return r
-}
-
-func (s *session) listTitles(after int) *control.TitlePage {
-	page := &control.TitlePage{Titles: []control.Title{}}
-	for _, t := range s.desk.titles.Load().Titles() {
-		if t.Number <= after {
-			continue
-		}
-		if len(page.Titles) == control.PageSize {
-			page.More = true
-			break
-		}
-		page.Titles = append(page.Titles, control.Title{
-			Number: t.Number, Name: t.Name, Duration: int64(t.Duration.Round(time.Second) / time.Second), Description: cut(t.Description, 600),
-		})
-	}
-	return page
 }
 
 // cut bounds a text, at a character's beginning.
@@ -113,25 +106,41 @@ const (
 )
 
 func (s *session) request(ctx context.Context, q control.Request) (*control.DeliveryStory, error) {
-	if q.Key == "" || len(q.Key) > maxKey || len(q.Reception) > maxText || len(q.Mail) > maxText {
-		return nil, reason.New(reason.Usage, "a request has an idempotency key of 1 to %d bytes, and names of at most %d", maxKey, maxText)
-	}
-	titles := s.desk.titles.Load()
-	t, ok := titles.Lookup(q.Number)
-	if !ok {
-		return nil, reason.New(reason.UnknownTitle, "there is no title %d", q.Number)
-	}
-	if t.Kind() != catalogue.KindFile {
-		return nil, reason.New(reason.TitleUnreadable, "%s is a live source, and this version delivers files", t.Name)
-	}
-	l, err := s.desk.Dispatcher.Promise(ctx, dispatch.Ask{
-		Account: "", Key: q.Key, Reception: q.Reception, By: q.By, ByEarliest: q.ByEarliest, From: q.From, Mail: q.Mail,
-		Title: dispatch.Title{Number: t.Number, Name: t.Name, Location: t.Resolve(titles.Base), Duration: t.Duration},
-	})
+	ids, err := s.promise(ctx, q, []string{q.Reception})
 	if err != nil {
 		return nil, err
 	}
-	return s.show(ctx, control.ShowQuery{ID: l.ID})
+	return s.show(ctx, control.ShowQuery{ID: ids[0]})
+}
+
+// promise gives the ids of what is promised to the receptions.
+func (s *session) promise(ctx context.Context, q control.Request, receptions []string) (ids []int64, err error) {
+	if q.Key == "" || len(q.Key) > maxKey || len(q.Mail) > maxText {
+		return nil, reason.New(reason.Usage, "a request has an idempotency key of 1 to %d bytes, and a mail address of at most %d", maxKey, maxText)
+	}
+	if err := checkMail(q); err != nil {
+		return nil, err
+	}
+	if q.Reception != "" && len(q.Receptions) > 0 {
+		return nil, reason.New(reason.Usage, "a request names either one reception or several")
+	}
+	if err := checkReceptions(receptions); err != nil {
+		return nil, err
+	}
+	// No title is removed from under a promise that is being made.
+	s.desk.promising.RLock()
+	defer s.desk.promising.RUnlock()
+	title, err := s.title(q.Number)
+	if err != nil {
+		return nil, err
+	}
+	promised, err := s.desk.Dispatcher.Promise(ctx, dispatch.Ask{
+		Account: "", Key: q.Key, Receptions: receptions, By: q.By, ByEarliest: q.ByEarliest, From: q.From, Mail: q.Mail, Language: q.Language, Title: title,
+	})
+	for _, l := range promised {
+		ids = append(ids, l.ID)
+	}
+	return ids, err
 }
 
 func (s *session) deliveries(ctx context.Context, before int64) (*control.DeliveryPage, error) {
@@ -198,5 +207,6 @@ func (s *session) story(ctx context.Context, v dispatch.View) (*control.Delivery
 	if known, err := s.desk.Ledger.ReceptionByName(ctx, v.Reception); err == nil {
 		story.ReceiptKey = known.ReceiptKey
 	}
-	return story, nil
+	story.Mails, err = s.mails(ctx, v.ID)
+	return story, err
 }

@@ -10,10 +10,8 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"videoclub/internal/catalogue"
 	"videoclub/internal/control"
 	"videoclub/internal/crew"
 	"videoclub/internal/dispatch"
@@ -21,6 +19,8 @@ import (
 	"videoclub/internal/ledger"
 	"videoclub/internal/limit"
 	"videoclub/internal/moment"
+	"videoclub/internal/survey"
+	"videoclub/internal/titles"
 	"videoclub/internal/worker"
 )
 
@@ -49,15 +49,11 @@ const (
 	handshake = 10 * time.Second
 )
 
-// Titles is a catalogue with the folder that its relative locations start from.
-type Titles struct {
-	*catalogue.Catalogue
-	Base string
-}
-
 // Config is what a Desk needs.
 type Config struct {
 	Dispatcher *dispatch.Dispatcher
+	Titles     *titles.File
+	Surveyor   *survey.Surveyor
 	Ledger     *ledger.Ledger
 	Spawner    *worker.Spawner
 	TLS        ed25519.PrivateKey
@@ -71,14 +67,16 @@ type Config struct {
 type Desk struct {
 	Config
 	certificate []byte
-	titles      atomic.Pointer[Titles]
 	limits      map[Role]*limit.Connections
 	spares      *crew.Spares
 	serving     sync.WaitGroup
+	// promising is held for reading from where a title is looked up until it
+	// is promised, and for writing while one is removed.
+	promising sync.RWMutex
 }
 
 // New makes a Desk.
-func New(c Config, titles Titles) (*Desk, error) {
+func New(c Config) (*Desk, error) {
 	certificate, err := identity.Certificate(c.TLS)
 	if err != nil {
 		return nil, err
@@ -87,16 +85,12 @@ func New(c Config, titles Titles) (*Desk, error) {
 	for _, role := range []Role{User, Administrator} {
 		d.limits[role] = limit.New(c.Connections, c.PerAddress)
 	}
-	d.SetTitles(titles)
 	d.spares = crew.NewSpares(c.Spawner, worker.Session, spares, c.Log)
 	return d, nil
 }
 
 // Close ends the spare workers, once Serve has returned.
 func (d *Desk) Close() { d.spares.Close() }
-
-// SetTitles replaces the catalogue.
-func (d *Desk) SetTitles(t Titles) { d.titles.Store(&t) }
 
 // SetLimits changes the bounds of connections.
 func (d *Desk) SetLimits(connections, perAddress int) {

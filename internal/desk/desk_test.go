@@ -3,6 +3,7 @@ package desk
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -14,19 +15,21 @@ import (
 	"time"
 
 	"videoclub/internal/api"
-	"videoclub/internal/catalogue"
 	"videoclub/internal/control"
 	"videoclub/internal/dispatch"
 	"videoclub/internal/identity"
 	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
+	"videoclub/internal/source"
+	"videoclub/internal/survey"
+	"videoclub/internal/titles"
 	"videoclub/internal/worker"
 )
 
 // The tests start this very program as their session workers.
 func TestMain(m *testing.M) {
 	if worker.Is(os.Args) {
-		os.Exit(worker.Run(os.Args, map[worker.Kind]func(*worker.Inside) error{worker.Session: serveSession}))
+		os.Exit(worker.Run(os.Args, map[worker.Kind]func(*worker.Inside) error{worker.Session: serveSession, worker.Survey: serveSurvey}))
 	}
 	os.Exit(m.Run())
 }
@@ -37,6 +40,15 @@ func serveSession(in *worker.Inside) error {
 		return err
 	}
 	return api.Session{Control: control.New(c)}.Run()
+}
+
+func serveSurvey(in *worker.Inside) error {
+	f, errSource := in.File("source")
+	c, errControl := in.File("control")
+	if err := errors.Join(errSource, errControl); err != nil {
+		return err
+	}
+	return survey.Worker{Source: f, Control: control.New(c)}.Run()
 }
 
 // sources has one readable file, of a megabyte.
@@ -50,13 +62,14 @@ func (sources) Open(location string) (*os.File, int64, int64, error) {
 	return f, 1_000_000, 5, err
 }
 
-func titles(t *testing.T, text string) Titles {
+// titlesIn makes a file of titles.
+func titlesIn(t *testing.T, text string) string {
 	t.Helper()
-	c, problems, err := catalogue.Parse([]byte(text))
-	if err != nil || len(problems) > 0 {
-		t.Fatal(err, problems)
+	path := filepath.Join(t.TempDir(), "videos.txt")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	return Titles{Catalogue: c, Base: "/srv"}
+	return path
 }
 
 // newDesk makes a desk whose dispatcher promises and never sends.
@@ -85,8 +98,12 @@ func newDesk(t *testing.T, connections int) *Desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk, err := New(Config{Dispatcher: d, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log, Connections: connections, PerAddress: connections},
-		titles(t, "7 ^ La Piedra ^ 1 piedra.avi\n8 ^ Gone ^ 1 gone.avi\n9 ^ Camera ^ 1 v4l2:/dev/video0\n"))
+	list := titles.Open(titlesIn(t, "7 ^ La Piedra ^ 1 piedra.avi\n8 ^ Gone ^ 1 gone.avi\n9 ^ Camera ^ 1 v4l2:/dev/video0\n"), time.Now, log)
+	surveyor, err := survey.New(t.Context(), survey.Config{Ledger: book, Spawner: spawner, Open: source.Opener{}.Open, Clock: time.Now, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	desk, err := New(Config{Dispatcher: d, Titles: list, Surveyor: surveyor, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log, Connections: connections, PerAddress: connections})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +164,7 @@ func TestPages(t *testing.T) {
 	for n := range 2*control.PageSize + 1 {
 		fmt.Fprintf(&text, "%d ^ Film ^ 1 piedra.avi\n", n+1)
 	}
-	d.SetTitles(titles(t, text.String()))
+	d.Titles.Reload(titlesIn(t, text.String()))
 	after, pages := 0, 0
 	for more := true; more; pages++ {
 		page := s.answer(t.Context(), control.Call{Titles: &control.TitlesQuery{After: after}}).Titles

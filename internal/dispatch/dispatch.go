@@ -92,7 +92,8 @@ type Dispatcher struct {
 	ending      context.Context // ends when no attempt is to begin any more
 	endAll      context.CancelFunc
 
-	admitting sync.Mutex // one request is admitted at a time
+	admitting sync.Mutex    // one request is admitted at a time
+	questions chan struct{} // and one question about what could be is answered
 
 	mu       sync.Mutex
 	settings Settings
@@ -117,6 +118,7 @@ type job struct {
 	reported journal.Progress
 	atRisk   bool      // it cannot be there by its deadline as things are
 	expected time.Time // when the schedule then has it sent; zero is not known
+	riskFrom time.Time // when atRisk began
 	cancel   bool      // asked for: settled when the attempt has ended
 }
 
@@ -130,7 +132,7 @@ func New(ctx context.Context, c Config) (*Dispatcher, error) {
 		return nil, err
 	}
 	d := &Dispatcher{
-		Config: c, certificate: certificate, central: idOf(c.Keys), wake: make(chan struct{}, 1),
+		Config: c, certificate: certificate, central: idOf(c.Keys), wake: make(chan struct{}, 1), questions: make(chan struct{}, 1),
 		settings: c.Settings, jobs: make(map[int64]*job),
 	}
 	d.ending, d.endAll = context.WithCancel(context.Background())
@@ -306,7 +308,7 @@ func (d *Dispatcher) replan(now time.Time) {
 	for _, j := range d.jobs {
 		if r, ok := plan.Reservation(j.ID); ok && j.atRisk && !r.End.After(j.Deadline.Add(-settle)) {
 			d.Log.Info("no longer at risk", "delivery", j.ID, "title", j.Name, "reception", j.Reception, "deadline", j.Deadline)
-			j.atRisk, j.expected = false, time.Time{}
+			j.atRisk, j.expected, j.riskFrom = false, time.Time{}, time.Time{}
 			j.touch(now)
 		}
 	}
@@ -327,6 +329,7 @@ func (d *Dispatcher) replan(now time.Time) {
 			j.touch(now)
 		}
 	}
+	d.warn(now)
 }
 
 // sorted gives the jobs in order of their ids.

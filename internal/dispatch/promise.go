@@ -3,32 +3,28 @@ package dispatch
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
-	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
 	"videoclub/internal/ledger"
 	"videoclub/internal/rate"
 	"videoclub/internal/reason"
-	"videoclub/internal/schedule"
 )
 
-// Ask is a request for a delivery. Whether the account may ask was decided
-// before.
+// Ask is a request for a title at one reception or at several, or the question
+// whether it could be there. Whether the account may ask was decided before.
 type Ask struct {
 	Account    string
 	Key        string // idempotency key, unique within the account
 	Title      Title
-	Reception  string
+	Receptions []string  // at least one, none twice
 	By         time.Time // the deadline
-	ByEarliest bool      // instead of By: the earliest that can be promised
+	ByEarliest bool      // instead of By: the earliest that can be promised, for each
 	From       time.Time // not before; zero is now
 	Mail       string
+	Language   string // of the mail; "" is the server's
 }
 
 // Title is what is asked for.
@@ -39,182 +35,120 @@ type Title struct {
 	Duration time.Duration
 }
 
-// Refusal is a request that cannot be promised, with the earliest deadline that
-// would be accepted (zero if there is none) and the constraint that binds.
-type Refusal struct {
-	Earliest   time.Time
-	Constraint string
-	Detail     string
-}
-
-func (r *Refusal) Error() string { return r.Detail }
-
-// Unwrap gives the reason, for reason.Of.
-func (r *Refusal) Unwrap() error { return reason.New(reason.DeadlineTooSoon, "%s", r.Detail) }
-
-// resolveTimeout bounds the look-up of a reception's name while somebody waits
-// for the answer.
-const resolveTimeout = 3 * time.Second
-
-// Promise admits a request and returns the delivery as it stands in the ledger,
-// or why not: a *Refusal, or an error with a reason. A promise that is
-// returned is on disk and survives whatever happens next. The same key again
-// gives the same delivery.
-func (d *Dispatcher) Promise(ctx context.Context, ask Ask) (ledger.Delivery, error) {
-	// One link, one identity, however its name is written (RFC 4343).
-	ask.Reception = strings.ToLower(ask.Reception)
-	if known, found, err := d.Ledger.FindKey(ctx, ask.Account, ask.Key); err != nil || found {
-		if err == nil && known.Fingerprint != ask.fingerprint() {
-			err = reason.New(reason.KeyReused, "the key was used for delivery %d", known.ID)
-		}
+// Promise admits a request and returns the deliveries as they stand in the
+// ledger, one for each reception and in their order, or why not: a *Refusal, or
+// an error with a reason. Several receptions are promised together or not at
+// all. A promise that is returned is on disk and survives whatever happens
+// next. The same key again gives the same deliveries.
+func (d *Dispatcher) Promise(ctx context.Context, ask Ask) ([]ledger.Delivery, error) {
+	ask = ask.canonical()
+	if known, found, err := d.known(ctx, ask); err != nil || found {
 		return known, err
 	}
-	now := d.Clock()
-	if !ask.ByEarliest && !ask.By.After(now) {
-		return ledger.Delivery{}, reason.New(reason.DeadlinePast, "%s has passed: it is %s", ask.By.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	if err := ask.inTime(d.Clock()); err != nil {
+		return nil, err
 	}
-	address, err := d.locate(ctx, ask.Reception)
+	drafts, errs, err := d.draft(ctx, ask)
 	if err != nil {
-		return ledger.Delivery{}, err
+		return nil, err
 	}
-	f, size, mtime, err := d.Sources.Open(ask.Title.Location)
-	if err != nil {
-		return ledger.Delivery{}, err
-	}
-	inode, err := inodeOf(f)
-	f.Close()
-	if err != nil {
-		return ledger.Delivery{}, reason.Wrap(reason.TitleUnreadable, err, "looking at the title")
-	}
-	sum, _, err := d.Ledger.DigestOf(ctx, ask.Title.Location, size, mtime)
-	if err != nil {
-		return ledger.Delivery{}, err
-	}
-	l := ledger.Delivery{
-		Account: ask.Account, Key: ask.Key, Fingerprint: ask.fingerprint(), Mail: ask.Mail,
-		Title: ask.Title.Number, Name: ask.Title.Name, Location: ask.Title.Location,
-		Reception: ask.Reception, Address: address, Requested: now, Earliest: ask.From, Deadline: ask.By,
-		Size: size, MTime: mtime, Inode: inode, Duration: ask.Title.Duration, SHA256: sum,
-		Pace: int64(rate.PaceOf(size, ask.Title.Duration)),
-	}
-	return d.admit(ctx, l, ask.ByEarliest)
+	return d.admit(ctx, drafts, errs, ask.ByEarliest)
 }
 
-// fingerprint stands for everything asked but the key.
+// canonical writes names as they are compared: one link, one identity, however
+// a reception's name is written (RFC 4343).
+func (a Ask) canonical() Ask {
+	names := make([]string, len(a.Receptions))
+	for i, name := range a.Receptions {
+		names[i] = strings.ToLower(name)
+	}
+	a.Receptions = names
+	return a
+}
+
+func (a Ask) inTime(now time.Time) error {
+	if a.ByEarliest || a.By.After(now) {
+		return nil
+	}
+	return reason.New(reason.DeadlinePast, "%s has passed: it is %s", a.By.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+}
+
+// known gives what was promised under the key, if it was used before.
+func (d *Dispatcher) known(ctx context.Context, ask Ask) (promised []ledger.Delivery, found bool, err error) {
+	first, found, err := d.Ledger.FindKey(ctx, ask.Account, ask.Key)
+	if err != nil || !found {
+		return nil, false, err
+	}
+	reused := reason.New(reason.KeyReused, "the key was used for delivery %d", first.ID)
+	if first.Fingerprint != ask.fingerprint() {
+		return nil, true, reused
+	}
+	for _, reception := range ask.Receptions {
+		one := first
+		if key := ask.keyFor(reception); key != ask.Key {
+			if one, found, err = d.Ledger.FindKey(ctx, ask.Account, key); err != nil {
+				return nil, true, err
+			}
+			if !found || one.Fingerprint != first.Fingerprint {
+				return nil, true, reused
+			}
+		}
+		promised = append(promised, one)
+	}
+	return promised, true, nil
+}
+
+// keyFor is the key under which the delivery to one of the receptions is kept.
+// The first of them by name has the key as it is, so that the key tells of its
+// use whatever the receptions of the other request are.
+func (a Ask) keyFor(reception string) string {
+	if reception == slices.Min(a.Receptions) {
+		return a.Key
+	}
+	return a.Key + "/" + reception
+}
+
+// fingerprint stands for everything asked but the key. The order of the
+// receptions is no matter.
 func (a Ask) fingerprint() string {
 	by := "earliest"
 	if !a.ByEarliest {
 		by = a.By.UTC().Format(time.RFC3339Nano)
 	}
-	sum := sha256.Sum256([]byte(fmt.Sprintf("%d\n%s\n%s\n%s\n%s", a.Title.Number, a.Reception, by, a.From.UTC().Format(time.RFC3339Nano), a.Mail)))
+	receptions := strings.Join(slices.Sorted(slices.Values(a.Receptions)), ",")
+	sum := sha256.Sum256([]byte(fmt.Sprintf("%d\n%s\n%s\n%s\n%s", a.Title.Number, receptions, by, a.From.UTC().Format(time.RFC3339Nano), a.Mail)))
 	return fmt.Sprintf("%x", sum[:16])
 }
 
-// admit asks the schedule, and writes the promise down before it is spoken.
-// One request is admitted at a time: what one is promised, the next cannot have.
-func (d *Dispatcher) admit(ctx context.Context, l ledger.Delivery, earliest bool) (ledger.Delivery, error) {
-	d.admitting.Lock()
-	defer d.admitting.Unlock()
-	now := d.Clock()
-	d.mu.Lock()
-	l.MaxPace = int64(d.settings.MaxPace)
-	if l.MaxPace > 0 {
-		l.Pace = min(l.Pace, l.MaxPace)
-	}
-	if d.stopping {
-		d.mu.Unlock()
-		return l, reason.New(reason.ShuttingDown, "the central server is stopping")
-	}
-	accepted, net := jobsOf(d.sorted()), d.network()
-	if _, ok := net.Links[l.Reception]; !ok {
-		net.Links[l.Reception] = d.link(Reception{})
-	}
-	d.mu.Unlock()
-
-	if earliest {
-		l.Deadline = now
-	}
-	asked := jobsOf([]*job{{Delivery: l}})[0]
-	plan, err := schedule.Admit(now, net, accepted, asked)
-	var refused *schedule.Refusal
-	if earliest && errors.As(err, &refused) && !refused.Earliest.IsZero() {
-		l.Deadline, asked.Deadline = refused.Earliest.Add(settle), refused.Earliest
-		plan, err = schedule.Admit(now, net, accepted, asked)
-	}
-	switch {
-	case errors.As(err, &refused):
-		return l, d.refusal(l, refused)
-	case err != nil:
-		return l, err
-	}
-	if r, ok := plan.Reservation(asked.ID); ok {
-		l.Start, l.End = r.Start, r.End
-	}
-	l, replayed, err := d.Ledger.Promise(ctx, l)
-	if err != nil || replayed {
-		return l, err
-	}
-	d.mu.Lock()
-	d.jobs[l.ID] = d.newJob(l)
-	d.planned = time.Time{}
-	d.mu.Unlock()
-	d.nudge()
-	d.Log.Info("promised", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "size", rate.Size(l.Size), "deadline", l.Deadline, "start", l.Start, "end", l.End)
-	return l, nil
-}
-
-func (d *Dispatcher) refusal(l ledger.Delivery, refused *schedule.Refusal) *Refusal {
-	r := &Refusal{Constraint: string(refused.Binding)}
-	r.Detail = fmt.Sprintf("%s cannot be at %s by %s: %s", l.Name, l.Reception, l.Deadline.UTC().Format(time.RFC3339), constraintWords[refused.Binding])
-	if !refused.Earliest.IsZero() {
-		r.Earliest = refused.Earliest.Add(settle)
-	}
-	d.Log.Info("refused", "title", l.Name, "reception", l.Reception, "deadline", l.Deadline, "reason", string(reason.DeadlineTooSoon), "constraint", r.Constraint, "earliest", r.Earliest)
-	return r
-}
-
-var constraintWords = map[schedule.Constraint]string{
-	schedule.LinkBinds:    "the link to the reception carries no more",
-	schedule.UplinkBinds:  "the uplink of the central server carries no more",
-	schedule.WindowBinds:  "the reception's link is closed until then",
-	schedule.MaxPaceBinds: "the configured max_pace is too slow",
-}
-
-// hostName is an RFC 1123 host name or an address literal; whether it exists
-// is for the resolver.
-var hostName = regexp.MustCompile(`^[0-9A-Za-z]([0-9A-Za-z.:-]{0,251}[0-9A-Za-z])?$`)
-
-// locate gives the address of a reception by its name.
-func (d *Dispatcher) locate(ctx context.Context, name string) (string, error) {
-	d.mu.Lock()
-	r, ok := d.settings.Receptions[name]
-	port, loopback := d.settings.Port, d.settings.Loopback
-	d.mu.Unlock()
-	if ok {
-		return r.Address, nil
-	}
-	if port == 0 || !hostName.MatchString(name) {
-		return "", reason.New(reason.UnknownReception, "no reception is called %.260q", name)
-	}
-	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
-	defer cancel()
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+// draft looks at the title's source and makes a delivery to each reception, as
+// it would be promised. A reception that cannot be located has an error in its
+// place.
+func (d *Dispatcher) draft(ctx context.Context, ask Ask) (drafts []ledger.Delivery, errs []error, err error) {
+	f, size, mtime, err := d.Sources.Open(ask.Title.Location)
 	if err != nil {
-		return "", reason.Wrap(reason.UnknownReception, err, "the name %q", name)
+		return nil, nil, err
 	}
-	if loopback && !anyLoopback(ips) {
-		return "", reason.New(reason.RemotePeer, "%s is at %v, not on this machine", name, ips[0])
+	inode, err := inodeOf(f)
+	f.Close()
+	if err != nil {
+		return nil, nil, reason.Wrap(reason.TitleUnreadable, err, "looking at the title")
 	}
-	return net.JoinHostPort(name, strconv.Itoa(port)), nil
-}
-
-func anyLoopback(ips []netip.Addr) bool {
-	for _, ip := range ips {
-		if ip.Unmap().IsLoopback() {
-			return true
-		}
+	sum, _, err := d.Ledger.DigestOf(ctx, ask.Title.Location, size, mtime)
+	if err != nil {
+		return nil, nil, err
 	}
-	return false
+	fingerprint, now := ask.fingerprint(), d.Clock()
+	addresses, errs := d.locateAll(ctx, ask.Receptions)
+	for i, reception := range ask.Receptions {
+		drafts = append(drafts, ledger.Delivery{
+			Account: ask.Account, Key: ask.keyFor(reception), Fingerprint: fingerprint, Mail: ask.Mail, Language: ask.Language,
+			Title: ask.Title.Number, Name: ask.Title.Name, Location: ask.Title.Location,
+			Reception: reception, Address: addresses[i], Requested: now, Earliest: ask.From, Deadline: ask.By,
+			Size: size, MTime: mtime, Inode: inode, Duration: ask.Title.Duration, SHA256: sum,
+			Pace: int64(rate.PaceOf(size, ask.Title.Duration)),
+		})
+	}
+	return drafts, errs, nil
 }
 
 // Cancel withdraws a delivery. What the reception holds of it is let go of as

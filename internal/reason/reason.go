@@ -20,6 +20,8 @@ const (
 	TitlesInvalid Code = "titles_invalid"
 	KeysInvalid   Code = "keys_invalid"
 	KeyReused     Code = "key_reused"
+	// DurationUnknown is for a title whose source does not say how long it lasts.
+	DurationUnknown Code = "duration_unknown"
 
 	// Refused: the request was understood and cannot be granted.
 	UnknownTitle     Code = "unknown_title"
@@ -28,6 +30,7 @@ const (
 	DeadlinePast     Code = "deadline_past"
 	DeadlineTooSoon  Code = "deadline_too_soon"
 	TitleUnreadable  Code = "title_unreadable"
+	TitleInUse       Code = "title_in_use"
 	AlreadyEnded     Code = "already_ended"
 	Busy             Code = "busy"
 	RemotePeer       Code = "remote_peer"
@@ -44,6 +47,7 @@ const (
 	NoSpace         Code = "no_space"
 	StoreFailed     Code = "store_failed"
 	LedgerFailed    Code = "ledger_failed"
+	TitlesFailed    Code = "titles_failed"
 	ShuttingDown    Code = "shutting_down"
 	OffsetMismatch  Code = "offset_mismatch"
 	ReceiptInvalid  Code = "receipt_invalid"

@@ -30,6 +30,8 @@ const (
 	Receive Kind = "receive" // the receiver's end of the connection
 	Store   Kind = "store"   // the partial file: inflate, check, digest, write
 	Session Kind = "session" // a user's or administrator's connection
+	Mail    Kind = "mail"    // the connection to the mail server
+	Survey  Kind = "survey"  // a source: how long it lasts, its digest
 )
 
 // marker is the first argument of every worker.

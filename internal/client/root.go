@@ -1,0 +1,148 @@
+package client
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"videoclub/internal/reason"
+	"videoclub/internal/terminal"
+)
+
+// Help is what --help says of a command.
+type Help struct{ Short, Long, Example string }
+
+// Root makes the command line of the commands, with what long says of it and
+// what help says of each of them. Given the host and port of a server instead
+// of a command, it runs menu.
+func (p *Program) Root(long string, help map[string]Help, menu func(*cobra.Command) error, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use: p.Name, Long: long, Args: cobra.ArbitraryArgs,
+		SuggestionsMinimumDistance: 2,
+		// Without this, what is no command would be answered in English alone.
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0:
+				return c.Help()
+			case len(args) == 2 && isPort(args[1]):
+				p.Server, p.ServerGiven = net.JoinHostPort(args[0], args[1]), true
+				return menu(c)
+			}
+			return p.unknownCommand(c, args[0])
+		},
+	}
+	c.AddCommand(commands...)
+	c.InitDefaultHelpCmd()
+	for _, sub := range c.Commands() {
+		words, ok := help[sub.Name()]
+		if !ok && sub.Name() == "help" {
+			words = Help{Short: p.Words.HelpAbout}
+		}
+		sub.Short, sub.Long, sub.Example = words.Short, words.Long, strings.TrimPrefix(words.Example, "\n")
+		sub.DisableFlagsInUseLine = true
+	}
+	c.PersistentFlags().StringVar(&p.Server, "server", p.Server, fmt.Sprintf(p.Words.ServerFlag, p.Variable, p.Port))
+	c.PersistentFlags().StringVar(&p.Pin, "pin", "", p.Words.PinFlag)
+	c.PersistentFlags().BoolVar(&p.JSON, "json", false, p.Words.JSONFlag)
+	c.PersistentFlags().BoolP("help", "h", false, p.Words.HelpFlag)
+	c.SetUsageFunc(p.usage)
+	return c
+}
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
+}
+
+// unknownCommand says that name is no command, and which may be meant.
+func (p *Program) unknownCommand(c *cobra.Command, name string) error {
+	if alike := c.SuggestionsFor(name); len(alike) > 0 {
+		return reason.New(reason.Usage, p.Words.UnknownCommandAlike, name, strings.Join(alike, ", "))
+	}
+	return reason.New(reason.Usage, p.Words.UnknownCommand, name)
+}
+
+// Exactly makes a command take as many arguments as it has names for.
+func (p *Program) Exactly(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return reason.New(reason.Usage, p.Words.Missing, c.CommandPath(), names[len(args)])
+		case len(args) > len(names):
+			return reason.New(reason.Usage, p.Words.TooMany, c.CommandPath(), args[len(names)])
+		}
+		return nil
+	}
+}
+
+// AtLeast makes a command take an argument called name, or more of them.
+func (p *Program) AtLeast(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return reason.New(reason.Usage, p.Words.Missing, c.CommandPath(), name)
+		}
+		return nil
+	}
+}
+
+// Number reads the number of a title or a delivery; wrong says, with %q, that
+// it is none.
+func (p *Program) Number(text, wrong string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		return 0, reason.New(reason.Usage, wrong, text)
+	}
+	return n, nil
+}
+
+// usage prints how a command is called. That of the library speaks English
+// alone, and counts bytes where it aligns columns.
+func (p *Program) usage(c *cobra.Command) error {
+	var b strings.Builder
+	line := c.UseLine()
+	if c.HasAvailableSubCommands() {
+		line = c.CommandPath() + " " + p.Words.CommandName
+		fmt.Fprintf(&b, "%s:\n  %s\n  %s HOST PORT\n", p.Words.Usage, line, c.CommandPath())
+	} else {
+		fmt.Fprintf(&b, "%s:\n  %s\n", p.Words.Usage, line)
+	}
+	if c.HasExample() {
+		fmt.Fprintf(&b, "\n%s:\n%s\n", p.Words.Examples, c.Example)
+	}
+	section := func(title string, f terminal.Form) {
+		if !f.Empty() {
+			fmt.Fprintf(&b, "\n%s:\n", title)
+			f.Print(&b)
+		}
+	}
+	commands := terminal.Form{}
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			commands.Add(sub.Name(), sub.Short)
+		}
+	}
+	section(p.Words.Commands, commands)
+	section(p.Words.Flags, flagForm(c.LocalFlags()))
+	section(p.Words.AllFlags, flagForm(c.InheritedFlags()))
+	if c.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "\n"+p.Words.MoreHelp+"\n", p.Name)
+	}
+	_, err := fmt.Fprint(c.OutOrStderr(), b.String())
+	return err
+}
+
+func flagForm(flags *pflag.FlagSet) (f terminal.Form) {
+	flags.VisitAll(func(flag *pflag.Flag) {
+		value, purpose := pflag.UnquoteUsage(flag)
+		short := "    "
+		if flag.Shorthand != "" {
+			short = "-" + flag.Shorthand + ", "
+		}
+		f.Add(strings.TrimRight(short+"--"+flag.Name+" "+value, " "), purpose)
+	})
+	return f
+}

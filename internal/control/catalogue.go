@@ -1,0 +1,50 @@
+package control
+
+// Digest says how far the digest of a title's source is.
+type Digest string
+
+// What there is to say of a digest.
+const (
+	DigestKnown     Digest = "known"
+	DigestComputing Digest = "computing" // Hashed bytes so far
+	DigestWaiting   Digest = "waiting"   // for its turn
+	DigestNone      Digest = "none"      // its first delivery will compute it
+)
+
+// TitleSource is what administrators see of a title.
+type TitleSource struct {
+	Location string `json:"location"` // as it stands in the file of titles
+	Size     int64  `json:"size"`     // bytes; -1 where it cannot be read
+	Digest   Digest `json:"digest"`
+	Hashed   int64  `json:"hashed,omitempty"`
+	SHA256   string `json:"sha256,omitempty"`
+	Problem  string `json:"problem,omitempty"` // why it cannot be delivered
+}
+
+// AddTitle asks for a new title. Administrators alone may.
+type AddTitle struct {
+	Number      int    `json:"number,omitempty"` // 0: the next one
+	Name        string `json:"name"`
+	Location    string `json:"location"`
+	Description string `json:"description,omitempty"`
+	Duration    int64  `json:"duration_ms,omitempty"` // 0: as its source says
+}
+
+// RemoveTitle asks for the end of a title; with Force, also where a promise
+// depends on it, whose delivery is then cancelled. Administrators alone may.
+type RemoveTitle struct {
+	Number int  `json:"number"`
+	Force  bool `json:"force"`
+}
+
+// MaxListed bounds the lists of a TitleChange.
+const MaxListed = 100
+
+// TitleChange says what became of a title that was added or removed.
+type TitleChange struct {
+	Title Title `json:"title"`
+	// Same are other titles of the same location, Cancelled the deliveries
+	// that were withdrawn; of each at most MaxListed.
+	Same      []int   `json:"same_location,omitempty"`
+	Cancelled []int64 `json:"cancelled,omitempty"`
+}

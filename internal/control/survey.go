@@ -1,0 +1,34 @@
+package control
+
+// From and to the survey worker.
+type (
+	// Survey asks what there is to know of a source, which is a version of a
+	// file: its SHA-256, or else how long it lasts.
+	Survey struct {
+		Size   int64 `json:"size"`
+		MTime  int64 `json:"mtime_ns"`
+		Digest bool  `json:"digest"`
+	}
+
+	// Lasts answers how long the source lasts, in ms; 0 and why, when that
+	// cannot be found out.
+	Lasts struct {
+		Millis int64  `json:"millis"`
+		Why    string `json:"why,omitempty"`
+	}
+
+	// Surveying says how many bytes have been hashed so far.
+	Surveying struct {
+		Offset int64 `json:"offset"`
+	}
+
+	// Surveyed answers with the digest of the whole, in lower-case hex.
+	Surveyed struct {
+		SHA256 string `json:"sha256"`
+	}
+)
+
+func (Survey) kind() string    { return "survey" }
+func (Lasts) kind() string     { return "lasts" }
+func (Surveying) kind() string { return "surveying" }
+func (Surveyed) kind() string  { return "surveyed" }

@@ -1,0 +1,216 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"videoclub/internal/catalogue"
+	"videoclub/internal/control"
+	"videoclub/internal/ledger"
+	"videoclub/internal/reason"
+)
+
+// maxPage bounds a page of titles, in bytes: with the rest of its message it
+// stays within control.MaxMessage.
+const maxPage = 64 << 10
+
+// listTitles gives one page of titles, to administrators with their sources.
+func (s *session) listTitles(ctx context.Context, after int) (*control.TitlePage, error) {
+	page, size := &control.TitlePage{Titles: []control.Title{}}, 0
+	list := s.desk.Titles.List()
+	for _, t := range list.Titles() {
+		if t.Number <= after {
+			continue
+		}
+		shown := publicTitle(t)
+		if s.role == Administrator {
+			var err error
+			if shown.TitleSource, err = s.source(ctx, t, t.Resolve(list.Base)); err != nil {
+				return nil, err
+			}
+		}
+		text, err := json.Marshal(shown)
+		if err != nil {
+			return nil, err
+		}
+		size += len(text)
+		if len(page.Titles) == control.PageSize || size > maxPage && len(page.Titles) > 0 {
+			page.More = true
+			break
+		}
+		page.Titles = append(page.Titles, shown)
+	}
+	return page, nil
+}
+
+func publicTitle(t catalogue.Title) control.Title {
+	return control.Title{
+		Number: t.Number, Name: t.Name, Duration: int64(t.Duration.Round(time.Second) / time.Second), Description: cut(t.Description, 600),
+	}
+}
+
+// source looks at a title's source as it is now.
+func (s *session) source(ctx context.Context, t catalogue.Title, path string) (*control.TitleSource, error) {
+	shown := &control.TitleSource{Location: t.Location, Size: -1, Digest: control.DigestNone}
+	if t.Kind() != catalogue.KindFile {
+		shown.Problem = "a live source, and this version delivers files"
+		return shown, nil
+	}
+	f, facts, err := s.desk.Surveyor.Open(path)
+	if err != nil {
+		shown.Problem = cut(err.Error(), 300)
+		return shown, nil
+	}
+	f.Close()
+	shown.Size = facts.Size
+	sum, known, err := s.desk.Ledger.DigestOf(ctx, path, facts.Size, facts.MTime)
+	switch offset, wanted := s.desk.Surveyor.Progress(path); {
+	case err != nil:
+		return nil, err
+	case known:
+		shown.Digest, shown.SHA256 = control.DigestKnown, sum
+	case wanted && offset >= 0:
+		shown.Digest, shown.Hashed = control.DigestComputing, offset
+	case wanted:
+		shown.Digest = control.DigestWaiting
+	}
+	return shown, nil
+}
+
+// changeTitles does what administrators alone may.
+func (s *session) changeTitles(ctx context.Context, c control.Call) (*control.TitleChange, error) {
+	if s.role != Administrator {
+		return nil, reason.New(reason.NotPermitted, "titles are added and removed by administrators, on their own port")
+	}
+	if c.Add != nil {
+		return s.addTitle(ctx, *c.Add)
+	}
+	return s.removeTitle(ctx, *c.Remove)
+}
+
+// addTitle adds a title whose source can be delivered. Its duration is what was
+// given or what the source says; its digest is found out in the background.
+func (s *session) addTitle(ctx context.Context, q control.AddTitle) (*control.TitleChange, error) {
+	d := s.desk
+	t := catalogue.Title{
+		Number: q.Number, Name: q.Name, Location: q.Location, Description: q.Description, Duration: time.Duration(q.Duration) * time.Millisecond,
+	}
+	// A first look, before anything is opened: only the number and the duration
+	// are still to come.
+	check := t
+	check.Number, check.Duration = max(t.Number, 1), max(t.Duration, catalogue.MinDuration)
+	switch err := check.Check(); {
+	case err != nil:
+		return nil, reason.Wrap(reason.Usage, err, "this cannot be a title")
+	case q.Number < 0 || q.Duration < 0 || q.Duration > catalogue.MaxDuration.Milliseconds():
+		return nil, reason.New(reason.Usage, "a number and a duration are more than 0, and a duration at most %d minutes", catalogue.MaxDuration/time.Minute)
+	case t.Kind() != catalogue.KindFile:
+		return nil, reason.New(reason.Usage, "%s is a live source, and this version delivers files", t.Location)
+	}
+	path := t.Resolve(d.Titles.List().Base)
+	f, facts, err := d.Surveyor.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if t.Duration > 0 {
+		f.Close()
+	} else if t.Duration, err = d.Surveyor.Duration(ctx, f, facts); err != nil {
+		return nil, reason.Wrap(reason.Of(err), err, "%s", t.Location)
+	}
+	if t, err = d.Titles.Add(t); err != nil {
+		return nil, err
+	}
+	d.Log.Info("title added", "title", t.Name, "number", t.Number, "location", t.Location, "duration", t.Duration)
+	if err := d.Surveyor.Want(ctx, ledger.Source{Location: path, Size: facts.Size, MTime: facts.MTime}); err != nil {
+		// The title is there; its first delivery will compute the digest.
+		d.Log.Warn("the digest is not computed ahead", "title", t.Name, "error", err)
+	}
+	change := &control.TitleChange{Title: publicTitle(t)}
+	if change.Title.TitleSource, err = s.source(ctx, t, path); err != nil {
+		return nil, err
+	}
+	list := d.Titles.List()
+	for _, other := range list.Titles() {
+		if other.Number != t.Number && other.Resolve(list.Base) == path && len(change.Same) < control.MaxListed {
+			change.Same = append(change.Same, other.Number)
+		}
+	}
+	return change, nil
+}
+
+// removeTitle takes a title out. Where promises depend on it, it is refused or,
+// by force, their deliveries are cancelled first: a crash in between leaves a
+// title to be removed again, and no delivery without one.
+func (s *session) removeTitle(ctx context.Context, q control.RemoveTitle) (*control.TitleChange, error) {
+	d := s.desk
+	d.promising.Lock()
+	defer d.promising.Unlock()
+	change := &control.TitleChange{}
+	gone, err := d.Titles.Remove(q.Number, func(t catalogue.Title) error {
+		depend, err := s.depending(ctx, t.Number)
+		if err != nil {
+			return err
+		}
+		if len(depend) > 0 && !q.Force {
+			return reason.New(reason.TitleInUse, "%s: %s", t.Name, listed(depend))
+		}
+		for _, id := range depend {
+			if err := d.Dispatcher.Cancel(ctx, id); err != nil && reason.Of(err) != reason.AlreadyEnded {
+				return err
+			} else if err == nil && len(change.Cancelled) < control.MaxListed {
+				change.Cancelled = append(change.Cancelled, id)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.Log.Info("title removed", "title", gone.Name, "number", gone.Number, "location", gone.Location, "cancelled", len(change.Cancelled))
+	change.Title = publicTitle(gone)
+	if err := s.forget(ctx, gone); err != nil {
+		d.Log.Warn("a digest is computed that nobody needs", "title", gone.Name, "error", err)
+	}
+	return change, nil
+}
+
+// depending gives the deliveries of a title that have not ended, by their ids.
+func (s *session) depending(ctx context.Context, number int) (ids []int64, err error) {
+	active, err := s.desk.Ledger.Active(ctx)
+	for _, l := range active {
+		if l.Title == number {
+			ids = append(ids, l.ID)
+		}
+	}
+	return ids, err
+}
+
+// listed names some deliveries.
+func listed(ids []int64) string {
+	const some = 10
+	text := "delivery"
+	for i, id := range ids[:min(len(ids), some)] {
+		if i > 0 {
+			text += ","
+		}
+		text += fmt.Sprintf(" %d", id)
+	}
+	if more := len(ids) - some; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// forget ends the survey of a source that no title has any more.
+func (s *session) forget(ctx context.Context, gone catalogue.Title) error {
+	list := s.desk.Titles.List()
+	path := gone.Resolve(list.Base)
+	for _, t := range list.Titles() {
+		if t.Resolve(list.Base) == path {
+			return nil
+		}
+	}
+	return s.desk.Surveyor.Drop(ctx, path)
+}

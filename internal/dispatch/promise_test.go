@@ -1,0 +1,374 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"videoclub/internal/identity"
+	"videoclub/internal/ledger"
+	"videoclub/internal/moment"
+	"videoclub/internal/rate"
+	"videoclub/internal/reason"
+	"videoclub/internal/schedule"
+	"videoclub/internal/worker"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// films are titles by location: files of so many bytes.
+type films map[string]int64
+
+func (f films) Open(location string) (*os.File, int64, int64, error) {
+	size, ok := f[location]
+	if !ok {
+		return nil, 0, 0, reason.Wrap(reason.TitleUnreadable, fs.ErrNotExist, "%s", location)
+	}
+	file, err := os.Open(os.DevNull)
+	return file, size, 5, err
+}
+
+// stand is a dispatcher that promises and never sends, at a standing clock.
+type stand struct {
+	*Dispatcher
+	clock time.Time
+}
+
+// failer is what a test and a property have in common.
+type failer interface {
+	Helper()
+	Fatal(...any)
+}
+
+func newStand(t *testing.T, s Settings, sizes films) *stand {
+	t.Helper()
+	dir := t.TempDir()
+	keys, err := identity.LoadOrCreate(filepath.Join(dir, "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := ledger.Open(t.Context(), filepath.Join(dir, "ledger", "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spawner, err := worker.NewSpawner("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { spawner.Close(); book.Close() })
+	st := &stand{clock: noon}
+	st.Dispatcher, err = New(t.Context(), Config{
+		Ledger: book, Spawner: spawner, Keys: keys, Sources: sizes, Clock: func() time.Time { return st.clock },
+		Log: slog.New(slog.DiscardHandler), Digests: filepath.Join(dir, "digests"), Settings: s,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// three are three receptions with links of 100 kB a second, 95 of them promised.
+func three() Settings {
+	at := func(name string) Reception { return Reception{Address: name + ".example:4102", Link: 100_000} }
+	return Settings{Uplink: 1_000_000, Link: 100_000, Receptions: map[string]Reception{"hall": at("hall"), "studio": at("studio"), "attic": at("attic")}}
+}
+
+// night takes 100 s over a link of three.
+var night = Title{Number: 1, Name: "Night", Location: "/night", Duration: time.Minute}
+
+func asking(key string, by time.Duration, receptions ...string) Ask {
+	return Ask{Key: key, Title: night, Receptions: receptions, By: noon.Add(by)}
+}
+
+// kept is all that the ledger has promised and that has not ended.
+func (s *stand) kept(t failer) []ledger.Delivery {
+	t.Helper()
+	all, err := s.Ledger.Active(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// forget ends all deliveries, as if they had arrived.
+func (s *stand) forget(t *rapid.T) {
+	var all sync.WaitGroup // in one commit
+	for id := range s.jobs {
+		all.Go(func() {
+			if err := s.Ledger.Deposited(context.Background(), id, []byte("{}"), "", s.clock); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	clear(s.jobs)
+}
+
+func TestPromiseSeveral(t *testing.T) {
+	s := newStand(t, three(), films{"/night": 9_500_000})
+	made, err := s.Promise(t.Context(), asking("k", 3*time.Minute, "Studio", "attic", "hall"))
+	if err != nil || len(made) != 3 {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	for i, want := range []string{"studio k/studio", "attic k", "hall k/hall"} {
+		l := made[i]
+		if got := l.Reception + " " + l.Key; got != want || l.ID != int64(i+1) || l.Address != l.Reception+".example:4102" || !l.End.After(noon) || l.End.After(l.Deadline) {
+			t.Errorf("%d: %q, %+v; want %q", i, got, l, want)
+		}
+	}
+	// The order and the case of the names are no matter; what else is asked is.
+	again, err := s.Promise(t.Context(), asking("k", 3*time.Minute, "hall", "ATTIC", "studio"))
+	if err != nil || len(again) != 3 || again[0].ID != 3 || again[1].ID != 2 || again[2].ID != 1 {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+	for name, other := range map[string]Ask{
+		"fewer":          asking("k", 3*time.Minute, "hall", "studio"),
+		"one":            asking("k", 3*time.Minute, "attic"),
+		"others":         asking("k", 3*time.Minute, "hall"),
+		"a later time":   asking("k", 4*time.Minute, "hall", "attic", "studio"),
+		"the key of one": asking("k/hall", 3*time.Minute, "hall"),
+	} {
+		if made, err := s.Promise(t.Context(), other); reason.Of(err) != reason.KeyReused {
+			t.Errorf("%s: %+v, %v", name, made, err)
+		}
+	}
+	if n := len(s.kept(t)); n != 3 {
+		t.Errorf("%d deliveries are kept", n)
+	}
+}
+
+// Of several, one that cannot be promised keeps all from being promised, and
+// each is reported on.
+func TestPromiseNoneOfSeveral(t *testing.T) {
+	s := newStand(t, three(), films{"/night": 9_500_000})
+	if _, err := s.Promise(t.Context(), asking("first", 110*time.Second, "hall")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Promise(t.Context(), asking("k", 150*time.Second, "hall", "attic"))
+	var refused *Refusal
+	if !errors.As(err, &refused) || refused.Code != reason.DeadlineTooSoon || refused.Constraint != "link" || len(refused.Report) != 2 {
+		t.Fatalf("%+v", err)
+	}
+	hall, attic := refused.Report[0], refused.Report[1]
+	if late := new(Refusal); !errors.As(hall.Err, &late) || late.Constraint != "link" || !late.Earliest.Equal(noon.Add(202*time.Second)) || !late.Earliest.Equal(refused.Earliest) {
+		t.Errorf("hall: %+v", hall.Err)
+	}
+	if attic.Err != nil || !attic.End.After(noon) {
+		t.Errorf("attic: %+v", attic)
+	}
+	if n := len(s.kept(t)); n != 1 {
+		t.Errorf("%d deliveries are kept", n)
+	}
+	// What is offered is kept, under the key that was used in vain.
+	if made, err := s.Promise(t.Context(), asking("k", refused.Earliest.Sub(noon), "hall", "attic")); err != nil || len(made) != 2 {
+		t.Errorf("the counter-offer: %+v, %v", made, err)
+	}
+
+	_, err = s.Promise(t.Context(), asking("l", time.Hour, "hall", "mars", "attic"))
+	if !errors.As(err, &refused) || refused.Code != reason.UnknownReception || len(refused.Report) != 3 || !refused.Earliest.IsZero() ||
+		reason.Of(refused.Report[1].Err) != reason.UnknownReception || refused.Report[2].Err != nil {
+		t.Errorf("one that is not known: %+v", err)
+	}
+	if _, err = s.Promise(t.Context(), asking("l", time.Hour, "mars")); reason.Of(err) != reason.UnknownReception || errors.As(err, new(*Refusal)) {
+		t.Errorf("one alone that is not known: %+v", err)
+	}
+}
+
+func TestPromiseSeveralByEarliest(t *testing.T) {
+	settings := three()
+	settings.Uplink = 100_000
+	s := newStand(t, settings, films{"/night": 9_500_000})
+	ask := asking("k", 0, "hall", "attic", "studio")
+	ask.ByEarliest = true
+	made, err := s.Promise(t.Context(), ask)
+	if err != nil || len(made) != 3 {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	for i, l := range made {
+		if want := noon.Add(time.Duration(i+1)*100*time.Second + settle); !l.Deadline.Equal(want) {
+			t.Errorf("%s is promised for %v, not %v", l.Reception, l.Deadline, want)
+		}
+	}
+}
+
+func TestWhere(t *testing.T) {
+	s := newStand(t, three(), films{"/night": 9_500_000})
+	if _, err := s.Promise(t.Context(), asking("first", 110*time.Second, "hall")); err != nil {
+		t.Fatal(err)
+	}
+	second, err := s.Promise(t.Context(), asking("second", time.Hour, "studio"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.kept(t)
+	s.jobs[second[0].ID].Reason = reason.NoSpace // as after an attempt
+	prospects, err := s.Where(t.Context(), asking("", 150*time.Second, "Hall", "attic", "studio", "mars"))
+	if err != nil || len(prospects) != 4 {
+		t.Fatalf("%+v, %v", prospects, err)
+	}
+	var late, full *Refusal
+	if !errors.As(prospects[0].Err, &late) || late.Constraint != "link" || !late.Earliest.Equal(noon.Add(202*time.Second)) {
+		t.Errorf("hall: %+v", prospects[0])
+	}
+	if p := prospects[1]; p.Err != nil || p.Reception != "attic" || p.Start.Before(noon) || !p.End.After(noon) {
+		t.Errorf("attic: %+v", p)
+	}
+	if !errors.As(prospects[2].Err, &full) || full.Code != reason.NoSpace || full.Constraint != "disk" {
+		t.Errorf("studio: %+v", prospects[2])
+	}
+	if reason.Of(prospects[3].Err) != reason.UnknownReception {
+		t.Errorf("mars: %+v", prospects[3])
+	}
+	// A title that is smaller than what waits may still have space.
+	s.jobs[second[0].ID].Size++
+	if prospects, err := s.Where(t.Context(), asking("", time.Hour, "studio")); err != nil || prospects[0].Err != nil {
+		t.Errorf("a smaller one at studio: %+v, %v", prospects, err)
+	}
+	if _, err := s.Where(t.Context(), asking("", -time.Second, "hall")); reason.Of(err) != reason.DeadlinePast {
+		t.Errorf("in the past: %v", err)
+	}
+	if after := s.kept(t); !reflect.DeepEqual(after, before) || len(s.jobs) != 2 {
+		t.Errorf("the questions changed the ledger:\n%+v\n%+v", before, after)
+	}
+}
+
+func TestReceptions(t *testing.T) {
+	s := newStand(t, three(), nil)
+	if err := s.Ledger.RememberReception(t.Context(), ledger.Reception{Name: "cellar", Address: "cellar:4102"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ledger.RememberReception(t.Context(), ledger.Reception{Name: "hall", Address: "hall:4102"}); err != nil {
+		t.Fatal(err)
+	}
+	for port, want := range map[int]string{0: "[attic hall studio]", 4102: "[attic cellar hall studio]"} {
+		settings := three()
+		settings.Port = port
+		s.SetSettings(settings)
+		if names, err := s.Receptions(t.Context()); err != nil || fmt.Sprint(names) != want {
+			t.Errorf("port %d: %v, %v", port, names, err)
+		}
+	}
+}
+
+// The positional start reaches names that resolve, and refuses those that do not.
+func TestLocateAll(t *testing.T) {
+	settings := three()
+	settings.Port, settings.Loopback = 4102, true
+	s := newStand(t, settings, nil)
+	addresses, errs := s.locateAll(t.Context(), []string{"hall", "127.0.0.1", "::1", "192.0.2.9", "no name"})
+	if want := []string{"hall.example:4102", "127.0.0.1:4102", "", "", ""}; !slices.Equal(addresses[:2], want[:2]) || errs[0] != nil || errs[1] != nil {
+		t.Errorf("%q, %v", addresses, errs)
+	}
+	if reason.Of(errs[3]) != reason.RemotePeer || reason.Of(errs[4]) != reason.UnknownReception {
+		t.Errorf("%v", errs)
+	}
+}
+
+// Whatever is asked for in whatever order: all receptions of a request are
+// promised or none; what is promised stays keepable; a counter-offer is granted;
+// a question changes nothing.
+func TestPromiseAllOrNone(t *testing.T) {
+	s, run := newStand(t, Settings{}, films{"/night": 5_000_000}), 0
+	rapid.Check(t, func(t *rapid.T) {
+		run++
+		defer s.forget(t)
+		s.clock = noon
+		names := []string{"a", "b", "c", "d"}
+		settings := Settings{Uplink: drawRate(t, "uplink", 1000), Link: 50_000, Receptions: make(map[string]Reception)}
+		for _, name := range names {
+			settings.Receptions[name] = Reception{Address: name + ":1", Link: drawRate(t, "link of "+name, 100), Windows: drawWindows(t, name)}
+		}
+		if rapid.Bool().Draw(t, "bounded") {
+			settings.MaxPace = drawRate(t, "max pace", 100)
+		}
+		s.SetSettings(settings)
+		for n := range rapid.IntRange(1, 4).Draw(t, "requests") {
+			s.clock = s.clock.Add(time.Duration(rapid.IntRange(0, 90_000).Draw(t, "passed")) * time.Millisecond)
+			ask := Ask{Key: fmt.Sprintf("run-%d-%d", run, n), Title: night, By: s.clock.Add(time.Duration(rapid.IntRange(1, 1000).Draw(t, "by")) * time.Second)}
+			ask.Receptions = rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, 4, rapid.ID[string]).Draw(t, "receptions")
+			ask.ByEarliest = rapid.IntRange(0, 3).Draw(t, "earliest") == 0
+			s.try(t, ask)
+		}
+	})
+}
+
+func drawRate(t *rapid.T, name string, most int) rate.Rate {
+	return rate.Rate(rapid.IntRange(20, most).Draw(t, name)) * 1000
+}
+
+func drawWindows(t *rapid.T, name string) []moment.Window {
+	if rapid.IntRange(0, 2).Draw(t, "windows of "+name) > 0 {
+		return nil
+	}
+	w, err := moment.ParseWindow("daily 12:05-12:10 UTC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []moment.Window{w}
+}
+
+// try makes a request, and the one that is offered instead where it is refused.
+func (s *stand) try(t *rapid.T, ask Ask) {
+	before := s.kept(t)
+	if !ask.ByEarliest {
+		if _, err := s.Where(t.Context(), ask); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(s.kept(t), before) {
+			t.Fatal("the question changed the ledger")
+		}
+	}
+	made, err := s.Promise(t.Context(), ask)
+	var refused *Refusal
+	switch {
+	case err == nil:
+		s.holds(t, ask, made, len(before))
+		again, err := s.Promise(t.Context(), ask)
+		if err != nil || !reflect.DeepEqual(again, made) {
+			t.Fatalf("asked again: %+v, %v", again, err)
+		}
+	case !errors.As(err, &refused):
+		t.Fatal(err)
+	case !reflect.DeepEqual(s.kept(t), before) || len(s.jobs) != len(before):
+		t.Fatalf("refused, and yet: %+v", s.kept(t))
+	case refused.Earliest.IsZero() || ask.ByEarliest:
+		t.Fatalf("there is always a later time: %+v", refused)
+	case len(ask.Receptions) > 1 && len(refused.Report) != len(ask.Receptions):
+		t.Fatalf("the report is %+v", refused.Report)
+	default:
+		ask.By = refused.Earliest
+		if made, err = s.Promise(t.Context(), ask); err != nil {
+			t.Fatalf("the counter-offer is refused: %v", err)
+		}
+		s.holds(t, ask, made, len(before))
+	}
+}
+
+// holds says whether all that was asked for is promised, and can be kept.
+func (s *stand) holds(t *rapid.T, ask Ask, made []ledger.Delivery, before int) {
+	var names []string
+	for _, l := range made {
+		names = append(names, l.Reception)
+		if !ask.ByEarliest && !l.Deadline.Equal(ask.By) || l.End.After(l.Deadline.Add(-settle)) {
+			t.Fatalf("promised by %v, planned to %v, for %v", l.Deadline, l.End, ask.By)
+		}
+	}
+	if strings.Join(names, " ") != strings.Join(ask.Receptions, " ") || len(s.kept(t)) != before+len(made) || len(s.jobs) != before+len(made) {
+		t.Fatalf("asked for %v, promised %v, kept %d", ask.Receptions, names, len(s.kept(t)))
+	}
+	if _, late := schedule.Replan(noon, s.network(), jobsOf(s.sorted())); len(late) > 0 {
+		t.Fatalf("these cannot be kept: %+v", late)
+	}
+}

@@ -1,0 +1,132 @@
+package dispatch
+
+import (
+	"context"
+	"maps"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"videoclub/internal/ledger"
+	"videoclub/internal/reason"
+)
+
+// Where says for each of the receptions asked about whether the title could be
+// there by the deadline, as things are and for itself alone. Nothing is
+// promised, noted or kept free by it.
+func (d *Dispatcher) Where(ctx context.Context, ask Ask) ([]Prospect, error) {
+	ask = ask.canonical()
+	if err := ask.inTime(d.Clock()); err != nil {
+		return nil, err
+	}
+	drafts, errs, err := d.draft(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	// To search for a counter-offer among a thousand promises takes a while: one
+	// core at most is busy with what commits nobody.
+	select {
+	case d.questions <- struct{}{}:
+		defer func() { <-d.questions }()
+	case <-ctx.Done():
+		return nil, reason.Wrap(reason.ConnectionLost, ctx.Err(), "waiting to look into the plan")
+	}
+	b, err := d.bookOf(receptionsOf(drafts))
+	if err != nil {
+		return nil, err
+	}
+	prospects := make([]Prospect, len(drafts))
+	for i, l := range drafts {
+		if ctx.Err() != nil {
+			return nil, reason.Wrap(reason.ConnectionLost, ctx.Err(), "looking into the plan")
+		}
+		prospects[i] = Prospect{Reception: l.Reception, Err: errs[i]}
+		if errs[i] == nil {
+			prospects[i] = b.prospect(l)
+		}
+	}
+	return prospects, nil
+}
+
+// prospect says whether l could be promised.
+func (b *book) prospect(l ledger.Delivery) Prospect {
+	p := Prospect{Reception: l.Reception}
+	if least, short := b.short[l.Reception]; short && l.Size >= least {
+		p.Err = &Refusal{Code: reason.NoSpace, Constraint: diskBinds, Detail: "a delivery that is no larger waits at " + l.Reception + " for space"}
+		return p
+	}
+	trial := b.trial()
+	if _, err := trial.admit(&l, false); err != nil {
+		p.Err = err
+		return p
+	}
+	p.Start, p.End = trial.slot(l.ID)
+	return p
+}
+
+// Receptions gives the names of the receptions that are known, in order: those
+// that are configured, and where any name is reached, those that were met.
+func (d *Dispatcher) Receptions(ctx context.Context) ([]string, error) {
+	d.mu.Lock()
+	names, anyName := slices.Collect(maps.Keys(d.settings.Receptions)), d.settings.Port != 0
+	d.mu.Unlock()
+	if anyName {
+		met, err := d.Ledger.Receptions(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range met {
+			names = append(names, r.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// resolveTimeout bounds the look-up of receptions' names while somebody waits
+// for the answer.
+const resolveTimeout = 3 * time.Second
+
+// hostName is an RFC 1123 host name or an address literal; whether it exists
+// is for the resolver.
+var hostName = regexp.MustCompile(`^[0-9A-Za-z]([0-9A-Za-z.:-]{0,251}[0-9A-Za-z])?$`)
+
+// locateAll gives the addresses of receptions by their names, or why not. The
+// names are looked up at once, as somebody waits for all of them.
+func (d *Dispatcher) locateAll(ctx context.Context, names []string) (addresses []string, errs []error) {
+	addresses, errs = make([]string, len(names)), make([]error, len(names))
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	var all sync.WaitGroup
+	for i, name := range names {
+		all.Go(func() { addresses[i], errs[i] = d.locate(ctx, name) })
+	}
+	all.Wait()
+	return addresses, errs
+}
+
+// locate gives the address of a reception by its name.
+func (d *Dispatcher) locate(ctx context.Context, name string) (string, error) {
+	d.mu.Lock()
+	r, ok := d.settings.Receptions[name]
+	port, loopback := d.settings.Port, d.settings.Loopback
+	d.mu.Unlock()
+	if ok {
+		return r.Address, nil
+	}
+	if port == 0 || !hostName.MatchString(name) {
+		return "", reason.New(reason.UnknownReception, "no reception is called %.260q", name)
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	if err != nil {
+		return "", reason.Wrap(reason.UnknownReception, err, "the name %q", name)
+	}
+	if loopback && !slices.ContainsFunc(ips, func(ip netip.Addr) bool { return ip.Unmap().IsLoopback() }) {
+		return "", reason.New(reason.RemotePeer, "%s is at %v, not on this machine", name, ips[0])
+	}
+	return net.JoinHostPort(name, strconv.Itoa(port)), nil
+}

@@ -1,0 +1,145 @@
+package survey
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"videoclub/internal/control"
+	"videoclub/internal/reason"
+	"videoclub/internal/source"
+)
+
+const (
+	// pieceSize is how much is read and hashed at once.
+	pieceSize = 1 << 20
+	// checkEvery is after how many pieces the source is looked at for a change.
+	checkEvery = 64
+	// tellEvery is how often the supervisor hears how far it is.
+	tellEvery = time.Second
+)
+
+// Worker is what the survey worker is given.
+type Worker struct {
+	Source  *os.File
+	Control *control.Conn
+}
+
+// Run answers the supervisor's one question. It returns when it has, or with
+// the reason why not, of which the supervisor was told.
+func (w Worker) Run() error {
+	err := w.run()
+	if err != nil && err != io.EOF {
+		w.Control.Fail(err)
+	}
+	return err
+}
+
+func (w Worker) run() error {
+	m, err := w.Control.Receive()
+	if err != nil {
+		return err
+	}
+	ask, ok := m.(control.Survey)
+	if !ok {
+		return fmt.Errorf("survey: the supervisor says %T instead of what to find out", m)
+	}
+	src, err := source.Take(w.Source, source.Facts{Size: ask.Size, MTime: ask.MTime})
+	if err != nil {
+		return err
+	}
+	if ask.Digest {
+		return w.digest(src)
+	}
+	answer := control.Lasts{}
+	if d, err := Duration(w.Source, ask.Size); err != nil {
+		answer.Why = err.Error()
+	} else {
+		answer.Millis = d.Milliseconds()
+	}
+	if err := src.Unchanged(); err != nil {
+		return err
+	}
+	return w.Control.Send(answer)
+}
+
+// digest hashes the whole source, and says so only if it was one version.
+func (w Worker) digest(src *source.File) error {
+	sum, buf := sha256.New(), make([]byte, pieceSize)
+	told := time.Now()
+	for n, at := 0, int64(0); at < src.Size(); n++ {
+		piece := buf[:min(pieceSize, src.Size()-at)]
+		if err := src.ReadAt(piece, at); err != nil {
+			return err
+		}
+		sum.Write(piece)
+		at += int64(len(piece))
+		if n%checkEvery == 0 {
+			if err := src.Unchanged(); err != nil {
+				return err
+			}
+		}
+		if time.Since(told) >= tellEvery {
+			told = time.Now()
+			if err := w.Control.Send(control.Surveying{Offset: at}); err != nil {
+				return err
+			}
+		}
+	}
+	if err := src.Unchanged(); err != nil {
+		return err
+	}
+	return w.Control.Send(control.Surveyed{SHA256: fmt.Sprintf("%x", sum.Sum(nil))})
+}
+
+// lowest is the niceness that gives way to every other (setpriority(2)), and
+// idleDisk ioprio_set(2)'s class for those who read when nobody else does.
+const (
+	lowest   = 19
+	idleDisk = 3 << 13 // IOPRIO_CLASS_IDLE << IOPRIO_CLASS_SHIFT
+	ofThread = 1       // IOPRIO_WHO_PROCESS, which means a thread
+	ownTasks = "/proc/self/task"
+)
+
+// GiveWay makes this process the last to be given the processor and the disk,
+// so that no delivery waits for a survey. Both are properties of a thread: it
+// is done for each that there is, and those to come inherit it.
+func GiveWay() error {
+	done := make(map[int]bool)
+	for {
+		threads, err := os.ReadDir(ownTasks)
+		if err != nil {
+			return reason.Wrap(reason.Internal, err, "giving way")
+		}
+		before := len(done)
+		for _, t := range threads {
+			id, err := strconv.Atoi(t.Name())
+			if err == nil && !done[id] {
+				done[id], err = true, giveWay(id)
+			}
+			if err != nil {
+				return reason.Wrap(reason.Internal, err, "giving way")
+			}
+		}
+		if len(done) == before { // none has begun meanwhile that did not inherit it
+			return nil
+		}
+	}
+}
+
+// giveWay does so for a thread; one that has ended is no matter.
+func giveWay(thread int) error {
+	if err := unix.Setpriority(unix.PRIO_PROCESS, thread, lowest); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("setpriority: %w", err)
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_IOPRIO_SET, ofThread, uintptr(thread), idleDisk); errno != 0 && errno != unix.ESRCH {
+		return fmt.Errorf("ioprio_set: %w", errno)
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+// Package terminal is how text is laid out for people: tables and forms that fit
+// the terminal, sizes and times no finer than matters, and nothing in what comes
+// from elsewhere that could steer the screen.
+package terminal
+
+import (
+	"io"
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// Column is one column of a table.
+type Column struct {
+	Title string
+	Right bool // numbers are aligned at their ends
+	Least int  // columns down to which it may be cut to fit; 0: never cut
+}
+
+// Table is a list for people.
+type Table struct {
+	Columns []Column
+	rows    [][]string
+}
+
+// Add adds a row of as many cells as there are columns.
+func (t *Table) Add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// gap is what stands between two columns.
+const gap = "  "
+
+// Print writes the table. With a width, lines are cut to fit it where the
+// columns allow; 0 is no bound.
+func (t *Table) Print(w io.Writer, width int) error {
+	widths := t.widths(width)
+	var b strings.Builder
+	titles := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		titles[i] = c.Title
+	}
+	for _, row := range append([][]string{titles}, t.rows...) {
+		t.line(&b, row, widths)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// widths gives the width of each column: as wide as its widest cell, and then
+// cut from the last column on, which matters least, until all of them fit.
+func (t *Table) widths(width int) []int {
+	widths := make([]int, len(t.Columns))
+	total := len(gap) * (len(t.Columns) - 1)
+	for i, c := range t.Columns {
+		widths[i] = Width(c.Title)
+		for _, row := range t.rows {
+			widths[i] = max(widths[i], Width(row[i]))
+		}
+		total += widths[i]
+	}
+	for i := len(widths) - 1; i >= 0 && width > 0 && total > width; i-- {
+		if least := t.Columns[i].Least; least > 0 {
+			cut := min(total-width, max(0, widths[i]-least))
+			widths[i] -= cut
+			total -= cut
+		}
+	}
+	return widths
+}
+
+func (t *Table) line(b *strings.Builder, row []string, widths []int) {
+	var line strings.Builder
+	for i, cell := range row {
+		if i > 0 {
+			line.WriteString(gap)
+		}
+		cell = display().Truncate(cell, widths[i], "…")
+		if t.Columns[i].Right {
+			cell = display().FillLeft(cell, widths[i])
+		} else {
+			cell = display().FillRight(cell, widths[i])
+		}
+		line.WriteString(cell)
+	}
+	b.WriteString(strings.TrimRight(line.String(), " "))
+	b.WriteByte('\n')
+}
+
+// Width is how many columns a terminal shows s in.
+func Width(s string) int { return display().StringWidth(s) }
+
+// display is how wide terminals show text. The library's own default would
+// depend on the environment.
+func display() *runewidth.Condition {
+	return &runewidth.Condition{StrictEmojiNeutral: true}
+}
