@@ -7,7 +7,7 @@ FUZZTIME ?= 20s
 # Static binaries run on every distribution.
 export CGO_ENABLED ?= 0
 
-PROGRAMS := vccs vcvrs vcuser
+PROGRAMS := vccs vcvrs vcuser vcadmin
 SOURCES  := $(shell find daemons clients internal -name '*.go') go.mod go.sum
 
 .PHONY: all build run test race lint fuzz e2e bench install clean
@@ -19,8 +19,8 @@ build: $(PROGRAMS:%=$(BIN)/%)
 $(BIN)/vccs $(BIN)/vcvrs: $(SOURCES)
 	$(GO) build -trimpath -o $@ ./daemons/$(@F)
 
-$(BIN)/vcuser: $(SOURCES)
-	$(GO) build -trimpath -o $@ ./clients/vcuser
+$(BIN)/vcuser $(BIN)/vcadmin: $(SOURCES)
+	$(GO) build -trimpath -o $@ ./clients/$(@F)
 
 # A central server and a reception on loopback, and a delivery of VIDEO, by
 # default a sample that is made; ONCE=1 ends when it is delivered.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"time"
 
@@ -15,30 +16,55 @@ import (
 // leastBar is how many columns the bar keeps, with the blanks around it.
 const leastBar = 14
 
-// bar shows a delivery as one live bar. Between two changes its time left and
-// laxity go on by the clock.
+// bars shows each delivery as a live bar.
+type bars struct {
+	screen *mpb.Progress
+	of     map[int64]*bar
+}
+
+// bar is the bar of one delivery. Between two changes its time left and laxity
+// go on by the clock.
 type bar struct {
 	program *program
-	screen  *mpb.Progress
 	bar     *mpb.Bar
 
 	mu   sync.Mutex
 	last control.Delivery
 }
 
-func newBar(p *program, first control.Delivery) *bar {
-	b := &bar{program: p, last: first, screen: mpb.New(mpb.WithOutput(p.out), mpb.WithRefreshRate(250*time.Millisecond))}
-	fmt.Fprintln(b.screen, p.headline(first))
+func newBars(p *program, first []control.Delivery) *bars {
+	v := &bars{of: make(map[int64]*bar), screen: mpb.New(mpb.WithOutput(p.Out), mpb.WithRefreshRate(250*time.Millisecond))}
+	widest := 0
+	for _, d := range first {
+		fmt.Fprintln(v.screen, p.headline(d))
+		widest = max(widest, len(strconv.FormatInt(d.ID, 10)))
+	}
+	for _, d := range first {
+		which := ""
+		if len(first) > 1 {
+			which = fmt.Sprintf("%*d ", widest, d.ID)
+		}
+		v.of[d.ID] = newBar(v.screen, p, d, which)
+	}
+	return v
+}
+
+// newBar adds a bar to the screen, with what says of which delivery it is.
+func newBar(screen *mpb.Progress, p *program, first control.Delivery, which string) *bar {
+	b := &bar{program: p, last: first}
 	// A bar is complete only when it is told so: an empty title has a total of
 	// nothing, and one that has all its bytes has still to be verified.
-	b.bar = b.screen.AddBar(0, mpb.BarFillerTrim(), mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return "  " + p.statusLine(b.last, p.now(), max(1, s.AvailableWidth-leastBar))
-	})))
+	b.bar = screen.AddBar(0, mpb.BarFillerTrim(), mpb.PrependDecorators(decor.Name(which)),
+		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return "  " + p.statusLine(b.last, p.Now(), max(1, s.AvailableWidth-leastBar))
+		})))
 	b.bar.SetTotal(max(first.Size, 1), false)
 	return b
 }
+
+func (v *bars) show(d control.Delivery) { v.of[d.ID].show(d) }
 
 func (b *bar) show(d control.Delivery) {
 	b.mu.Lock()
@@ -53,10 +79,12 @@ func (b *bar) show(d control.Delivery) {
 	}
 }
 
-func (b *bar) note(text string) { io.WriteString(b.screen, "vcuser: "+text+"\n") }
+func (v *bars) note(text string) { io.WriteString(v.screen, "vcuser: "+text+"\n") }
 
-// close leaves the bar on the screen as it stands.
-func (b *bar) close() {
-	b.bar.Abort(false)
-	b.screen.Wait()
+// close leaves the bars on the screen as they stand.
+func (v *bars) close() {
+	for _, b := range v.of {
+		b.bar.Abort(false)
+	}
+	v.screen.Wait()
 }

@@ -7,49 +7,67 @@ import (
 	"videoclub/internal/control"
 	"videoclub/internal/journal"
 	"videoclub/internal/rate"
+	"videoclub/internal/terminal"
 )
 
 // jsonLines shows each change as a line of JSON.
 type jsonLines struct {
 	program *program
-	last    control.Delivery
+	last    map[int64]control.Delivery
 }
 
 func (v *jsonLines) show(d control.Delivery) {
-	if d == v.last {
+	if d == v.last[d.ID] {
 		return
 	}
-	v.last = d
-	v.program.printJSON(d) // a reader that has gone ends the program by SIGPIPE
+	v.last[d.ID] = d
+	v.program.PrintJSON(d) // a reader that has gone ends the program by SIGPIPE
 }
 
-func (v *jsonLines) note(text string) { fmt.Fprintln(v.program.err, "vcuser: "+text) }
+func (v *jsonLines) note(text string) { fmt.Fprintln(v.program.Err, "vcuser: "+text) }
 func (v *jsonLines) close()           {}
 
 // plainLines shows a line for each change of what a person has to know, at
 // each tenth, and after 30 seconds in which there was progress.
 type plainLines struct {
-	program  *program
+	program *program
+	several bool // each line says of which delivery it is
+	shown   map[int64]*plainLine
+}
+
+// plainLine is the last that was shown of one delivery.
+type plainLine struct {
 	last     control.Delivery
 	progress journal.Progress
 }
 
-func (v *plainLines) show(d control.Delivery) {
-	now, first := v.program.now(), v.last.ID == 0
-	if first {
-		fmt.Fprintln(v.program.out, v.program.headline(d))
-		v.progress.Start(now, d.Offset, d.Size)
-	}
-	// What does not move has no line for the time that passes.
-	due := d.Offset != v.last.Offset && v.progress.Due(now, d.Offset, d.Size)
-	if !first && !due && !noteworthy(v.last, d) {
-		return
-	}
-	v.last = d
-	fmt.Fprintf(v.program.out, "%s  %s\n", v.program.clock(now), v.program.statusLine(d, now, 0))
+func newPlainLines(p *program, several bool) *plainLines {
+	return &plainLines{program: p, several: several, shown: make(map[int64]*plainLine)}
 }
 
-func (v *plainLines) note(text string) { fmt.Fprintln(v.program.err, "vcuser: "+text) }
+func (v *plainLines) show(d control.Delivery) {
+	now, one := v.program.Now(), v.shown[d.ID]
+	first := one == nil
+	if first {
+		one = &plainLine{}
+		v.shown[d.ID] = one
+		fmt.Fprintln(v.program.Out, v.program.headline(d))
+		one.progress.Start(now, d.Offset, d.Size)
+	}
+	// What does not move has no line for the time that passes.
+	due := d.Offset != one.last.Offset && one.progress.Due(now, d.Offset, d.Size)
+	if !first && !due && !noteworthy(one.last, d) {
+		return
+	}
+	one.last = d
+	which := ""
+	if v.several {
+		which = fmt.Sprintf("%d  ", d.ID)
+	}
+	fmt.Fprintf(v.program.Out, "%s  %s%s\n", v.program.Clock(now), which, v.program.statusLine(d, now, 0))
+}
+
+func (v *plainLines) note(text string) { fmt.Fprintln(v.program.Err, "vcuser: "+text) }
 func (v *plainLines) close()           {}
 
 // noteworthy says whether something changed beside the progress.
@@ -66,22 +84,22 @@ type part struct {
 // statusLine is a delivery in one line of at most width columns; 0 is no
 // bound.
 func (p *program) statusLine(d control.Delivery, now time.Time, width int) string {
-	parts := []part{{text: percent(d)}, {fmt.Sprintf(p.words.of, roughly(d.Offset), roughly(d.Size)), 4}}
+	parts := []part{{text: p.Percent(d)}, {fmt.Sprintf(p.words.of, terminal.Roughly(d.Offset), terminal.Roughly(d.Size)), 4}}
 	switch {
 	case ended(d.State):
-		parts = append(parts, part{text: p.state(d.State)})
+		parts = append(parts, part{text: p.State(d.State)})
 		if d.State == deposited {
 			parts = append(parts, part{p.margin(d.Deadline.Sub(d.Finished)), 1})
 		}
 	default:
 		if d.Rate > 0 {
-			parts = append(parts, part{speed(d.Rate), 3})
+			parts = append(parts, part{terminal.Speed(d.Rate), 3})
 		}
 		end := expectedEnd(d, now)
-		parts = append(parts, part{fmt.Sprintf(p.words.left, span(end.Sub(now))), 1},
-			part{fmt.Sprintf(p.words.laxity, span(d.Deadline.Sub(end))), 2}, part{text: p.state(d.State)})
+		parts = append(parts, part{fmt.Sprintf(p.words.left, terminal.Span(end.Sub(now))), 1},
+			part{fmt.Sprintf(p.words.laxity, terminal.Span(d.Deadline.Sub(end))), 2}, part{text: p.State(d.State)})
 	}
-	if note := p.noteOf(d); note != "" && d.State != "cancelled" {
+	if note := p.NoteOf(d); note != "" && d.State != "cancelled" {
 		parts = append(parts, part{note, 5})
 	}
 	return fit(parts, width)
@@ -100,7 +118,7 @@ func fit(parts []part, width int) string {
 			}
 			line += part.text
 		}
-		if width <= 0 || rank == 0 || display().StringWidth(line) <= width {
+		if width <= 0 || rank == 0 || terminal.Width(line) <= width {
 			return line
 		}
 	}

@@ -9,42 +9,46 @@ import (
 
 	"videoclub/internal/api"
 	"videoclub/internal/control"
+	"videoclub/internal/terminal"
 )
 
 func (p *program) list() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Args: p.exactly(0, ""),
-		RunE: p.action(func(ctx context.Context, client *api.Client, _ []string) error {
-			titles, err := client.Titles(ctx)
-			switch {
-			case err != nil:
-				return err
-			case p.json:
-				return p.printJSON(titles)
-			case len(titles) == 0:
-				fmt.Fprintln(p.err, p.words.noTitles)
-				return nil
-			}
-			return p.titleTable(titles).print(p.out, p.width)
-		}),
+		Use: "list", Args: p.Exactly(), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: p.Action(func(ctx context.Context, client *api.Client, _ []string) error { return p.listTitles(ctx, client) }),
 	}
 }
 
+// listTitles prints the titles.
+func (p *program) listTitles(ctx context.Context, client *api.Client) error {
+	titles, err := client.Titles(ctx)
+	switch {
+	case err != nil:
+		return err
+	case p.JSON:
+		return p.PrintJSON(titles)
+	case len(titles) == 0:
+		fmt.Fprintln(p.Err, p.Words.NoTitles)
+		return nil
+	}
+	return p.titleTable(titles).Print(p.Out, p.Width)
+}
+
 // titleTable has a column for descriptions only where there are any.
-func (p *program) titleTable(titles []control.Title) *table {
-	t := &table{columns: []column{
-		{title: p.words.number, right: true}, {title: p.words.name, least: 16}, {title: p.words.duration, right: true},
+func (p *program) titleTable(titles []control.Title) *terminal.Table {
+	t := &terminal.Table{Columns: []terminal.Column{
+		{Title: p.Words.Number, Right: true}, {Title: p.Words.Name, Least: 16}, {Title: p.Words.Duration, Right: true},
 	}}
 	described := false
 	for _, title := range titles {
 		described = described || title.Description != ""
 	}
 	if described {
-		t.columns = append(t.columns, column{title: p.words.description, least: 12})
+		t.Columns = append(t.Columns, terminal.Column{Title: p.Words.Description, Least: 12})
 	}
 	for _, title := range titles {
-		row := []string{strconv.Itoa(title.Number), clean(title.Name), running(title.Duration), clean(title.Description)}
-		t.add(row[:len(t.columns)]...)
+		row := []string{strconv.Itoa(title.Number), terminal.Clean(title.Name), terminal.Running(title.Duration), terminal.Clean(title.Description)}
+		t.Add(row[:len(t.Columns)]...)
 	}
 	return t
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"videoclub/internal/control"
 	"videoclub/internal/moment"
 	"videoclub/internal/reason"
+	"videoclub/internal/terminal"
 )
 
 const (
@@ -38,19 +40,20 @@ const (
 
 // order is a request as it stands on the command line.
 type order struct {
-	number                         int64
-	reception, by, from, mail, key string
-	earliest                       bool
+	number              int64
+	receptions          []string
+	by, from, mail, key string
+	earliest            bool
 }
 
 func (p *program) request() *cobra.Command {
 	var o order
-	h := helpIn(p.language)
+	h := helpIn(p.Language)
 	c := &cobra.Command{
 		Use:  h.requestUse,
-		Args: p.exactly(1, "N"),
-		RunE: p.action(func(ctx context.Context, client *api.Client, args []string) (err error) {
-			if o.number, err = p.number(args[0], p.words.badTitle); err != nil {
+		Args: p.Exactly("N"), ValidArgsFunction: p.CompleteTitles,
+		RunE: p.Action(func(ctx context.Context, client *api.Client, args []string) (err error) {
+			if o.number, err = p.Number(args[0], p.words.badTitle); err != nil {
 				return err
 			}
 			asked, err := p.read(o)
@@ -60,40 +63,77 @@ func (p *program) request() *cobra.Command {
 			return p.ask(ctx, client, asked)
 		}),
 	}
-	c.Flags().StringVar(&o.reception, "at", "", h.at)
+	c.Flags().StringArrayVar(&o.receptions, "at", nil, h.at)
 	c.Flags().StringVar(&o.by, "by", "", h.by)
 	c.Flags().BoolVar(&o.earliest, "by-earliest", false, h.byEarliest)
 	c.Flags().StringVar(&o.from, "from", "", h.from)
 	c.Flags().StringVar(&o.mail, "mail", "", h.mail)
 	c.Flags().StringVar(&o.key, "key", "", h.key)
 	c.Flags().SortFlags = false
+	p.completeFlags(c)
 	return c
 }
 
 // read makes a request of what a person wrote.
 func (p *program) read(o order) (q control.Request, err error) {
-	q = control.Request{Key: o.key, Number: int(o.number), Reception: o.reception, ByEarliest: o.earliest, Mail: o.mail}
+	q = control.Request{Key: o.key, Number: int(o.number), ByEarliest: o.earliest, Mail: o.mail}
+	receptions, err := p.receptions(o.receptions)
 	switch {
-	case o.reception == "":
+	case err != nil:
+		return q, err
+	case len(receptions) == 0:
 		return q, reason.New(reason.Usage, "%s", p.words.noReception)
 	case (o.by == "") != o.earliest:
 		return q, reason.New(reason.Usage, "%s", p.words.byOrEarliest)
 	case len(o.key) > maxKey:
 		return q, reason.New(reason.Usage, p.words.keyTooLong, len(o.key))
 	}
-	if q.By, err = p.time("--by", o.by); err != nil {
+	if q.By, q.From, err = p.between(o); err != nil {
 		return q, err
-	}
-	if q.From, err = p.time("--from", o.from); err != nil {
-		return q, err
-	}
-	if o.by != "" && o.from != "" && !q.From.Before(q.By) {
-		return q, reason.New(reason.Usage, p.words.fromNotBefore, p.instant(q.From), p.instant(q.By))
 	}
 	if q.Key == "" {
 		q.Key = newKey()
 	}
+	if q.Mail != "" {
+		q.Language = p.letters
+	}
+	if q.Receptions = receptions; len(receptions) == 1 {
+		q.Reception, q.Receptions = receptions[0], nil
+	}
 	return q, nil
+}
+
+// receptions reads names, several in one text joined by commas. One that is
+// given twice counts once.
+func (p *program) receptions(texts []string) (names []string, err error) {
+	for _, text := range texts {
+		for name := range strings.SplitSeq(text, ",") {
+			if name = strings.TrimSpace(name); name == "" {
+				return nil, reason.New(reason.Usage, p.words.emptyReception, text)
+			}
+			if !slices.ContainsFunc(names, func(other string) bool { return strings.EqualFold(other, name) }) {
+				names = append(names, name)
+			}
+		}
+	}
+	if len(names) > control.MaxReceptions {
+		return nil, reason.New(reason.Usage, p.words.tooManyReceptions, len(names), control.MaxReceptions)
+	}
+	return names, nil
+}
+
+// between reads the deadline and the time not before which it may begin.
+func (p *program) between(o order) (by, from time.Time, err error) {
+	if by, err = p.time("--by", o.by); err != nil {
+		return by, from, err
+	}
+	if from, err = p.time("--from", o.from); err != nil {
+		return by, from, err
+	}
+	if o.by != "" && o.from != "" && !from.Before(by) {
+		err = reason.New(reason.Usage, p.words.fromNotBefore, p.Instant(from), p.Instant(by))
+	}
+	return by, from, err
 }
 
 // time reads a time as people write it; nothing is the zero time.
@@ -101,7 +141,7 @@ func (p *program) time(flag, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	at, err := moment.ParseDeadline(text, p.now().In(p.zone))
+	at, err := moment.ParseDeadline(text, p.Now().In(p.Zone))
 	if err != nil {
 		return at, reason.New(reason.Usage, p.words.badTime, flag, text)
 	}
@@ -117,41 +157,58 @@ func newKey() string {
 
 // ask makes the request and tells what came of it.
 func (p *program) ask(ctx context.Context, client *api.Client, q control.Request) error {
-	story, err := p.promise(ctx, q, client.Request)
+	if len(q.Receptions) > 0 {
+		made, err := insist(ctx, p, q, client.Requests)
+		switch {
+		case err != nil:
+			return p.notPromised(err, q)
+		case p.JSON:
+			return p.PrintJSON(control.Promises{Deliveries: made})
+		}
+		return p.printPromises(made)
+	}
+	story, err := insist(ctx, p, q, client.Request)
+	switch {
+	case err != nil:
+		return p.notPromised(err, q)
+	case p.JSON:
+		return p.PrintJSON(story)
+	}
+	return p.printPromise(story)
+}
+
+// notPromised tells why a request came to nothing, and what may be done.
+func (p *program) notPromised(err error, q control.Request) error {
 	var refused *api.Refused
 	switch {
-	case err == nil && p.json:
-		return p.printJSON(story)
-	case err == nil:
-		return p.printPromise(story)
+	case errors.As(err, &refused) && len(refused.Report) > 0:
+		return p.report(refused.Refusal, q)
 	case errors.As(err, &refused):
 		return p.refusal(err, refused.Refusal, q)
 	case isTransient(err):
-		status := command.Explain(p.err, "vcuser", p.language, p.plain(err))
-		fmt.Fprintf(p.err, "vcuser: %s\n  %s\n", p.words.maybeHeard, p.again(q, true))
+		status := command.Explain(p.Err, "vcuser", p.Language, p.Plain(err))
+		fmt.Fprintf(p.Err, "vcuser: %s\n  %s\n", p.words.maybeHeard, p.again(q, true))
 		return &command.Ended{Status: status}
 	}
 	return err
 }
 
-// promise makes the request, and makes it again while no answer comes: the key
+// insist makes the request, and makes it again while no answer comes: the key
 // keeps that from being a second one.
-func (p *program) promise(ctx context.Context, q control.Request,
-	request func(context.Context, control.Request) (control.DeliveryStory, error),
-) (story control.DeliveryStory, err error) {
+func insist[T any](ctx context.Context, p *program, q control.Request, request func(context.Context, control.Request) (T, error)) (answer T, err error) {
 	wait := firstWait
 	for try := 1; ; try++ {
 		within, cancel := context.WithTimeout(ctx, answerWithin)
-		story, err = request(within, q)
+		answer, err = request(within, q)
 		cancel()
 		if err == nil || !isTransient(err) || try == tries {
-			return story, err
+			return answer, err
 		}
 		if try == 1 {
-			fmt.Fprintln(p.err, "vcuser: "+p.words.askingAgain)
+			fmt.Fprintln(p.Err, "vcuser: "+p.words.askingAgain)
 		}
 		if err := pause(ctx, wait); err != nil {
-			return story, err
+			return answer, err
 		}
 		wait *= 2
 	}
@@ -170,57 +227,70 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 func (p *program) printPromise(s control.DeliveryStory) error {
-	f := form{}
-	f.add(p.words.thereBy, p.instant(secondsUp(s.Deadline)))
-	f.add(p.words.expected, p.period(s.Start, s.End))
+	f := terminal.Form{}
+	f.Add(p.words.thereBy, p.Instant(terminal.SecondsUp(s.Deadline)))
+	f.Add(p.words.expected, p.Period(s.Start, s.End))
 	if s.State != "promised" { // the same request was made before
-		f.add(p.words.state, p.state(s.State)+", "+percent(s.Delivery))
+		f.Add(p.Words.State, p.State(s.State)+", "+p.Percent(s.Delivery))
 	}
-	f.add(p.words.followIt, p.command("watch", strconv.FormatInt(s.ID, 10)))
-	if _, err := fmt.Fprintln(p.out, p.headline(s.Delivery)); err != nil {
+	f.Add(p.words.followIt, p.Command("watch", strconv.FormatInt(s.ID, 10)))
+	if _, err := fmt.Fprintln(p.Out, p.headline(s.Delivery)); err != nil {
 		return err
 	}
-	return f.print(p.out)
+	return f.Print(p.Out)
 }
 
 // headline names a delivery.
 func (p *program) headline(d control.Delivery) string {
-	return fmt.Sprintf(p.words.delivery, d.ID, clean(d.Title), clean(d.Reception))
+	return fmt.Sprintf(p.words.delivery, d.ID, terminal.Clean(d.Title), terminal.Clean(d.Reception))
 }
 
 // refusal tells why not, and what would be accepted instead.
 func (p *program) refusal(err error, r control.Refusal, q control.Request) error {
 	switch r.Code {
 	case reason.UnknownTitle:
-		return p.about(err, strconv.Itoa(q.Number))
+		return p.About(err, strconv.Itoa(q.Number))
 	case reason.UnknownReception:
-		return p.about(err, clean(q.Reception))
+		return p.About(err, terminal.Clean(q.Reception))
 	case reason.DeadlinePast:
-		return p.about(err, p.instant(q.By))
+		return p.About(err, p.Instant(q.By))
 	case reason.DeadlineTooSoon:
 	default:
 		return err
 	}
-	why, known := p.words.constraints[r.Constraint]
-	if !known { // that of a newer server
-		why = fmt.Sprintf(p.words.otherConstraint, clean(r.Constraint))
-	}
-	err = p.about(err, why)
+	err = p.About(err, p.constraint(r.Constraint))
 	if r.Earliest.IsZero() {
 		return err
 	}
-	status := command.Explain(p.err, "vcuser", p.language, err)
-	q.By, q.ByEarliest = r.Earliest.Add(spare+time.Minute-time.Nanosecond).Truncate(time.Minute), false
-	fmt.Fprintf(p.err, "vcuser: "+p.words.earliest+"\n", p.instant(secondsUp(r.Earliest)))
-	fmt.Fprintf(p.err, "vcuser: %s\n  %s\n", p.words.offered, p.again(q, false))
+	status := command.Explain(p.Err, "vcuser", p.Language, err)
+	p.offer(r.Earliest, q)
 	return &command.Ended{Status: status}
+}
+
+// constraint says what keeps a request from being granted.
+func (p *program) constraint(name string) string {
+	if why, known := p.words.constraints[name]; known {
+		return why
+	}
+	return fmt.Sprintf(p.words.otherConstraint, terminal.Clean(name)) // that of a newer server
+}
+
+// offer tells the earliest deadline that would be accepted, and how to ask for it.
+func (p *program) offer(earliest time.Time, q control.Request) {
+	q.By, q.ByEarliest = earliest.Add(spare+time.Minute-time.Nanosecond).Truncate(time.Minute), false
+	fmt.Fprintf(p.Err, "vcuser: "+p.words.earliest+"\n", p.Instant(terminal.SecondsUp(earliest)))
+	fmt.Fprintf(p.Err, "vcuser: %s\n  %s\n", p.words.offered, p.again(q, false))
 }
 
 // again is the command line of a request, with its times in full, so that it
 // means the same whenever it is pasted. With the key, it is the same request.
 func (p *program) again(q control.Request, withKey bool) string {
-	full := func(t time.Time) string { return t.In(p.zone).Format(time.RFC3339) }
-	args := []string{"request", strconv.Itoa(q.Number), "--at", q.Reception}
+	full := func(t time.Time) string { return t.In(p.Zone).Format(time.RFC3339) }
+	at := q.Reception
+	if len(q.Receptions) > 0 {
+		at = strings.Join(q.Receptions, ",")
+	}
+	args := []string{"request", strconv.Itoa(q.Number), "--at", at}
 	if q.ByEarliest {
 		args = append(args, "--by-earliest")
 	} else {
@@ -235,5 +305,5 @@ func (p *program) again(q control.Request, withKey bool) string {
 	if withKey {
 		args = append(args, "--key", q.Key)
 	}
-	return p.command(args...)
+	return p.Command(args...)
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,23 +28,56 @@ func TestNewKey(t *testing.T) {
 
 func TestReadOrder(t *testing.T) {
 	p := tester("en", &bytes.Buffer{})
-	p.zone = time.FixedZone("", -3*3600)
-	q, err := p.read(order{number: 4, reception: "hall", by: "18:30", from: "+1h", mail: "a@b.cl", key: "mine"})
-	want := control.Request{Key: "mine", Number: 4, Reception: "hall", By: noon.Add(9*time.Hour + 30*time.Minute), From: noon.Add(time.Hour), Mail: "a@b.cl"}
-	if err != nil || q != want {
+	p.Zone, p.letters = time.FixedZone("", -3*3600), "es"
+	q, err := p.read(order{number: 4, receptions: []string{"hall"}, by: "18:30", from: "+1h", mail: "a@b.cl", key: "mine"})
+	want := control.Request{Key: "mine", Number: 4, Reception: "hall", By: noon.Add(9*time.Hour + 30*time.Minute), From: noon.Add(time.Hour), Mail: "a@b.cl", Language: "es"}
+	if err != nil || !reflect.DeepEqual(q, want) {
 		t.Errorf("%+v, %v; want %+v", q, err, want)
 	}
-	if _, err := p.read(order{number: 4, reception: "hall", earliest: true, key: strings.Repeat("k", maxKey+1)}); reason.Of(err) != reason.Usage {
+	if _, err := p.read(order{number: 4, receptions: []string{"hall"}, earliest: true, key: strings.Repeat("k", maxKey+1)}); reason.Of(err) != reason.Usage {
 		t.Errorf("a key too long: %v", err)
 	}
-	if q, err := p.read(order{number: 4, reception: "hall", earliest: true}); err != nil || q.Key == "" || !q.By.IsZero() {
+	if q, err := p.read(order{number: 4, receptions: []string{"hall"}, earliest: true}); err != nil || q.Key == "" || !q.By.IsZero() {
 		t.Errorf("the earliest: %+v, %v", q, err)
 	}
 }
 
 // TestPromiseAsksAgain looks whether a request that is not answered is made
 // again with the same key, and not for ever.
-func TestPromiseAsksAgain(t *testing.T) {
+func TestReadReceptions(t *testing.T) {
+	p := tester("en", &bytes.Buffer{})
+	for name, c := range map[string]struct {
+		texts []string
+		want  string // empty is an error
+	}{
+		"one":         {[]string{"hall"}, "[hall]"},
+		"repeated":    {[]string{"hall", "studio"}, "[hall studio]"},
+		"joined":      {[]string{"hall, studio", "attic"}, "[hall studio attic]"},
+		"twice":       {[]string{"hall,Hall", "HALL"}, "[hall]"},
+		"none":        {nil, "[]"},
+		"an empty":    {[]string{"hall,,studio"}, ""},
+		"nothing":     {[]string{""}, ""},
+		"the most":    {strings.Fields(strings.Repeat("x ", 40)), "[x]"},
+		"beyond that": {[]string{strings.Join(manyNames(33), ",")}, ""},
+	} {
+		names, err := p.receptions(c.texts)
+		if c.want == "" && reason.Of(err) != reason.Usage || c.want != "" && (err != nil || fmt.Sprint(names) != c.want) {
+			t.Errorf("%s: %v, %v", name, names, err)
+		}
+	}
+	if names, err := p.receptions(manyNames(32)); err != nil || len(names) != 32 {
+		t.Errorf("%v, %v", names, err)
+	}
+}
+
+func manyNames(n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprint("hall", i))
+	}
+	return names
+}
+
+func TestRequestIsMadeAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		failures int
 		code     reason.Code
@@ -59,7 +94,7 @@ func TestPromiseAsksAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
 				asked := 0
-				_, err := tester("en", &out).promise(t.Context(), control.Request{Key: "same"},
+				_, err := insist(t.Context(), tester("en", &out), control.Request{Key: "same"},
 					func(_ context.Context, q control.Request) (control.DeliveryStory, error) {
 						if asked++; q.Key != "same" {
 							t.Errorf("asked with the key %q", q.Key)
@@ -86,7 +121,11 @@ func TestAgain(t *testing.T) {
 	if got := p.again(q, true); got != "vcuser request 1 --at hall --by-earliest --from 2026-11-22T12:00:00Z --mail 'an a@b.cl' --key k" {
 		t.Error(got)
 	}
-	p.server, p.serverGiven = "[::1]:4100", true
+	q.Reception, q.Receptions, q.Mail = "", []string{"hall", "studio"}, ""
+	if got := p.again(q, false); got != "vcuser request 1 --at hall,studio --by-earliest --from 2026-11-22T12:00:00Z" {
+		t.Error(got)
+	}
+	p.Server, p.ServerGiven = "[::1]:4100", true
 	if got := p.again(control.Request{Number: 1, Reception: "hall", By: noon}, false); got != "vcuser --server '[::1]:4100' request 1 --at hall --by 2026-11-22T12:00:00Z" {
 		t.Error(got)
 	}
@@ -107,7 +146,7 @@ func TestPlain(t *testing.T) {
 		"distant":  {asking(reason.New(reason.RemotePeer, "not on this machine")), reason.RemotePeer, "not on this machine"},
 		"steering": {&api.Refused{Refusal: control.Refusal{Code: reason.Busy, Detail: "\x1b[2J"}}, reason.Busy, `\x1b[2J`},
 	} {
-		if err := p.plain(c.err); reason.Of(err) != c.code || err.Error() != c.want {
+		if err := p.Plain(c.err); reason.Of(err) != c.code || err.Error() != c.want {
 			t.Errorf("%s: %q, %v; want %q, %v", name, err, reason.Of(err), c.want, c.code)
 		}
 	}

@@ -32,16 +32,19 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("LANG", "en_US.UTF-8")
 			env.Setenv("TZ", "America/Santiago")
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "remembered"))
 			env.Setenv("LATER", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 			env.Values[serversKey{}] = &servers{bin: bin, work: env.WorkDir}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"film": film, "status": status, "await": await, "offered": offered, "terminal": terminal,
+			"film": film, "status": status, "await": await, "offered": offered, "terminal": onScreen, "completed": completed,
 			"daemons": func(ts *testscript.TestScript, _ bool, args []string) {
 				s := ts.Value(serversKey{}).(*servers)
 				ts.Check(s.startBoth(args))
 				ts.Setenv("VC_SERVER", s.users)
+				ts.Setenv("PORT", s.users[strings.LastIndex(s.users, ":")+1:])
+				ts.Setenv("IDENTITY", s.central.ready["identity"])
 				ts.Defer(s.stopBoth)
 			},
 			"central": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -103,6 +106,20 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// completed asks for completions, as a shell does, until they are what a pattern
+// says: completed PATTERN ARGUMENT…. On a busy machine the server may at first not
+// answer in time, and nothing is offered.
+func completed(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile("(?s)^" + args[0] + "$")
+	for began := time.Now(); time.Since(began) < 20*time.Second; {
+		ts.Check(ts.Exec("vcuser", append([]string{"__complete"}, args[1:]...)...))
+		if pattern.MatchString(strings.TrimSuffix(ts.ReadFile("stdout"), "\n")) {
+			return
+		}
+	}
+	ts.Fatalf("%q is never offered", pattern)
+}
+
 // offered runs the command that the last one offered on its standard error.
 func offered(ts *testscript.TestScript, _ bool, _ []string) {
 	for line := range strings.Lines(ts.ReadFile("stderr")) {
@@ -114,9 +131,9 @@ func offered(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Fatalf("no command is offered")
 }
 
-// terminal runs a command on a terminal of so many columns, which then stands
+// onScreen runs a command on a terminal of so many columns, which then stands
 // as the file screen: terminal COLUMNS COMMAND….
-func terminal(ts *testscript.TestScript, _ bool, args []string) {
+func onScreen(ts *testscript.TestScript, _ bool, args []string) {
 	columns, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	path := ""

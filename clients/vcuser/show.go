@@ -14,6 +14,7 @@ import (
 	"videoclub/internal/rate"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
+	"videoclub/internal/terminal"
 )
 
 // shown is the JSON of show: the story, and what this program found out about
@@ -26,15 +27,15 @@ type shown struct {
 
 func (p *program) show() *cobra.Command {
 	return &cobra.Command{
-		Use: "show D", Args: p.exactly(1, "D"),
-		RunE: p.action(func(ctx context.Context, client *api.Client, args []string) error {
-			id, err := p.number(args[0], p.words.badDelivery)
+		Use: "show D", Args: p.Exactly("D"), ValidArgsFunction: p.completeDeliveries(anyState, 1),
+		RunE: p.Action(func(ctx context.Context, client *api.Client, args []string) error {
+			id, err := p.Number(args[0], p.words.badDelivery)
 			if err != nil {
 				return err
 			}
 			story, err := client.Delivery(ctx, id, 0, 0)
 			if err != nil {
-				return p.about(err, args[0])
+				return p.About(err, args[0])
 			}
 			return p.showStory(story)
 		}),
@@ -50,7 +51,7 @@ func (p *program) showStory(s control.DeliveryStory) error {
 	if due {
 		r, doubt = p.prove(s)
 	}
-	if p.json {
+	if p.JSON {
 		out := shown{DeliveryStory: s}
 		if due {
 			verified := doubt == nil
@@ -59,12 +60,15 @@ func (p *program) showStory(s control.DeliveryStory) error {
 		if doubt != nil {
 			out.ReceiptProblem = doubt.Error()
 		}
-		if err := p.printJSON(out); err != nil {
+		if err := p.PrintJSON(out); err != nil {
 			return err
 		}
 		return doubt
 	}
 	if err := p.printStory(s); err != nil {
+		return err
+	}
+	if err := p.printMails(s.Mails); err != nil {
 		return err
 	}
 	if due {
@@ -76,61 +80,61 @@ func (p *program) showStory(s control.DeliveryStory) error {
 }
 
 func (p *program) printStory(s control.DeliveryStory) error {
-	f := form{}
-	state := p.state(s.State)
-	if note := p.noteOf(s.Delivery); note != "" {
+	f := terminal.Form{}
+	state := p.State(s.State)
+	if note := p.NoteOf(s.Delivery); note != "" {
 		state += ", " + note
 	}
-	f.add(p.words.state, state)
-	f.add(p.words.reason, clean(s.Detail))
-	f.add(p.words.progress, fmt.Sprintf("%s, "+p.words.of, percent(s.Delivery), sizeOf(s.Offset), sizeOf(s.Size)))
-	f.add(p.words.title, strconv.Itoa(s.Number))
-	f.add(p.words.requested, p.instant(s.Requested))
-	f.add(p.words.deadline, p.instant(secondsUp(s.Deadline)))
+	f.Add(p.Words.State, state)
+	f.Add(p.words.reason, terminal.Clean(s.Detail))
+	f.Add(p.Words.Progress, fmt.Sprintf("%s, "+p.words.of, p.Percent(s.Delivery), sizeOf(s.Offset), sizeOf(s.Size)))
+	f.Add(p.Words.Title, strconv.Itoa(s.Number))
+	f.Add(p.words.requested, p.Instant(s.Requested))
+	f.Add(p.Words.Deadline, p.Instant(terminal.SecondsUp(s.Deadline)))
 	if !ended(s.State) {
-		f.add(p.words.planned, p.period(s.Start, s.End))
+		f.Add(p.words.planned, p.Period(s.Start, s.End))
 	}
 	if !s.Started.IsZero() {
-		f.add(p.words.started, p.instant(s.Started))
+		f.Add(p.words.started, p.Instant(s.Started))
 	}
 	if !s.Finished.IsZero() {
-		f.add(p.words.finished, p.instant(s.Finished))
+		f.Add(p.words.finished, p.Instant(s.Finished))
 	}
-	f.add(p.words.resumes, strconv.Itoa(s.Resumes))
-	f.add(p.words.digest, clean(s.SHA256))
-	if _, err := fmt.Fprintln(p.out, p.headline(s.Delivery)); err != nil {
+	f.Add(p.words.resumes, strconv.Itoa(s.Resumes))
+	f.Add(p.words.digest, terminal.Clean(s.SHA256))
+	if _, err := fmt.Fprintln(p.Out, p.headline(s.Delivery)); err != nil {
 		return err
 	}
-	if err := f.print(p.out); err != nil {
+	if err := f.Print(p.Out); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(p.out, p.words.events); err != nil {
+	if _, err := fmt.Fprintln(p.Out, p.words.events); err != nil {
 		return err
 	}
-	events := form{}
+	events := terminal.Form{}
 	for _, e := range s.Events {
-		events.add(p.instant(e.At), p.event(e, s.Delivery))
+		events.Add(p.Instant(e.At), p.event(e, s.Delivery))
 	}
-	return events.print(p.out)
+	return events.Print(p.Out)
 }
 
 // event is what happened, how far the delivery was, and why.
 func (p *program) event(e control.Event, d control.Delivery) string {
 	kind, ok := p.words.kinds[e.Kind]
 	if !ok {
-		kind = clean(e.Kind)
+		kind = terminal.Clean(e.Kind)
 	}
 	parts := []string{kind}
 	if e.Offset > 0 {
 		d.Offset = e.Offset
-		parts = append(parts, percent(d))
+		parts = append(parts, p.Percent(d))
 	}
 	if e.Reason != "" && e.Reason != reason.Cancelled {
-		meaning, _ := e.Reason.Words(p.language)
-		parts = append(parts, clean(meaning))
+		meaning, _ := e.Reason.Words(p.Language)
+		parts = append(parts, terminal.Clean(meaning))
 	}
 	if e.Detail != "" {
-		parts = append(parts, clean(e.Detail))
+		parts = append(parts, terminal.Clean(e.Detail))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -140,27 +144,27 @@ func sizeOf(n int64) string {
 	if n < 1000 {
 		return rate.Size(n).String()
 	}
-	return fmt.Sprintf("%s (%d B)", roughly(n), n)
+	return fmt.Sprintf("%s (%d B)", terminal.Roughly(n), n)
 }
 
 func (p *program) printReceipt(r receipt.Receipt, doubt error) error {
 	if r.Version != 0 { // it could be read
-		if _, err := fmt.Fprintln(p.out, p.words.receipt); err != nil {
+		if _, err := fmt.Fprintln(p.Out, p.words.receipt); err != nil {
 			return err
 		}
-		f := form{}
-		f.add(p.words.path, clean(r.Path))
-		f.add(p.words.size, sizeOf(r.Size))
-		f.add(p.words.digest, r.SHA256)
-		at := p.instant(r.Deposited)
+		f := terminal.Form{}
+		f.Add(p.words.path, terminal.Clean(r.Path))
+		f.Add(p.Words.Size, sizeOf(r.Size))
+		f.Add(p.words.digest, r.SHA256)
+		at := p.Instant(r.Deposited)
 		if !r.Promised.IsZero() {
-			f.add(p.words.promisedFor, p.instant(secondsUp(r.Promised)))
+			f.Add(p.words.promisedFor, p.Instant(terminal.SecondsUp(r.Promised)))
 			at += ", " + p.margin(r.Promised.Sub(r.Deposited))
 		}
-		f.add(p.words.depositedAt, at)
-		f.add(p.words.resumes, strconv.Itoa(r.Resumes))
-		f.add(p.words.key, r.Key)
-		if err := f.print(p.out); err != nil {
+		f.Add(p.words.depositedAt, at)
+		f.Add(p.words.resumes, strconv.Itoa(r.Resumes))
+		f.Add(p.words.key, r.Key)
+		if err := f.Print(p.Out); err != nil {
 			return err
 		}
 	}
@@ -168,16 +172,16 @@ func (p *program) printReceipt(r receipt.Receipt, doubt error) error {
 	if doubt != nil {
 		line = fmt.Sprintf(p.words.notVerified, doubt)
 	}
-	_, err := fmt.Fprintln(p.out, line)
+	_, err := fmt.Fprintln(p.Out, line)
 	return err
 }
 
 // margin says how long before or after its deadline something happened.
 func (p *program) margin(before time.Duration) string {
 	if before < 0 {
-		return fmt.Sprintf(p.words.lateBy, span(-before))
+		return fmt.Sprintf(p.words.lateBy, terminal.Span(-before))
 	}
-	return fmt.Sprintf(p.words.early, span(before))
+	return fmt.Sprintf(p.words.early, terminal.Span(before))
 }
 
 // prove verifies the receipt of a delivery here, so that nobody has to believe
@@ -189,22 +193,22 @@ func (p *program) prove(s control.DeliveryStory) (receipt.Receipt, error) {
 	}
 	r, err := receipt.Parse(s.Receipt)
 	if err != nil {
-		return receipt.Receipt{}, doubt("%s", clean(err.Error()))
+		return receipt.Receipt{}, doubt("%s", terminal.Clean(err.Error()))
 	}
 	if err := receipt.Verify(r); err != nil {
-		return r, doubt("%s", clean(err.Error()))
+		return r, doubt("%s", terminal.Clean(err.Error()))
 	}
 	switch {
 	case s.ReceiptKey == "":
-		return r, doubt(p.words.noKey, clean(s.Reception))
+		return r, doubt(p.words.noKey, terminal.Clean(s.Reception))
 	case r.Key != s.ReceiptKey:
-		return r, doubt(p.words.otherKey, clean(s.Reception))
+		return r, doubt(p.words.otherKey, terminal.Clean(s.Reception))
 	case !strings.HasSuffix(r.Delivery, "-"+strconv.FormatInt(s.ID, 10)), r.Title != s.Number, r.Reception != s.Reception:
 		return r, doubt(p.words.otherOne, r.Delivery, r.Title, r.Reception)
 	case r.Size != s.Size:
 		return r, doubt(p.words.otherSize, r.Size, s.Size)
 	case r.SHA256 != s.SHA256:
-		return r, doubt(p.words.otherDigest, r.SHA256, clean(s.SHA256))
+		return r, doubt(p.words.otherDigest, r.SHA256, terminal.Clean(s.SHA256))
 	}
 	return r, nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"videoclub/internal/client"
 	"videoclub/internal/control"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
@@ -17,10 +18,10 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // tester is a program that writes into out.
 func tester(language string, out *bytes.Buffer) *program {
-	return &program{
-		out: out, err: out, now: func() time.Time { return noon }, zone: time.UTC,
-		language: language, words: wordsIn(language), server: defaultServer,
-	}
+	return &program{words: wordsIn(language), Program: &client.Program{
+		Name: "vcuser", Out: out, Err: out, Now: func() time.Time { return noon }, Zone: time.UTC,
+		Language: language, Words: client.WordsIn(language), Server: "127.0.0.1:" + port, Port: port, Getenv: func(string) string { return "" },
+	}}
 }
 
 func key(seed byte) ed25519.PrivateKey {
@@ -98,7 +99,7 @@ func TestProve(t *testing.T) {
 			}
 			out.Reset()
 			p := tester("es", &out)
-			p.json = true
+			p.JSON = true
 			p.showStory(s)
 			if !strings.Contains(out.String(), `"receipt_verified":false,"receipt_problem":"`) {
 				t.Errorf("JSON %s", out.String())
@@ -125,9 +126,12 @@ func TestShowEscapes(t *testing.T) {
 		if err := p.showStory(s); err != nil {
 			t.Fatal(err)
 		}
-		p.deliveryTable([]control.Delivery{s.Delivery}).print(&out, 0)
-		p.titleTable([]control.Title{{Number: 1, Name: evil, Description: evil}}).print(&out, 0)
-		(&plainLines{program: p}).show(s.Delivery)
+		if err := p.PrintDeliveries([]control.Delivery{s.Delivery}); err != nil {
+			t.Fatal(err)
+		}
+		p.prospectTable([]control.Prospect{{Reception: evil, Code: reason.Code(evil)}, {Reception: evil, Possible: true}, {Constraint: evil}}).Print(&out, 0)
+		p.titleTable([]control.Title{{Number: 1, Name: evil, Description: evil}}).Print(&out, 0)
+		(newPlainLines(p, false)).show(s.Delivery)
 		if strings.ContainsAny(out.String(), "\x1b\u202e") {
 			t.Errorf("%s: %q", language, out.String())
 		}

@@ -13,6 +13,7 @@ import (
 	"videoclub/internal/command"
 	"videoclub/internal/control"
 	"videoclub/internal/reason"
+	"videoclub/internal/terminal"
 )
 
 // recorder is a view that keeps what it is told.
@@ -42,8 +43,8 @@ func gone(code reason.Code) answer { return answer{err: reason.New(code, "gone")
 func play(ctx context.Context, r *recorder, answers ...answer) (revisions []int64, times []time.Duration, story control.DeliveryStory, err error) {
 	began := time.Now()
 	w := watcher{
-		now: time.Now, pause: pause, view: func(control.Delivery) view { return r }, noAnswer: "gone", answersAgain: "back",
-		ask: func(ctx context.Context, revision int64) (control.DeliveryStory, error) {
+		ids: []int64{1}, now: time.Now, pause: pause, view: func([]control.Delivery) view { return r }, noAnswer: "gone", answersAgain: "back",
+		ask: func(ctx context.Context, _, revision int64, _ time.Duration) (control.DeliveryStory, error) {
 			n := len(revisions)
 			revisions, times = append(revisions, revision), append(times, time.Since(began))
 			if n == len(answers) {
@@ -53,8 +54,58 @@ func play(ctx context.Context, r *recorder, answers ...answer) (revisions []int6
 			return answers[n].story, answers[n].err
 		},
 	}
-	story, err = w.run(ctx)
+	stories, err := w.run(ctx)
+	if err == nil {
+		story = stories[0]
+	}
 	return revisions, times, story, err
+}
+
+// Several are asked for in rounds, without keeping the server's answers waiting,
+// and those that have ended no more.
+func TestWatchSeveral(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, asked := time.Now(), make(map[int64]int)
+		var times []time.Duration
+		var r recorder
+		w := watcher{
+			ids: []int64{7, 3, 5}, now: time.Now, pause: pause, noAnswer: "gone", answersAgain: "back",
+			view: func(first []control.Delivery) view {
+				if len(first) != 3 || first[1].ID != 3 {
+					t.Errorf("first there are %+v", first)
+				}
+				return &r
+			},
+			ask: func(_ context.Context, id, _ int64, wait time.Duration) (control.DeliveryStory, error) {
+				asked[id]++
+				times = append(times, time.Since(began))
+				if wait != 0 {
+					t.Errorf("the answer about %d may take %v", id, wait)
+				}
+				if id == 3 && asked[id] == 2 {
+					return control.DeliveryStory{}, reason.New(reason.ShuttingDown, "gone")
+				}
+				state := "sending"
+				if asked[id] >= int(id) {
+					state = deposited
+				}
+				return control.DeliveryStory{Delivery: control.Delivery{ID: id, State: state}}, nil
+			},
+		}
+		stories, err := w.run(t.Context())
+		if err != nil || len(stories) != 3 || !r.closed || !slices.Equal(r.notes, []string{"gone", "back"}) {
+			t.Fatalf("%+v, %v, noted %v, closed %v", stories, err, r.notes, r.closed)
+		}
+		for i, id := range w.ids {
+			if stories[i].ID != id || stories[i].State != deposited || asked[id] != int(id) {
+				t.Errorf("%d ends as %+v, asked %d times", id, stories[i], asked[id])
+			}
+		}
+		// Six rounds after the first, one of them with a wait for the server.
+		if last := times[len(times)-1]; last < 6*roundEvery || last > 6*roundEvery+firstWait {
+			t.Errorf("the last question comes after %v", last)
+		}
+	})
 }
 
 func TestWatchOutlastsARestart(t *testing.T) {
@@ -125,8 +176,8 @@ func TestPlainLines(t *testing.T) {
 	var out bytes.Buffer
 	p := tester("en", &out)
 	now := noon
-	p.now = func() time.Time { return now }
-	v := &plainLines{program: p}
+	p.Now = func() time.Time { return now }
+	v := newPlainLines(p, false)
 	d := control.Delivery{ID: 1, Title: "Night", Reception: "hall", State: "promised", Size: 1000, Deadline: noon.Add(time.Hour), End: noon.Add(time.Minute)}
 	step := func(seconds time.Duration, change func()) {
 		now = now.Add(seconds * time.Second)
@@ -159,9 +210,54 @@ func TestPlainLines(t *testing.T) {
 	}
 }
 
+// Lines about several deliveries say of which they are.
+func TestPlainLinesOfSeveral(t *testing.T) {
+	var out bytes.Buffer
+	v := newPlainLines(tester("en", &out), true)
+	for _, state := range []string{"promised", "failed", "failed"} {
+		for id := range int64(2) {
+			v.show(control.Delivery{ID: id + 9, Title: "Night", Reception: "hall", State: state, Size: 10, Deadline: noon, End: noon})
+		}
+	}
+	want := `delivery 9: Night to hall
+12:00:00  9  0 %  0 B of 10 B  0s left  laxity 0s  promised
+delivery 10: Night to hall
+12:00:00  10  0 %  0 B of 10 B  0s left  laxity 0s  promised
+12:00:00  9  0 %  0 B of 10 B  failed
+12:00:00  10  0 %  0 B of 10 B  failed
+`
+	if out.String() != want {
+		t.Errorf("printed\n%swant\n%s", out.String(), want)
+	}
+}
+
+func TestHowTheyEnded(t *testing.T) {
+	of := func(id int64, state string) control.DeliveryStory {
+		return control.DeliveryStory{Delivery: control.Delivery{ID: id, State: state, Reason: reason.NoSpace, Detail: "full"}}
+	}
+	for name, c := range map[string]struct {
+		stories []control.DeliveryStory
+		status  int
+		said    int
+	}{
+		"all well": {[]control.DeliveryStory{of(1, deposited), of(2, deposited)}, 0, 0},
+		"one not":  {[]control.DeliveryStory{of(1, deposited), of(2, "failed")}, 1, 1},
+		"two not":  {[]control.DeliveryStory{of(1, "cancelled"), of(2, "failed")}, 1, 2},
+	} {
+		var out bytes.Buffer
+		status, err := 0, tester("en", &out).howTheyEnded(c.stories)
+		if err != nil {
+			status = command.Explain(&out, "vcuser", "en", err)
+		}
+		if said := strings.Count(out.String(), ": full\n"); status != c.status || said != c.said {
+			t.Errorf("%s: status %d, said\n%s", name, status, out.String())
+		}
+	}
+}
+
 func TestJSONLinesOnChange(t *testing.T) {
 	var out bytes.Buffer
-	v := &jsonLines{program: tester("en", &out)}
+	v := &jsonLines{program: tester("en", &out), last: make(map[int64]control.Delivery)}
 	d := control.Delivery{ID: 1, State: "sending"}
 	for range 3 {
 		v.show(d)
@@ -178,13 +274,13 @@ func TestStatusLineFits(t *testing.T) {
 	for _, language := range []string{"en", "es"} {
 		p := tester(language, &bytes.Buffer{})
 		whole := p.statusLine(d, noon, 0)
-		least := display().StringWidth(p.statusLine(d, noon, 1))
-		for width := least; width <= display().StringWidth(whole); width++ {
-			if got := p.statusLine(d, noon, width); display().StringWidth(got) > width || !strings.HasPrefix(got, "42 %") || !strings.Contains(got, p.state("sending")) {
+		least := terminal.Width(p.statusLine(d, noon, 1))
+		for width := least; width <= terminal.Width(whole); width++ {
+			if got := p.statusLine(d, noon, width); terminal.Width(got) > width || !strings.HasPrefix(got, "42 %") || !strings.Contains(got, p.State("sending")) {
 				t.Errorf("%s: %d columns: %q", language, width, got)
 			}
 		}
-		if got := p.statusLine(d, noon, display().StringWidth(whole)); got != whole {
+		if got := p.statusLine(d, noon, terminal.Width(whole)); got != whole {
 			t.Errorf("%s: %q where %q fits", language, got, whole)
 		}
 	}

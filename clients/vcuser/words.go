@@ -1,32 +1,36 @@
 package main
 
-// words is everything that a person is told beside help, in one language. What
+// words is what this program alone says beside help, in one language. What
 // has verbs of fmt takes the same values in every language.
 type words struct {
 	// Headings and labels.
-	number, name, duration, description                   string
-	id, title, reception, state, progress, deadline, note string
-	size, requested, planned, started, finished, resumes  string
+	requested, planned, started, finished, resumes        string
 	notBefore, reason, events, receipt, path, digest, key string
 	promisedFor, depositedAt                              string
 
-	// States of a delivery, kinds of events, and what keeps a request from
-	// being granted.
-	states, kinds, constraints map[string]string
+	// Kinds of events, and what keeps a request from being granted.
+	kinds, constraints map[string]string
 
-	atRisk, late, early, lateBy, left, laxity string
+	early, lateBy, left, laxity string
 
 	// About the command line.
-	unknownCommand, unknownCommandAlike, missing, tooMany       string
-	badServer, badTitle, badDelivery, badCount, badTime         string
+	badTitle, badDelivery, badTime                              string
 	noReception, byOrEarliest, fromNotBefore, keyTooLong        string
-	noTitles, noDeliveries                                      string
 	delivery, thereBy, followIt, expected                       string
 	askingAgain, maybeHeard, earliest, offered, otherConstraint string
 	cancelled, deliveryOf                                       string
 
+	// About several receptions.
+	emptyReception, tooManyReceptions, noDeadline, noReceptions string
+	possible, yes, no, arrives, earliestTime, followThem        string
+	allOrNone, deliveryLine                                     string
+
 	// While watching.
 	noAnswer, answersAgain, stopped, of string
+
+	// The menu.
+	menuList, menuRequest, menuDeliveries, menuWatch, menuCancel            string
+	askTitle, askReception, askDeadline, askMail, askDelivery, earliestWord string
 
 	// About receipts.
 	verified, notVerified                                        string
@@ -43,42 +47,32 @@ func wordsIn(language string) words {
 
 func english() words {
 	return words{
-		number: "number", name: "name", duration: "duration", description: "description",
-		id: "id", title: "title", reception: "reception", state: "state", progress: "progress", deadline: "deadline", note: "note",
-		size: "size", requested: "requested", planned: "planned", started: "started", finished: "finished", resumes: "resumes",
+		requested: "requested", planned: "planned", started: "started", finished: "finished", resumes: "resumes",
 		notBefore: "not before", reason: "reason", events: "events", receipt: "receipt", path: "path", digest: "sha256", key: "key",
 		promisedFor: "promised for", depositedAt: "deposited",
 
-		states: map[string]string{
-			"promised": "promised", "sending": "sending", "verifying": "verifying",
-			"deposited": "deposited", "failed": "failed", "cancelled": "cancelled",
-		},
 		kinds: map[string]string{
 			"promised": "promised", "started": "started", "interrupted": "interrupted", "resumed": "resumed",
-			"verifying": "verifying", "deposited": "deposited", "failed": "failed", "cancelled": "cancelled",
+			"verifying": "verifying", "deposited": "deposited", "failed": "failed", "cancelled": "cancelled", "at_risk": "at risk",
 		},
 		constraints: map[string]string{
 			"link":     "the link to the reception carries no more until then",
 			"uplink":   "the central server's uplink carries no more until then",
 			"window":   "the reception's window is closed until then",
 			"max_pace": "the max_pace of one delivery is too slow for that",
+			"disk":     "the reception has no space left for it",
 		},
 
-		atRisk: "at risk", late: "late", early: "%s early", lateBy: "%s late", left: "%s left", laxity: "laxity %s",
+		early: "%s early", lateBy: "%s late", left: "%s left", laxity: "laxity %s",
 
-		unknownCommand: "there is no command %q", unknownCommandAlike: "there is no command %q; perhaps %s",
-		missing: "%s: %s is missing", tooMany: "%s: %q is one argument too many",
-		badServer:   "--server: %q is not HOST:PORT, such as 127.0.0.1:4100",
 		badTitle:    "%q is not the number of a title; vcuser list shows them",
 		badDelivery: "%q is not the number of a delivery; vcuser deliveries shows them",
-		badCount:    "--number: %d deliveries cannot be listed, 1 is the least",
 		badTime: `%s: %.60q is not a time: write "18:30", "tomorrow 08:00", "friday 18:00", "+2h", "+1h30m", "+2d", ` +
 			`"2026-11-22 18:00", or RFC 3339 such as "2026-11-22T18:00:00Z"`,
 		noReception:   "--at RECEPTION is missing: the name of the reception server",
 		byOrEarliest:  "give either --by TIME or --by-earliest",
 		fromNotBefore: "--from %s is not before --by %s",
 		keyTooLong:    "--key has %d bytes, 128 are the most",
-		noTitles:      "there are no titles yet", noDeliveries: "there are no deliveries yet",
 
 		delivery: "delivery %d: %s to %s", thereBy: "will be there by", followIt: "follow it with", expected: "planned",
 		askingAgain:     "no answer, asking again with the same key",
@@ -88,6 +82,14 @@ func english() words {
 		otherConstraint: "the constraint is %s",
 		cancelled:       "cancelled: delivery %d, %s to %s, of which %s (%s) had arrived",
 		deliveryOf:      "delivery %d",
+
+		emptyReception:    "--at: %q has a name that is empty",
+		tooManyReceptions: "--at: %d receptions are named, %d are the most",
+		noDeadline:        "--by TIME is missing: the deadline",
+		noReceptions:      "no receptions are known yet; --at names them",
+		possible:          "possible", yes: "yes", no: "no", arrives: "arrives", earliestTime: "earliest", followThem: "follow them with",
+		deliveryLine: "%s to %s, %s",
+		allOrNone:    "nothing is promised, since not all receptions can have it",
 
 		noAnswer:     "the server does not answer; trying until it does, and the delivery goes on by itself",
 		answersAgain: "the server answers again",
@@ -100,47 +102,41 @@ func english() words {
 		otherSize:   "it is for %d bytes, the delivery has %d",
 		otherDigest: "its digest %s is not the delivery's, %s",
 		otherOne:    "it is for another delivery: %s, title %d, reception %s",
+
+		menuList: "list the titles", menuRequest: "request a title", menuDeliveries: "deliveries", menuWatch: "watch a delivery", menuCancel: "cancel a delivery",
+		askTitle: "number of the title", askReception: "reception server", askDeadline: "latest time of arrival, such as 18:30 or +2h",
+		askMail: "your mail address (may be empty)", askDelivery: "number of the delivery", earliestWord: "earliest",
 	}
 }
 
 func spanish() words {
 	return words{
-		number: "número", name: "nombre", duration: "duración", description: "descripción",
-		id: "id", title: "título", reception: "recepción", state: "estado", progress: "avance", deadline: "plazo", note: "nota",
-		size: "tamaño", requested: "solicitada", planned: "prevista", started: "iniciada", finished: "terminada", resumes: "reanudaciones",
+		requested: "solicitada", planned: "prevista", started: "iniciada", finished: "terminada", resumes: "reanudaciones",
 		notBefore: "no antes de", reason: "motivo", events: "sucesos", receipt: "recibo", path: "ruta", digest: "sha256", key: "clave",
 		promisedFor: "prometida para", depositedAt: "depositada",
 
-		states: map[string]string{
-			"promised": "prometida", "sending": "enviando", "verifying": "verificando",
-			"deposited": "depositada", "failed": "fallida", "cancelled": "cancelada",
-		},
 		kinds: map[string]string{
 			"promised": "prometida", "started": "iniciada", "interrupted": "interrumpida", "resumed": "reanudada",
-			"verifying": "verificando", "deposited": "depositada", "failed": "fallida", "cancelled": "cancelada",
+			"verifying": "verificando", "deposited": "depositada", "failed": "fallida", "cancelled": "cancelada", "at_risk": "en riesgo",
 		},
 		constraints: map[string]string{
 			"link":     "el enlace con la recepción no da para más hasta entonces",
 			"uplink":   "la subida del servidor central no da para más hasta entonces",
 			"window":   "la ventana de la recepción está cerrada hasta entonces",
 			"max_pace": "el max_pace de una entrega es muy lento para eso",
+			"disk":     "la recepción no tiene espacio para él",
 		},
 
-		atRisk: "en riesgo", late: "con atraso", early: "%s antes", lateBy: "%s tarde", left: "faltan %s", laxity: "holgura %s",
+		early: "%s antes", lateBy: "%s tarde", left: "faltan %s", laxity: "holgura %s",
 
-		unknownCommand: "no hay ninguna orden %q", unknownCommandAlike: "no hay ninguna orden %q; quizás %s",
-		missing: "%s: falta %s", tooMany: "%s: %q es un argumento de más",
-		badServer:   "--server: %q no es HOST:PUERTO, como 127.0.0.1:4100",
 		badTitle:    "%q no es el número de un título; vcuser list los muestra",
 		badDelivery: "%q no es el número de una entrega; vcuser deliveries las muestra",
-		badCount:    "--number: no se pueden listar %d entregas, 1 es lo mínimo",
 		badTime: `%s: %.60q no es una hora: escriba "18:30", "mañana 08:00", "viernes 18:00", "+2h", "+1h30m", "+2d", ` +
 			`"2026-11-22 18:00", o RFC 3339 como "2026-11-22T18:00:00Z"`,
 		noReception:   "falta --at RECEPCIÓN: el nombre del servidor de recepción",
 		byOrEarliest:  "indique --by HORA o bien --by-earliest",
 		fromNotBefore: "--from %s no es anterior a --by %s",
 		keyTooLong:    "--key tiene %d bytes, 128 es lo máximo",
-		noTitles:      "todavía no hay títulos", noDeliveries: "todavía no hay entregas",
 
 		delivery: "entrega %d: %s a %s", thereBy: "estará allí antes de", followIt: "sígala con", expected: "prevista",
 		askingAgain:     "sin respuesta, se pregunta otra vez con la misma clave",
@@ -150,6 +146,14 @@ func spanish() words {
 		otherConstraint: "la restricción es %s",
 		cancelled:       "cancelada: entrega %d, %s a %s, de la que había llegado %s (%s)",
 		deliveryOf:      "entrega %d",
+
+		emptyReception:    "--at: %q tiene un nombre vacío",
+		tooManyReceptions: "--at: se indican %d recepciones, %d es lo máximo",
+		noDeadline:        "falta --by HORA: el plazo",
+		noReceptions:      "todavía no se conoce ninguna recepción; --at las indica",
+		possible:          "posible", yes: "sí", no: "no", arrives: "llega", earliestTime: "lo más temprano", followThem: "sígalas con",
+		deliveryLine: "%s a %s, %s",
+		allOrNone:    "no se promete nada, pues no todas las recepciones pueden tenerlo",
 
 		noAnswer:     "el servidor no responde; se insiste hasta que lo haga, y la entrega continúa sola",
 		answersAgain: "el servidor responde otra vez",
@@ -162,5 +166,9 @@ func spanish() words {
 		otherSize:   "es por %d bytes, la entrega tiene %d",
 		otherDigest: "su resumen %s no es el de la entrega, %s",
 		otherOne:    "es de otra entrega: %s, título %d, recepción %s",
+
+		menuList: "listar los títulos", menuRequest: "pedir un título", menuDeliveries: "entregas", menuWatch: "observar una entrega", menuCancel: "cancelar una entrega",
+		askTitle: "número del título", askReception: "servidor de recepción", askDeadline: "última hora de llegada, como 18:30 o +2h",
+		askMail: "su dirección de correo (puede quedar vacía)", askDelivery: "número de la entrega", earliestWord: "antes posible",
 	}
 }

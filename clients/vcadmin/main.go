@@ -1,0 +1,34 @@
+// Command vcadmin adds titles to a Video Club central server, removes them, and
+// shows them with their sources.
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"videoclub/internal/client"
+	"videoclub/internal/command"
+)
+
+// port is where a central server that was started with its defaults listens for
+// administrators.
+const port = "4101"
+
+// program is the common program with the words of this one.
+type program struct {
+	*client.Program
+	words words
+}
+
+func main() {
+	p := &program{Program: client.New("vcadmin", "VC_ADMIN_SERVER", port)}
+	p.words = wordsIn(p.Language)
+	os.Exit(command.Main(p.root()))
+}
+
+// root is the command line.
+func (p *program) root() *cobra.Command {
+	h := helpIn(p.Language)
+	return p.Root(h.long, h.commands, p.menu, p.add(h), p.remove(h), p.list(), p.Deliveries())
+}
