@@ -138,7 +138,7 @@ func TestKilledWhileAdding(t *testing.T) {
 					mu.Lock()
 					heard[change.Title.Number] = name
 					if deadly--; deadly == 0 {
-						go c.kill()
+						wg.Go(func() { c.kill() })
 					}
 					mu.Unlock()
 				}
