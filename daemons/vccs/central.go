@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -13,7 +12,6 @@ import (
 
 	"videoclub/internal/desk"
 	"videoclub/internal/dispatch"
-	"videoclub/internal/identity"
 	"videoclub/internal/ledger"
 	"videoclub/internal/notify"
 	"videoclub/internal/reason"
@@ -48,10 +46,7 @@ func open(ctx context.Context, s settings, log *slog.Logger) (_ *central, err er
 			c.close()
 		}
 	}()
-	if err := os.MkdirAll(s.state, 0o700); err != nil {
-		return nil, fmt.Errorf("the state directory: %w", err)
-	}
-	keys, err := identity.LoadOrCreate(filepath.Join(s.state, "keys"))
+	keys, err := startup.Keys(s.state)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -49,7 +48,7 @@ SIGHUP reads FILE and the titles anew; a FILE with mistakes changes nothing.`,
 			case o.check:
 				return check(c.OutOrStdout(), s)
 			case showIdentity:
-				return startup.PrintIdentity(c.OutOrStdout(), filepath.Join(s.state, "keys"))
+				return startup.PrintIdentity(c.OutOrStdout(), s.state)
 			}
 			return serve(c.Context(), o, s)
 		},
@@ -57,7 +56,7 @@ SIGHUP reads FILE and the titles anew; a FILE with mistakes changes nothing.`,
 	startup.CommonFlags(c, &o.config, &o.state, "/etc/vc/vccs.toml")
 	c.Flags().BoolVar(&o.open, "open", false, "with the ports: let other machines connect, and remember their keys at first sight")
 	c.Flags().BoolVar(&o.check, "check", false, "check the configuration and the titles, and exit")
-	c.Flags().BoolVar(&showIdentity, "identity", false, "print this server's identity, and exit")
+	c.Flags().BoolVar(&showIdentity, "identity", false, "print this server's identity, short and in full, and exit")
 	return c
 }
 

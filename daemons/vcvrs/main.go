@@ -70,7 +70,7 @@ SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
 				_, err := fmt.Fprintln(c.OutOrStdout(), "the configuration is good")
 				return err
 			case showIdentity:
-				return startup.PrintIdentity(c.OutOrStdout(), filepath.Join(s.state, "keys"))
+				return startup.PrintIdentity(c.OutOrStdout(), s.state)
 			}
 			return serve(c.Context(), o, s)
 		},
@@ -79,7 +79,7 @@ SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
 	c.Flags().StringVar(&o.store, "store", "", "store what arrives in `DIR` (by default that of the configuration, or the current one)")
 	c.Flags().BoolVar(&o.open, "open", false, "with the port: let a central server on another machine connect, and remember its key at first sight")
 	c.Flags().BoolVar(&check, "check", false, "check the configuration, and exit")
-	c.Flags().BoolVar(&showIdentity, "identity", false, "print this server's identity, and exit")
+	c.Flags().BoolVar(&showIdentity, "identity", false, "print this server's identity, short and in full, and exit")
 	return c
 }
 
@@ -160,10 +160,7 @@ func serve(ctx context.Context, o options, s settings) error {
 	defer stop()
 	hangups := startup.Hangups()
 
-	if err := os.MkdirAll(s.state, 0o700); err != nil {
-		return err
-	}
-	keys, err := identity.LoadOrCreate(filepath.Join(s.state, "keys"))
+	keys, err := startup.Keys(s.state)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,49 @@ type Keys struct {
 	Receipt ed25519.PrivateKey
 }
 
+// Load gives the keys that systemd handed over in credentials
+// (systemd.exec(5), $CREDENTIALS_DIRECTORY; "" is none), under the names of the
+// files of dir. What is not there comes from dir, as LoadOrCreate has it. It
+// refuses a credential that is not whole, and one that other users may read.
+func Load(dir, credentials string) (Keys, error) {
+	if credentials == "" {
+		return LoadOrCreate(dir)
+	}
+	var given Keys
+	for name, key := range map[string]*ed25519.PrivateKey{tlsFile: &given.TLS, receiptFile: &given.Receipt} {
+		// Group: where the service's user reads by an access list, the mode has
+		// its mask there (acl(5)), and systemd keeps others out of the directory.
+		var err error
+		if *key, err = load(filepath.Join(credentials, name), 0o037); err != nil {
+			return Keys{}, err
+		}
+	}
+	if given.TLS != nil && given.Receipt != nil {
+		return given, distinct(given, credentials, credentials)
+	}
+	k, err := LoadOrCreate(dir)
+	if err != nil {
+		return Keys{}, err
+	}
+	from := [2]string{dir, dir}
+	if given.TLS != nil {
+		k.TLS, from[0] = given.TLS, credentials
+	}
+	if given.Receipt != nil {
+		k.Receipt, from[1] = given.Receipt, credentials
+	}
+	return k, distinct(k, from[0], from[1])
+}
+
+// distinct refuses two keys that are one.
+func distinct(k Keys, tlsDir, receiptDir string) error {
+	if k.TLS.Equal(k.Receipt) {
+		return reason.New(reason.KeysInvalid, "%s and %s hold the same key: restore the one that was written over",
+			filepath.Join(tlsDir, tlsFile), filepath.Join(receiptDir, receiptFile))
+	}
+	return nil
+}
+
 // LoadOrCreate gives the keys in dir. At the first start it makes them, with
 // dir if need be, and they are durable before it returns. Programs that start
 // at the same time in the same dir get the same keys.
@@ -57,10 +100,10 @@ func LoadOrCreate(dir string) (Keys, error) {
 
 	tlsPath, receiptPath := filepath.Join(dir, tlsFile), filepath.Join(dir, receiptFile)
 	k := Keys{}
-	if k.Receipt, err = load(receiptPath); err != nil {
+	if k.Receipt, err = load(receiptPath, ownerAlone); err != nil {
 		return Keys{}, err
 	}
-	if k.TLS, err = load(tlsPath); err != nil {
+	if k.TLS, err = load(tlsPath, ownerAlone); err != nil {
 		return Keys{}, err
 	}
 	if k.TLS == nil && k.Receipt != nil {
@@ -78,12 +121,14 @@ func LoadOrCreate(dir string) (Keys, error) {
 			return Keys{}, err
 		}
 	}
-	if k.TLS.Equal(k.Receipt) {
-		return Keys{}, reason.New(reason.KeysInvalid,
-			"%s and %s hold the same key: restore the one that was written over", tlsPath, receiptFile)
+	if err := distinct(k, dir, dir); err != nil {
+		return Keys{}, err
 	}
 	return k, nil
 }
+
+// ownerAlone are the permissions that a file with a key must not have.
+const ownerAlone fs.FileMode = 0o077
 
 // hold makes dir if need be, checks that it is safe for keys and keeps other
 // processes out of it until the file it gives is closed.
@@ -163,8 +208,9 @@ func private(path string, info fs.FileInfo, forbidden fs.FileMode, mend string) 
 	return nil
 }
 
-// load reads the key at path; nil without an error says that there is none.
-func load(path string) (ed25519.PrivateKey, error) {
+// load reads the key at path, which must have none of the forbidden
+// permissions; nil without an error says that there is none.
+func load(path string, forbidden fs.FileMode) (ed25519.PrivateKey, error) {
 	// Non-blocking, as opening a named pipe would wait for its other end.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -181,7 +227,7 @@ func load(path string) (ed25519.PrivateKey, error) {
 	if !info.Mode().IsRegular() {
 		return nil, reason.New(reason.KeysInvalid, "%s is not a file", path)
 	}
-	if err := private(path, info, 0o077, "chmod 0600"); err != nil {
+	if err := private(path, info, forbidden, "chmod 0600"); err != nil {
 		return nil, err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))

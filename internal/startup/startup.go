@@ -135,13 +135,20 @@ func WarnRestart(log *slog.Logger, running, loaded map[string]string) {
 	}
 }
 
-// PrintIdentity prints the identity that follows from the keys in dir, which
-// are made if there are none.
-func PrintIdentity(out io.Writer, dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return err
+// Keys gives the keys of the daemon whose state lies in the directory state:
+// those that systemd hands over, else those that are kept there, which are made
+// if there are none.
+func Keys(state string) (identity.Keys, error) {
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return identity.Keys{}, fmt.Errorf("the state directory: %w", err)
 	}
-	keys, err := identity.LoadOrCreate(dir)
+	return identity.Load(filepath.Join(state, "keys"), os.Getenv("CREDENTIALS_DIRECTORY"))
+}
+
+// PrintIdentity prints the identity of the daemon whose state lies in the
+// directory state: first as people compare it, then in full.
+func PrintIdentity(out io.Writer, state string) error {
+	keys, err := Keys(state)
 	if err != nil {
 		return err
 	}
