@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"videoclub/internal/reason"
 )
 
 // Admit says whether asked can be promised besides the accepted promises, none
@@ -21,44 +19,15 @@ import (
 // Promises that cannot be kept any more, as Replan would say, are held to the
 // time at which they still can be; asked does not delay them beyond that.
 func Admit(now time.Time, net Network, accepted []Job, asked Job) (Plan, error) {
-	if err := check(net, accepted, asked); err != nil {
+	a := Consider(now, net, accepted, asked.Link)
+	ok, err := a.Try(asked)
+	switch {
+	case err != nil:
 		return Plan{}, err
+	case !ok:
+		return Plan{}, a.Explain(asked)
 	}
-	jobs := append(slices.Clone(accepted), asked)
-	b := newBook(ceilTick(now), net, jobs)
-	before := slices.DeleteFunc(b.tasks(accepted), b.stuck)
-	if !slices.ContainsFunc(before, b.overdue) {
-		all := append(slices.Clone(before), b.task(asked))
-		slices.SortFunc(all, byDeadline)
-		if ds, ok := b.draft(all); ok {
-			return planOf(ds), nil
-		}
-	}
-	t := b.task(asked)
-	g, _ := b.settle(before, t)
-	e := g.add(t)
-	g.mark()
-	if g.fill(e) {
-		return planOf(b.best(g)), nil
-	}
-	refusal := &Refusal{Asked: asked.Deadline, Link: asked.Link, Binding: b.binding(net, jobs, g, e)}
-	if at, ok := g.grow(e); ok {
-		refusal.Earliest = ceilSecond(at)
-	}
-	return Plan{}, refusal
-}
-
-func check(net Network, accepted []Job, asked Job) error {
-	if _, ok := net.Links[asked.Link]; !ok {
-		return reason.New(reason.UnknownReception, "no link to reception %q is known", asked.Link)
-	}
-	if asked.Remaining < 0 || asked.Remaining > MaxRemaining {
-		return reason.New(reason.Usage, "a delivery of %d bytes cannot be scheduled, only of 0 to %d", asked.Remaining, MaxRemaining)
-	}
-	if slices.ContainsFunc(accepted, func(j Job) bool { return j.ID == asked.ID }) {
-		return reason.New(reason.Internal, "delivery %d is promised already", asked.ID)
-	}
-	return nil
+	return a.Plan(), nil
 }
 
 // Replan makes the plan anew after the world changed: progress other than
@@ -222,14 +191,18 @@ func (b *book) best(g *grid) []drawn {
 // binding names what binds e, which just failed to fill g. If e's link has
 // windows, and e would fit if it had none, that is the window, be it closed to e
 // or to others that are in its way; otherwise it is what binds e without them.
-func (b *book) binding(net Network, jobs []Job, g *grid, e *entry) Constraint {
+func (b *book) binding(net Network, g *grid, e *entry) Constraint {
 	if !slices.Contains(g.cells[e.lane].open, false) {
 		return g.binding(e)
 	}
 	net.Links = maps.Clone(net.Links)
 	name := b.lanes[e.lane].name
 	net.Links[name] = Link{Rate: net.Links[name].Rate}
-	open := newBook(b.start, net, jobs)
+	var names []string
+	for _, l := range b.lanes {
+		names = append(names, l.name)
+	}
+	open := newBook(b.start, net, nil, names...)
 	var ts []task
 	for _, other := range g.entries {
 		ts = append(ts, other.task)

@@ -102,3 +102,24 @@ func BenchmarkLeases(b *testing.B) {
 		Leases(zero, net, plan, jobs)
 	}
 }
+
+// The same, for 32 receptions in one request: each is asked for, and those that
+// are refused are told the earliest that is left to them.
+func BenchmarkAdmitFullMany(b *testing.B) {
+	net, jobs := fleet(260*mbit, 1300, 7)
+	asked := slices.Clone(jobs[1200:])
+	accepted := keepable(b, net, slices.Clone(jobs[:1200]), 1000)
+	var links []string
+	for name := range net.Links {
+		links = append(links, name)
+	}
+	quantiles(b, func(int) {
+		a := Consider(zero, net, accepted, links...)
+		for _, j := range asked[:32] {
+			if ok, _ := a.Try(j); !ok {
+				a.Explain(j)
+			}
+		}
+		a.Plan()
+	})
+}

@@ -98,11 +98,11 @@ type book struct {
 	lanes          []lane
 }
 
-// newBook makes a book with a lane for each link that jobs name, in order of
-// name.
-func newBook(start tick, net Network, jobs []Job) *book {
+// newBook makes a book with a lane for each link that jobs name, or that is
+// among links, in order of name.
+func newBook(start tick, net Network, jobs []Job, links ...string) *book {
 	b := &book{start: start, horizon: start + tick(Horizon/time.Millisecond), uplink: clampRate(net.Uplink)}
-	var names []string
+	names := slices.Clone(links)
 	for _, j := range jobs {
 		names = append(names, j.Link)
 	}

@@ -127,7 +127,20 @@ func (g *grid) extend(at ...tick) {
 	g.search = search{}
 }
 
-// index is the interval that begins at t, an instant that was given to newGrid.
+// edge makes an interval begin at t, in the middle of what was one, or beyond
+// the end. Before the start there is nothing to be cut.
+func (g *grid) edge(t tick) {
+	if t > g.end() {
+		g.extend(t)
+		return
+	}
+	if k, exact := slices.BinarySearch(g.at, t); !exact && k > 0 {
+		g.split(k-1, t)
+	}
+}
+
+// index is the interval that begins at t, an instant that was given to newGrid
+// or edge.
 func (g *grid) index(t tick) int {
 	i, _ := slices.BinarySearch(g.at, t)
 	return i

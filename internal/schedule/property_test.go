@@ -294,3 +294,43 @@ func (w world) verifyLeases(t rapid.TB, now tick, leases map[int64]rate.Rate, se
 		}
 	}
 }
+
+// Requests admitted one after another are answered as if each had been asked
+// by itself after the others, and the plan of all of them holds.
+func TestAdmissionGoesOn(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		net := w.network()
+		jobs := drawAccepted(t, w)
+		a := Consider(zero, net, jobs, "a", "b", "c")
+		for id := range rapid.Int64Range(1, 5).Draw(t, "asked") {
+			asked := drawJob(t, 100+id)
+			_, err := Admit(zero, net, jobs, asked)
+			if rapid.Bool().Draw(t, "what would be") {
+				var refusal *Refusal
+				at, _ := a.Earliest(asked)
+				if errors.As(err, &refusal) && !at.Equal(refusal.Earliest) || err == nil && at.After(asked.Deadline) && at.After(zero) {
+					t.Fatalf("the earliest is %v, by itself %v", at, err)
+				}
+			}
+			admitted, odd := a.Try(asked)
+			if odd != nil || admitted != (err == nil) {
+				t.Fatalf("admitted %v, %v; by itself %v", admitted, odd, err)
+			}
+			if admitted {
+				jobs = append(jobs, asked)
+				continue
+			}
+			if refusal := a.Explain(asked); !reflect.DeepEqual(error(refusal), err) {
+				t.Fatalf("refused with %v, by itself with %v", refusal, err)
+			}
+			if asked.Deadline = a.Explain(asked).Earliest; !asked.Deadline.IsZero() && asked.Deadline.Sub(zero) < time.Minute {
+				if admitted, err := a.Try(asked); !admitted || err != nil {
+					t.Fatalf("by the earliest, %v: %v, %v", asked.Deadline, admitted, err)
+				}
+				jobs = append(jobs, asked)
+			}
+		}
+		w.verify(t, a.Plan(), jobs)
+	})
+}
