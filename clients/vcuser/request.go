@@ -250,7 +250,7 @@ func (p *program) refusal(err error, r control.Refusal, q control.Request) error
 	switch r.Code {
 	case reason.UnknownTitle:
 		return p.About(err, strconv.Itoa(q.Number))
-	case reason.UnknownReception:
+	case reason.UnknownReception, reason.NoSpace:
 		return p.About(err, terminal.Clean(q.Reception))
 	case reason.DeadlinePast:
 		return p.About(err, p.Instant(q.By))

@@ -141,7 +141,7 @@ func (p *Program) About(err error, subject string) error {
 	}
 	switch refused.Code {
 	case reason.UnknownTitle, reason.UnknownReception, reason.UnknownDelivery, reason.AlreadyEnded, reason.DeadlinePast, reason.DeadlineTooSoon,
-		reason.DurationUnknown:
+		reason.DurationUnknown, reason.NoSpace:
 		if err := p.PrintRefusal(refused.Refusal); err != nil {
 			return err
 		}

@@ -130,17 +130,31 @@ func (s *session) promise(ctx context.Context, q control.Request, receptions []s
 	// No title is removed from under a promise that is being made.
 	s.desk.promising.RLock()
 	defer s.desk.promising.RUnlock()
-	title, err := s.title(q.Number)
-	if err != nil {
-		return nil, err
-	}
-	promised, err := s.desk.Dispatcher.Promise(ctx, dispatch.Ask{
+	title, unknown := s.title(q.Number)
+	ask := dispatch.Ask{
 		Account: "", Key: q.Key, Receptions: receptions, By: q.By, ByEarliest: q.ByEarliest, From: q.From, Mail: q.Mail, Language: q.Language, Title: title,
-	})
+	}
+	var promised []ledger.Delivery
+	if unknown == nil {
+		promised, err = s.desk.Dispatcher.Promise(ctx, ask)
+	} else {
+		promised, err = s.again(ctx, ask, q.Number, unknown)
+	}
 	for _, l := range promised {
 		ids = append(ids, l.ID)
 	}
 	return ids, err
+}
+
+// again answers a request for a title that is unknown now: with what was promised
+// when it was made before, under the same key, and the title was still there.
+func (s *session) again(ctx context.Context, ask dispatch.Ask, number int, unknown error) ([]ledger.Delivery, error) {
+	ask.Title.Number = number
+	promised, found, err := s.desk.Dispatcher.Promised(ctx, ask)
+	if err == nil && !found {
+		return nil, unknown
+	}
+	return promised, err
 }
 
 func (s *session) deliveries(ctx context.Context, before int64) (*control.DeliveryPage, error) {

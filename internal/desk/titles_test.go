@@ -172,6 +172,19 @@ func TestRemoveTitle(t *testing.T) {
 	if l, err := d.Ledger.Get(t.Context(), made.ID); err != nil || l.State != ledger.Cancelled {
 		t.Errorf("%+v, %v", l, err)
 	}
+	// Whoever heard no answer to the request gets it all the same.
+	if r := s.answer(t.Context(), control.Call{Request: &q}); r.Delivery == nil || r.Delivery.ID != made.ID || r.Delivery.State != "cancelled" {
+		t.Errorf("asked again: %+v", r)
+	}
+	other := q
+	other.By = q.By.Add(time.Hour)
+	if r := s.answer(t.Context(), control.Call{Request: &other}); r.Refusal == nil || r.Refusal.Code != reason.KeyReused {
+		t.Errorf("another request: %+v", r)
+	}
+	other.Key = "new"
+	if r := s.answer(t.Context(), control.Call{Request: &other}); r.Refusal == nil || r.Refusal.Code != reason.UnknownTitle {
+		t.Errorf("a new request: %+v", r)
+	}
 	if r := remove(8, false); r.Change == nil || r.Change.Cancelled != nil || len(d.Titles.List().Titles()) != 1 {
 		t.Errorf("%+v", r)
 	}

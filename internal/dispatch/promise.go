@@ -42,7 +42,7 @@ type Title struct {
 // next. The same key again gives the same deliveries.
 func (d *Dispatcher) Promise(ctx context.Context, ask Ask) ([]ledger.Delivery, error) {
 	ask = ask.canonical()
-	if known, found, err := d.known(ctx, ask); err != nil || found {
+	if known, found, err := d.Promised(ctx, ask); err != nil || found {
 		return known, err
 	}
 	if err := ask.inTime(d.Clock()); err != nil {
@@ -73,8 +73,11 @@ func (a Ask) inTime(now time.Time) error {
 	return reason.New(reason.DeadlinePast, "%s has passed: it is %s", a.By.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 }
 
-// known gives what was promised under the key, if it was used before.
-func (d *Dispatcher) known(ctx context.Context, ask Ask) (promised []ledger.Delivery, found bool, err error) {
+// Promised gives what was promised under the key, if it was used before. Of the
+// title it looks at the number alone: a request that was granted is answered
+// again even when its title has gone.
+func (d *Dispatcher) Promised(ctx context.Context, ask Ask) (promised []ledger.Delivery, found bool, err error) {
+	ask = ask.canonical()
 	first, found, err := d.Ledger.FindKey(ctx, ask.Account, ask.Key)
 	if err != nil || !found {
 		return nil, false, err

@@ -244,6 +244,37 @@ func TestWhere(t *testing.T) {
 	}
 }
 
+// Where something waits for space, nothing that is as large is promised, however
+// much time it has.
+func TestPromiseWithoutSpace(t *testing.T) {
+	s := newStand(t, three(), films{"/night": 9_500_000, "/short": 9_499_999})
+	first, err := s.Promise(t.Context(), asking("first", time.Hour, "studio"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.jobs[first[0].ID].Reason = reason.NoSpace // as after an attempt
+	for name, ask := range map[string]Ask{
+		"one": asking("k", time.Hour, "Studio"), "several": asking("k", time.Hour, "hall", "studio"),
+		"the earliest": {Key: "k", Title: night, Receptions: []string{"studio"}, ByEarliest: true},
+	} {
+		var full *Refusal
+		if made, err := s.Promise(t.Context(), ask); !errors.As(err, &full) || full.Code != reason.NoSpace || !full.Earliest.IsZero() {
+			t.Errorf("%s: %+v, %+v", name, made, err)
+		} else if len(ask.Receptions) == 1 && full.Constraint != "disk" || len(ask.Receptions) > 1 && reason.Of(full.Report[1].Err) != reason.NoSpace {
+			t.Errorf("%s: %+v", name, full)
+		}
+	}
+	short := asking("k", time.Hour, "studio")
+	short.Title.Location = "/short"
+	if made, err := s.Promise(t.Context(), short); err != nil || len(made) != 1 {
+		t.Errorf("a smaller one: %+v, %v", made, err)
+	}
+	s.jobs[first[0].ID].Reason = ""
+	if made, err := s.Promise(t.Context(), asking("l", time.Hour, "studio")); err != nil || len(made) != 1 {
+		t.Errorf("once there is space: %+v, %v", made, err)
+	}
+}
+
 func TestReceptions(t *testing.T) {
 	s := newStand(t, three(), nil)
 	if err := s.Ledger.RememberReception(t.Context(), ledger.Reception{Name: "cellar", Address: "cellar:4102"}); err != nil {

@@ -27,14 +27,10 @@ func (d *Dispatcher) Where(ctx context.Context, ask Ask) ([]Prospect, error) {
 	if err != nil {
 		return nil, err
 	}
-	// To search for a counter-offer among a thousand promises takes a while: one
-	// core at most is busy with what commits nobody.
-	select {
-	case d.questions <- struct{}{}:
-		defer func() { <-d.questions }()
-	case <-ctx.Done():
-		return nil, reason.Wrap(reason.ConnectionLost, ctx.Err(), "waiting to look into the plan")
+	if err := d.question(ctx); err != nil {
+		return nil, err
 	}
+	defer d.answered()
 	b, err := d.bookOf(receptionsOf(drafts))
 	if err != nil {
 		return nil, err
@@ -52,19 +48,35 @@ func (d *Dispatcher) Where(ctx context.Context, ask Ask) ([]Prospect, error) {
 	return prospects, nil
 }
 
+// question waits until this may look into the plan without promising anything.
+// Among a thousand promises that takes a while: one core at most is busy with
+// what commits nobody.
+func (d *Dispatcher) question(ctx context.Context) error {
+	select {
+	case d.questions <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return reason.Wrap(reason.ConnectionLost, ctx.Err(), "waiting to look into the plan")
+	}
+}
+
+// answered lets the next question be answered.
+func (d *Dispatcher) answered() { <-d.questions }
+
 // prospect says whether l could be promised.
 func (b *book) prospect(l ledger.Delivery) Prospect {
-	p := Prospect{Reception: l.Reception}
-	if least, short := b.short[l.Reception]; short && l.Size >= least {
-		p.Err = &Refusal{Code: reason.NoSpace, Constraint: diskBinds, Detail: "a delivery that is no larger waits at " + l.Reception + " for space"}
-		return p
-	}
-	trial := b.trial()
-	if _, err := trial.admit(&l, false); err != nil {
+	p, trial := Prospect{Reception: l.Reception}, b.trial(l.Reception)
+	admitted, err := trial.admit(&l)
+	switch {
+	case err != nil:
 		p.Err = err
-		return p
+	case !admitted:
+		p.Err = trial.refusal(l)
+	default:
+		if r, ok := trial.Plan().Reservation(l.ID); ok {
+			p.Start, p.End = r.Start, r.End
+		}
 	}
-	p.Start, p.End = trial.slot(l.ID)
 	return p
 }
 
