@@ -70,8 +70,8 @@ func readPassword(path string) (string, error) {
 // notify gives the settings of who sends mail.
 func (s settings) notify() notify.Settings {
 	return notify.Settings{
-		Server: s.Mail.Server, Name: s.host, From: s.Mail.From, TLS: control.TLSPolicy(s.Mail.StartTLS), Username: s.Mail.Username, Password: s.password,
-		Roots: s.Mail.CAFile, Timeout: s.Mail.Timeout, GiveUp: s.Mail.GiveUp,
+		Server: s.Mail.Server, Name: s.host, From: s.Mail.From, TLS: control.TLSPolicy(s.Mail.TLS), Username: s.Mail.Username, Password: s.password,
+		Roots: s.Mail.CAFile, Timeout: s.Mail.Timeout, Retry: s.Mail.Retry, GiveUp: s.Mail.GiveUp,
 	}
 }
 

@@ -120,12 +120,13 @@ connections = 16
 [mail]
 server = "Mail.Example.org:587"
 from = "club@example.org"
-starttls = "required"
+tls = "required"
 username = "club"
 password_file = "secret/mail"
 ca_file = "/etc/vc/ca.pem"
 timeout = "30s"
 events = ["deposited"]
+retry = ["1s", "1d"]
 give_up = "12h"
 [[reception]]
 name = "Cinema.Example.ORG"
@@ -159,8 +160,9 @@ windows = []
 		Connections:           16,
 		ConnectionsPerAddress: 16,
 		Mail: Mail{
-			Server: "mail.example.org:587", From: "club@example.org", StartTLS: "required", Username: "club", PasswordFile: "secret/mail",
-			CAFile: "/etc/vc/ca.pem", Timeout: 30 * time.Second, Events: []string{"deposited"}, GiveUp: 12 * time.Hour,
+			Server: "mail.example.org:587", From: "club@example.org", TLS: "required", Username: "club", PasswordFile: "secret/mail",
+			CAFile: "/etc/vc/ca.pem", Timeout: 30 * time.Second, Events: []string{"deposited"},
+			Retry: []time.Duration{time.Second, 24 * time.Hour}, GiveUp: 12 * time.Hour,
 		},
 		Receptions: []ReceptionLink{
 			{Name: "cinema.example.org", Link: 12_500_000, Windows: []moment.Window{window}},
@@ -279,13 +281,23 @@ func TestTooLong(t *testing.T) {
 	}
 }
 
+// At port 465 mail servers speak TLS from the first byte, whatever is not said.
+func TestMailAtSubmissions(t *testing.T) {
+	for server, want := range map[string]string{"mail.example.org:465": "implicit", "mail.example.org:587": "optional", "[2001:db8::465]:25": "optional"} {
+		c, err := ParseCentral("c.toml", []byte("[mail]\nserver = \""+server+"\""))
+		if err != nil || c.Mail.TLS != want {
+			t.Errorf("%s: %q, %v; want %q", server, c.Mail.TLS, err, want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("users = \":0\"\n[[reception]]\nname = \"a\"\nwindows = [\"daily 00:00-24:00 UTC\"]")
 	f.Add("uplink = \"1 Gbit/s\"\nmax_pace = \"none\"\nroots = [\"/srv\"]\nstate = \"/srv\"")
 	f.Add("listen = \":0\"\nquota = \"1 TB\"\nmin_free = \"0\"\nexpire = \"1d\"\nsilence = \"1h\"")
 	f.Add("reception = [{name = \"a\"}, {name = \"A\"}, 1]\nx.y.z = 1979-05-27T07:32:00Z")
 	f.Add("a = [0b\n")
-	f.Add("[mail]\nserver = \"a:25\"\nfrom = \"a@b\"\nstarttls = \"never\"\nevents = [\"failed\"]\ngive_up = \"1h\"")
+	f.Add("[mail]\nserver = \"a:25\"\nfrom = \"a@b\"\ntls = \"never\"\nevents = [\"failed\"]\ngive_up = \"1h\"")
 	line := regexp.MustCompile(`^f:[1-9][0-9]*: `)
 	f.Fuzz(func(t *testing.T, text string) {
 		check := func(err error) bool {

@@ -6,13 +6,15 @@ import (
 	"videoclub/internal/reason"
 )
 
-// TLSPolicy says what a mail worker does about STARTTLS (RFC 3207).
+// TLSPolicy says how a mail worker's connection is encrypted.
 type TLSPolicy string
 
-// The policies.
+// The policies. The first two send no mail without TLS, nor to a server whose
+// certificate is not good.
 const (
-	TLSRequired TLSPolicy = "required" // or the mail is not sent; the server's certificate must be good
-	TLSOptional TLSPolicy = "optional" // where it is offered
+	TLSImplicit TLSPolicy = "implicit" // from the first byte (RFC 8314, section 3)
+	TLSRequired TLSPolicy = "required" // by STARTTLS (RFC 3207)
+	TLSOptional TLSPolicy = "optional" // by STARTTLS where it is offered
 	TLSNever    TLSPolicy = "never"
 )
 

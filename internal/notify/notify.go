@@ -12,6 +12,7 @@ package notify
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"sync"
 	"time"
 
@@ -46,9 +47,10 @@ type Settings struct {
 	TLS      control.TLSPolicy
 	Username string // "" to send without authentication
 	Password string
-	Roots    string        // file with the certificates that are trusted; "" for the system's
-	Timeout  time.Duration // of each step of a conversation
-	GiveUp   time.Duration // after which a mail is given up
+	Roots    string          // file with the certificates that are trusted; "" for the system's
+	Timeout  time.Duration   // of each step of a conversation
+	Retry    []time.Duration // pauses after a first, a second … try, the last for all later ones; at least one
+	GiveUp   time.Duration   // after which a mail is given up
 }
 
 // Config is what a Mailer needs.
@@ -81,7 +83,7 @@ func New(c Config) *Mailer {
 // may have been what was wrong.
 func (m *Mailer) SetSettings(ctx context.Context, s Settings) {
 	m.mu.Lock()
-	changed := s != m.settings
+	changed := !reflect.DeepEqual(s, m.settings)
 	m.settings = s
 	m.mu.Unlock()
 	if changed {
@@ -219,7 +221,7 @@ func (m *Mailer) settle(ctx context.Context, mail ledger.Mail, s Settings, err e
 		m.giveUp(ctx, mail, attempts, code, err.Error(), now)
 		return
 	}
-	next := now.Add(pause(mail.MessageID, attempts, code == reason.MailRefused))
+	next := now.Add(s.pause(mail.MessageID, attempts))
 	if next.After(end) {
 		next = end // a last time
 	}

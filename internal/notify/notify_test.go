@@ -97,7 +97,8 @@ func (o *office) advance(d time.Duration) {
 
 // settingsFor are settings for a server of the tests.
 func settingsFor(at string) Settings {
-	return Settings{Server: at, Name: "club", From: "videoclub@example.org", TLS: control.TLSOptional, Timeout: patience, GiveUp: 72 * time.Hour}
+	return Settings{Server: at, Name: "club", From: "videoclub@example.org", TLS: control.TLSOptional, Timeout: patience,
+		Retry: []time.Duration{30 * time.Second, time.Minute, time.Hour}, GiveUp: 72 * time.Hour}
 }
 
 // newOffice opens an office with one delivery deposited, whose mail waits.
@@ -252,17 +253,20 @@ func wantMessages(t *testing.T, s *mailServer, n int) {
 func TestSent(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, "127.0.0.1")
-	s.extensions = []string{"8BITMIME"}
+	s.extensions = []string{"8BITMIME", "SMTPUTF8", "SIZE 1000000"}
 	o := newOffice(t, settingsFor(s.at))
 	o.await(sent)
 	o.wantState(ledger.MailSent, 1, "")
 	wantMessages(t, s, 1)
-	for _, said := range []string{"EHLO [127.0.0.1]", "MAIL FROM:<videoclub@example.org> BODY=8BITMIME", "RCPT TO:<ana@example.cl>"} {
+	for _, said := range []string{"EHLO [127.0.0.1]", "MAIL FROM:<videoclub@example.org>\nRCPT", "RCPT TO:<ana@example.cl>"} {
 		if !s.heard(said) {
 			t.Errorf("%q was not said", said)
 		}
 	}
-	o.deposit("Another") // is sent by itself, without a wake from outside
+	if strings.ContainsFunc(s.taken()[0], func(r rune) bool { return r > '~' }) {
+		t.Error("the message is not ASCII, and 8BITMIME was not asked for")
+	}
+	o.deposit("Piñón") // is sent by itself, without a wake from outside
 	o.await(sent)
 }
 
@@ -317,7 +321,7 @@ func TestFaults(t *testing.T) {
 				s.fault(step, "")
 				s.fault("HELO", "")
 				o.mailer.SetSettings(t.Context(), settingsFor(s.at))
-				o.advance(mostPause * 2)
+				o.advance(2 * time.Hour)
 				o.await(sent)
 				o.wantState(ledger.MailSent, 2, "")
 				wantMessages(t, s, read+1)
@@ -357,7 +361,7 @@ func TestKilled(t *testing.T) {
 			}
 			reached := make(chan struct{}, 10)
 			s.on(step, func() { reached <- struct{}{} })
-			o.advance(mostPause * 2)
+			o.advance(2 * time.Hour)
 			<-reached
 			o.shut()
 			s.fault(step, "")

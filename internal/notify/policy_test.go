@@ -25,8 +25,20 @@ func TestTLSAndAuthentication(t *testing.T) {
 		want     reason.Code // "" is sent
 		text     string      // in the detail
 		secure   bool
+		said     []string
 		never    []string // is never said
 	}{
+		"from the first byte":    {server: func(s *mailServer) { s.implicit = true }, settings: func(s *Settings) { s.TLS, s.Roots = control.TLSImplicit, trusted }, secure: true, never: []string{starttls}},
+		"the same of a stranger": {server: func(s *mailServer) { s.implicit = true }, settings: func(s *Settings) { s.TLS, s.Roots = control.TLSImplicit, stranger }, want: reason.MailRefused, text: "TLS: tls: failed to verify certificate", never: []string{"EHLO"}},
+		"the same, not spoken":   {settings: func(s *Settings) { s.TLS, s.Roots = control.TLSImplicit, trusted }, want: reason.Protocol, text: "TLS: the server does not speak it from the first byte", never: []string{"EHLO"}},
+		"the same, not expected": {server: func(s *mailServer) { s.implicit = true }, settings: func(s *Settings) { s.Timeout = 200 * time.Millisecond }, want: reason.PeerSilent, text: "tls = \"implicit\"", never: []string{"EHLO"}},
+		"the same with a password": {server: func(s *mailServer) { s.implicit = true }, settings: func(s *Settings) {
+			s.TLS, s.Roots, s.Username, s.Password = control.TLSImplicit, trusted, "club", password
+		}, secure: true, said: []string{"AUTH PLAIN AGNsdWIAczNjcmV0K3dvcmQ="}},
+		"LOGIN alone":                {server: loginAlone, settings: func(s *Settings) { s.Username, s.Password, s.Roots = "club", password, trusted }, secure: true, said: []string{"AUTH LOGIN\nY2x1Yg==\nczNjcmV0K3dvcmQ=\nMAIL"}},
+		"LOGIN in plain":             {server: func(s *mailServer) { loginAlone(s); s.tls = nil }, settings: func(s *Settings) { s.Username, s.Password = "club", password }, host: "127.0.0.2", want: reason.MailRefused, text: "unencrypted", never: []string{"AUTH", "MAIL"}},
+		"LOGIN with more questions":  {server: func(s *mailServer) { loginAlone(s); s.faults[auth] = "334 VGhyaWNl" }, settings: func(s *Settings) { s.Username, s.Password, s.Roots = "club", password, trusted }, want: reason.MailRefused, text: "AUTH: the server asks for more", never: []string{"MAIL"}},
+		"another way alone":          {server: func(s *mailServer) { s.extensions = []string{"AUTH SCRAM-SHA-256 CRAM-MD5"} }, settings: func(s *Settings) { s.Username, s.Password, s.Roots = "club", password, trusted }, want: reason.MailRefused, text: "SCRAM-SHA-256", never: []string{"AUTH", "MAIL"}},
 		"required":                   {settings: func(s *Settings) { s.TLS, s.Roots = control.TLSRequired, trusted }, secure: true},
 		"required of a stranger":     {settings: func(s *Settings) { s.TLS, s.Roots = control.TLSRequired, stranger }, want: reason.MailRefused, text: "STARTTLS: tls: failed to verify certificate", never: []string{"MAIL"}},
 		"required of another host":   {server: func(s *mailServer) { s.tls = other }, settings: func(s *Settings) { s.TLS, s.Roots = control.TLSRequired, otherTrusted }, want: reason.MailRefused, text: "certificate", never: []string{"MAIL"}},
@@ -57,12 +69,12 @@ func TestTLSAndAuthentication(t *testing.T) {
 				host = "127.0.0.1"
 			}
 			s := newServer(t, host)
+			s.mu.Lock()
 			s.tls, s.extensions = good, []string{"AUTH PLAIN LOGIN"}
 			if c.server != nil {
-				s.mu.Lock()
 				c.server(s)
-				s.mu.Unlock()
 			}
+			s.mu.Unlock()
 			settings := settingsFor(s.at)
 			if c.settings != nil {
 				c.settings(&settings)
@@ -82,6 +94,11 @@ func TestTLSAndAuthentication(t *testing.T) {
 					t.Errorf("detail %q, logged %q", detail, e.attrs["error"])
 				}
 			}
+			for _, words := range c.said {
+				if !s.heard(words) {
+					t.Errorf("%q was not said", words)
+				}
+			}
 			for _, word := range c.never {
 				if s.heard(word) {
 					t.Errorf("%s was said", word)
@@ -91,8 +108,10 @@ func TestTLSAndAuthentication(t *testing.T) {
 	}
 }
 
-// A server that greylists gets the mail again as late as it wants, and what no
-// try helps is given up at its time, not before and not after.
+func loginAlone(s *mailServer) { s.extensions = []string{"AUTH LOGIN"} }
+
+// A server that greylists gets the mail again at the pauses that are set, and
+// what no try helps is given up at its time, not before and not after.
 func TestRetries(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, "127.0.0.1")
@@ -113,7 +132,8 @@ func TestRetries(t *testing.T) {
 		level = append(level, e.level.String())
 		m := o.outbox(1)
 		wait := m.Next.Sub(o.clock())
-		if m.State != ledger.MailPending || m.Attempts != n || wait > greylist(n)*5/4 || wait < greylist(n) && !m.Next.Equal(noon.Add(settings.GiveUp)) {
+		least := settings.Retry[min(n, len(settings.Retry))-1]
+		if m.State != ledger.MailPending || m.Attempts != n || wait > least*5/4 || wait < least && !m.Next.Equal(noon.Add(settings.GiveUp)) {
 			t.Fatalf("try %d: next in %v, %+v", n, wait, m)
 		}
 		o.advance(wait - time.Millisecond) // nothing is due yet
@@ -133,15 +153,13 @@ func TestRetries(t *testing.T) {
 }
 
 func TestPause(t *testing.T) {
-	var before time.Duration
-	for n := 1; n < 40; n++ {
-		got := pause("<a@b>", n, false)
-		if got < firstPause || got > mostPause*5/4 || got < before*3/4 || got != pause("<a@b>", n, false) {
+	s := settingsFor("")
+	for n, want := range map[int]time.Duration{1: 30 * time.Second, 2: time.Minute, 3: time.Hour, 4: time.Hour, 40: time.Hour} {
+		if got := s.pause("<a@b>", n); got < want || got > want*5/4 || got != s.pause("<a@b>", n) {
 			t.Errorf("after %d: %v", n, got)
 		}
-		before = got
 	}
-	if pause("<a@b>", 1, false) == pause("<c@b>", 1, false) || pause("<a@b>", 90, true) < mostPause {
+	if s.pause("<a@b>", 1) == s.pause("<c@b>", 1) {
 		t.Error("all mail is tried at the same time")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -50,6 +51,7 @@ type mailServer struct {
 	at         string // HOST:PORT
 	extensions []string
 	tls        *tls.Config
+	implicit   bool // TLS is from the first byte
 
 	mu       sync.Mutex
 	faults   map[string]string // by step: an answer, or one of the above
@@ -119,27 +121,41 @@ type visit struct {
 }
 
 func (v *visit) serve() {
-	if !v.answer(greeting, "220 mail.example.org ready") {
+	if v.implicit {
+		v.encrypt()
+	}
+	if !v.answer(greeting, "220-mail.example.org is\r\n220 ready") {
 		return
 	}
 	for {
-		line, err := v.in.ReadString('\n')
-		if err != nil {
-			return
-		}
-		line = strings.TrimRight(line, "\r\n")
-		v.mu.Lock()
-		v.said = append(v.said, line)
-		v.mu.Unlock()
-		verb, _, _ := strings.Cut(line, " ")
-		if !v.obey(strings.ToUpper(verb)) {
+		line, ok := v.hear()
+		if !ok || !v.obey(line) {
 			return
 		}
 	}
 }
 
-func (v *visit) obey(verb string) bool {
-	switch verb {
+// hear reads a line.
+func (v *visit) hear() (string, bool) {
+	line, err := v.in.ReadString('\n')
+	if err != nil {
+		return "", false
+	}
+	line = strings.TrimRight(line, "\r\n")
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.said = append(v.said, line)
+	return line, true
+}
+
+func (v *visit) encrypt() {
+	secured := tls.Server(v.conn, v.tls)
+	v.conn, v.in = secured, bufio.NewReader(secured)
+}
+
+func (v *visit) obey(line string) bool {
+	verb, rest, _ := strings.Cut(line, " ")
+	switch verb = strings.ToUpper(verb); verb {
 	case ehlo:
 		return v.answer(ehlo, v.hello())
 	case starttls:
@@ -150,10 +166,19 @@ func (v *visit) obey(verb string) bool {
 			v.in.ReadByte()
 			return v.answer("TLS", "")
 		}
-		secured := tls.Server(v.conn, v.tls)
-		v.conn, v.in = secured, bufio.NewReader(secured)
+		v.encrypt()
 		return true
 	case auth:
+		if rest == "LOGIN" {
+			for _, question := range []string{"Username:", "Password:"} {
+				if _, err := io.WriteString(v.conn, "334 "+base64.StdEncoding.EncodeToString([]byte(question))+"\r\n"); err != nil {
+					return false
+				}
+				if _, ok := v.hear(); !ok {
+					return false
+				}
+			}
+		}
 		return v.answer(auth, "235 welcome")
 	case data:
 		return v.answer(data, "354 go on") && v.read()

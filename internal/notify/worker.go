@@ -2,7 +2,6 @@ package notify
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -99,10 +98,7 @@ func (c *conversation) begin(step string, within time.Duration) error {
 
 // send says all of it, and gives the server's answer to the message.
 func (c *conversation) send() (reply string, err error) {
-	if err := c.begin("connecting", c.Step); err != nil {
-		return "", err
-	}
-	if c.client, err = smtp.NewClient(c.conn, c.Server); err != nil {
+	if err := c.greet(); err != nil {
 		return "", err
 	}
 	for _, next := range []struct {
@@ -112,7 +108,7 @@ func (c *conversation) send() (reply string, err error) {
 		{"EHLO", func() error { return c.client.Hello(c.name()) }},
 		{"STARTTLS", c.secure},
 		{"AUTH", c.authenticate},
-		{"MAIL FROM", func() error { c.final = true; return c.client.Mail(c.From) }},
+		{"MAIL FROM", func() error { c.final = true; return c.mailFrom() }},
 		{"RCPT TO", func() error { return c.client.Rcpt(c.To) }},
 	} {
 		if err := c.begin(next.step, c.Step); err != nil {
@@ -123,6 +119,39 @@ func (c *conversation) send() (reply string, err error) {
 		}
 	}
 	return c.data()
+}
+
+// greet hears the server's greeting, under TLS where that is from the first byte.
+func (c *conversation) greet() (err error) {
+	conn := net.Conn(c.conn)
+	if c.TLS == control.TLSImplicit {
+		if err := c.begin("TLS", c.Step); err != nil {
+			return err
+		}
+		if conn, err = c.handshake(); err != nil {
+			return err
+		}
+	}
+	if err := c.begin("connecting", c.Step); err != nil {
+		return err
+	}
+	c.client, err = smtp.NewClient(conn, c.Server)
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() && c.conn.total == 0 {
+		return reason.Wrap(reason.PeerSilent, err, "the server says nothing; if it speaks TLS from the first byte, as at port 465, tls = \"implicit\" in [mail]")
+	}
+	return err
+}
+
+// mailFrom names the sender. It asks for neither 8BITMIME nor SMTPUTF8, as
+// smtp.Client.Mail does of every server that offers them: message and addresses
+// are ASCII, and a server further on that lacks the one could not take them.
+func (c *conversation) mailFrom() error {
+	if err := c.client.Text.PrintfLine("MAIL FROM:<%s>", c.From); err != nil {
+		return err
+	}
+	_, _, err := c.client.Text.ReadResponse(250)
+	return err
 }
 
 // data says the message. It does not go by smtp.Client.Data, which gives no
@@ -177,41 +206,6 @@ func (c *conversation) name() string {
 		return "[" + local.IP.String() + "]"
 	}
 	return "[IPv6:" + local.IP.String() + "]"
-}
-
-// secure goes over to TLS as the policy wants it.
-func (c *conversation) secure() error {
-	offered, _ := c.client.Extension("STARTTLS")
-	switch {
-	case c.TLS == control.TLSNever, c.TLS == control.TLSOptional && !offered:
-		return nil
-	case !offered:
-		return reason.New(reason.MailRefused, "the server does not offer it, and starttls is \"required\"")
-	}
-	pem, err := io.ReadAll(io.LimitReader(c.roots, maxRoots))
-	if err != nil {
-		return err
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pem)
-	return c.client.StartTLS(&tls.Config{
-		ServerName: c.Server, RootCAs: pool, MinVersion: tls.VersionTLS12,
-		// Where plain text would do as well, encryption to whoever it is keeps
-		// those out that only listen (RFC 7435). A password goes to nobody
-		// whose certificate is not good.
-		InsecureSkipVerify: c.TLS == control.TLSOptional && c.Username == "",
-	})
-}
-
-// authenticate gives the password, to who may have it.
-func (c *conversation) authenticate() error {
-	if c.Username == "" {
-		return nil
-	}
-	if offered, _ := c.client.Extension("AUTH"); !offered {
-		return reason.New(reason.MailRefused, "the server does not offer it; set the username only where it is wanted")
-	}
-	return c.client.Auth(smtp.PlainAuth("", c.Username, c.Password, c.Server))
 }
 
 // words makes something short that can be shown of what a server says. It may
