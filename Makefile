@@ -8,7 +8,7 @@ FUZZTIME ?= 20s
 export CGO_ENABLED ?= 0
 
 PROGRAMS := vccs vcvrs vcuser vcadmin
-SOURCES  := $(shell find daemons clients internal -name '*.go') go.mod go.sum
+SOURCES  := $(shell find daemons clients internal -name "*.go") go.mod go.sum $(wildcard .git/logs/HEAD)
 
 .PHONY: all build run test race lint fuzz e2e bench install clean
 
@@ -16,11 +16,15 @@ all: build
 
 build: $(PROGRAMS:%=$(BIN)/%)
 
+# Without the path of the sources and the symbols, which stack traces do not
+# need; with the version of the sources, where git knows it.
+BUILD := $(GO) build -trimpath -ldflags='-s -w' -buildvcs=$(if $(shell git rev-parse --verify HEAD 2>/dev/null),true,false)
+
 $(BIN)/vccs $(BIN)/vcvrs: $(SOURCES)
-	$(GO) build -trimpath -o $@ ./daemons/$(@F)
+	$(BUILD) -o $@ ./daemons/$(@F)
 
 $(BIN)/vcuser $(BIN)/vcadmin: $(SOURCES)
-	$(GO) build -trimpath -o $@ ./clients/$(@F)
+	$(BUILD) -o $@ ./clients/$(@F)
 
 # A central server and a reception on loopback, and a delivery of VIDEO, by
 # default a sample that is made; ONCE=1 ends when it is delivered.

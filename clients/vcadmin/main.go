@@ -21,10 +21,12 @@ type program struct {
 	words words
 }
 
-func main() {
+func main() { os.Exit(command.Main(newProgram().root())) }
+
+func newProgram() *program {
 	p := &program{Program: client.New("vcadmin", "VC_ADMIN_SERVER", port)}
 	p.words = wordsIn(p.Language)
-	os.Exit(command.Main(p.root()))
+	return p
 }
 
 // root is the command line.

@@ -44,6 +44,7 @@ func Main(c *cobra.Command) int {
 		return reason.New(reason.Usage, "%s: %s", c.CommandPath(), flagProblem(err, language))
 	})
 	c.CompletionOptions.HiddenDefaultCmd = true
+	AddVersion(c, language)
 	err := c.ExecuteContext(context.Background())
 	if err == nil {
 		return reason.ExitDone

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"videoclub/internal/command"
+	"videoclub/internal/manual"
+)
+
+// vcadmin(1) has every command and option that there is, and no other.
+func TestPage(t *testing.T) {
+	page, err := os.ReadFile("../../packaging/man/vcadmin.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := newProgram().root()
+	command.AddVersion(root, "en")
+	for _, difference := range manual.Compare(string(page), root) {
+		t.Error(difference)
+	}
+}
