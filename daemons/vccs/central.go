@@ -15,6 +15,7 @@ import (
 	"videoclub/internal/ledger"
 	"videoclub/internal/notify"
 	"videoclub/internal/reason"
+	"videoclub/internal/service"
 	"videoclub/internal/source"
 	"videoclub/internal/startup"
 	"videoclub/internal/survey"
@@ -29,6 +30,7 @@ const editsEvery = 2 * time.Second
 // central is the rooms of a central server, joined.
 type central struct {
 	log                   *slog.Logger
+	manager               *service.Manager
 	users, administrators net.Listener
 	titles                *titles.File
 	surveyor              *survey.Surveyor
@@ -39,8 +41,8 @@ type central struct {
 }
 
 // open makes a central server that listens and does not serve yet.
-func open(ctx context.Context, s settings, log *slog.Logger) (_ *central, err error) {
-	c := &central{log: log}
+func open(ctx context.Context, s settings, sockets *service.Sockets, manager *service.Manager, log *slog.Logger) (_ *central, err error) {
+	c := &central{log: log, manager: manager}
 	defer func() {
 		if err != nil {
 			c.close()
@@ -60,7 +62,7 @@ func open(ctx context.Context, s settings, log *slog.Logger) (_ *central, err er
 		return nil, err
 	}
 	c.closers = append(c.closers, spawner.Close)
-	if err := c.listen(s); err != nil {
+	if err := c.listen(s, sockets); err != nil {
 		return nil, err
 	}
 	c.titles = titles.Open(s.videos, time.Now, log)
@@ -71,6 +73,7 @@ func open(ctx context.Context, s settings, log *slog.Logger) (_ *central, err er
 	if c.deliveries, err = dispatch.New(ctx, dispatch.Config{
 		Ledger: book, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Digests: filepath.Join(s.state, "digests"),
 		Sources: opener{sources}, Settings: s.dispatch(),
+		Pulse: func(o dispatch.Overview) { manager.Alive(o.Line(time.Now())) },
 	}); err != nil {
 		return nil, err
 	}
@@ -93,15 +96,22 @@ func (c *central) close() {
 	}
 }
 
-func (c *central) listen(s settings) (err error) {
-	if c.users, err = startup.Listen(s.Users, "users", s.open); err != nil {
-		return err
+func (c *central) listen(s settings, sockets *service.Sockets) (err error) {
+	for _, p := range []struct {
+		startup.Place
+		to *net.Listener
+	}{
+		{startup.Place{Setting: "users", Address: s.Users, Open: s.open, Socket: service.Users, Unit: "vccs-user.socket"}, &c.users},
+		{startup.Place{Setting: "administrators", Address: s.Administrators, Open: s.open, Socket: service.Administrators, Unit: "vccs-admin.socket"}, &c.administrators},
+	} {
+		l, err := startup.Listen(sockets, p.Place, c.log)
+		if err != nil {
+			return err
+		}
+		*p.to = l
+		c.closers = append(c.closers, func() { l.Close() })
 	}
-	c.closers = append(c.closers, func() { c.users.Close() })
-	if c.administrators, err = startup.Listen(s.Administrators, "administrators", s.open); err != nil {
-		return err
-	}
-	c.closers = append(c.closers, func() { c.administrators.Close() })
+	startup.Refuse(sockets, c.log)
 	return nil
 }
 
@@ -120,10 +130,11 @@ func (c *central) run(ctx context.Context, hangups <-chan os.Signal, reload func
 	for role, l := range map[desk.Role]net.Listener{desk.User: c.users, desk.Administrator: c.administrators} {
 		running.Go(func() { fail(c.counter.Serve(ctx, l, role)) })
 	}
-	running.Go(func() { startup.OnHangup(ctx, hangups, reload) })
+	running.Go(func() { startup.OnHangup(ctx, hangups, func() { c.manager.Reload(reload) }) })
+	c.manager.Ready()
 	<-ctx.Done()
 	c.log.Info("stopping, deliveries go on at the next start")
-	running.Wait()
+	c.manager.Drain(running.Wait)
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -136,6 +147,7 @@ func (c *central) reload(o options, running settings) {
 	s, err := load(o)
 	if err != nil {
 		c.log.Error("the configuration was not reloaded, going on with the one before", "reason", string(reason.Of(err)), "error", err)
+		c.manager.Status("not reloaded: " + err.Error())
 		return
 	}
 	startup.WarnRestart(c.log, running.fixed(), s.fixed())

@@ -14,6 +14,7 @@ import (
 	"videoclub/internal/command"
 	"videoclub/internal/identity"
 	"videoclub/internal/journal"
+	"videoclub/internal/service"
 	"videoclub/internal/startup"
 	"videoclub/internal/worker"
 )
@@ -44,13 +45,13 @@ SIGHUP reads FILE and the titles anew; a FILE with mistakes changes nothing.`,
 			s, err := load(o)
 			switch {
 			case err != nil:
-				return err
+				return startup.Failed(err)
 			case o.check:
 				return check(c.OutOrStdout(), s)
 			case showIdentity:
 				return startup.PrintIdentity(c.OutOrStdout(), s.state)
 			}
-			return serve(c.Context(), o, s)
+			return startup.Failed(serve(c.Context(), o, s))
 		},
 	}
 	startup.CommonFlags(c, &o.config, &o.state, "/etc/vc/vccs.toml")
@@ -62,11 +63,12 @@ SIGHUP reads FILE and the titles anew; a FILE with mistakes changes nothing.`,
 
 // serve runs the central server until it is told to stop.
 func serve(ctx context.Context, o options, s settings) error {
+	sockets, manager := service.TakeSockets(), service.NewManager()
 	log := slog.New(journal.NewHandler(os.Stderr, startup.JournalOptions()))
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	hangups := startup.Hangups()
-	c, err := open(ctx, s, log)
+	c, err := open(ctx, s, sockets, manager, log)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ import (
 	"videoclub/internal/reason"
 	"videoclub/internal/receive"
 	"videoclub/internal/reception"
+	"videoclub/internal/service"
 	"videoclub/internal/startup"
 	"videoclub/internal/worker"
 )
@@ -65,14 +66,14 @@ SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
 			s, err := load(o)
 			switch {
 			case err != nil:
-				return err
+				return startup.Failed(err)
 			case check:
 				_, err := fmt.Fprintln(c.OutOrStdout(), "the configuration is good")
 				return err
 			case showIdentity:
 				return startup.PrintIdentity(c.OutOrStdout(), s.state)
 			}
-			return serve(c.Context(), o, s)
+			return startup.Failed(serve(c.Context(), o, s))
 		},
 	}
 	startup.CommonFlags(c, &o.config, &o.state, "/etc/vc/vcvrs.toml")
@@ -155,6 +156,7 @@ func (s settings) meet(log *slog.Logger) func(identity string) error {
 
 // serve runs the reception server until it is told to stop.
 func serve(ctx context.Context, o options, s settings) error {
+	sockets, manager := service.TakeSockets(), service.NewManager()
 	log := slog.New(journal.NewHandler(os.Stderr, startup.JournalOptions()))
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -181,35 +183,42 @@ func serve(ctx context.Context, o options, s settings) error {
 	defer store.Close()
 	here, err := reception.New(reception.Config{
 		Depot: store, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Settings: s.connections(), Meet: s.meet(log),
+		Pulse: func(o reception.Overview) { manager.Alive(o.String()) },
 	})
 	if err != nil {
 		return err
 	}
-	l, err := startup.Listen(s.Listen, "listen", s.open)
+	l, err := startup.Listen(sockets, startup.Place{Setting: "listen", Address: s.Listen, Open: s.open, Socket: service.Centrals, Unit: "vcvrs.socket"}, log)
 	if err != nil {
 		return err
 	}
+	startup.Refuse(sockets, log)
 
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", s.Effective()...)
 	log.Info("ready", "listen", l.Addr(), "store", s.store, "state", s.state, "identity", identity.Short(here.Identity()))
 	ctx, done := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() {
-		startup.OnHangup(ctx, hangups, func() { reload(o, s, store, here, log) })
+		startup.OnHangup(ctx, hangups, func() { manager.Reload(func() { reload(o, s, store, here, manager, log) }) })
 	})
-	err = here.Serve(ctx, l)
+	running.Go(func() {
+		defer done()
+		err = here.Serve(ctx, l)
+	})
+	manager.Ready()
+	<-ctx.Done()
 	log.Info("stopping, deliveries go on at the next start")
-	done()
-	running.Wait()
+	manager.Drain(running.Wait)
 	return err
 }
 
 // reload takes up what may change while the server runs; a configuration with
 // mistakes changes nothing.
-func reload(o options, running settings, store *depot.Depot, here *reception.Reception, log *slog.Logger) {
+func reload(o options, running settings, store *depot.Depot, here *reception.Reception, manager *service.Manager, log *slog.Logger) {
 	s, err := load(o)
 	if err != nil {
 		log.Error("the configuration was not reloaded, going on with the one before", "reason", string(reason.Of(err)), "error", err)
+		manager.Status("not reloaded: " + err.Error())
 		return
 	}
 	startup.WarnRestart(log, running.fixed(), s.fixed())

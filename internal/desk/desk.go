@@ -111,7 +111,7 @@ func (d *Desk) Serve(ctx context.Context, l net.Listener, role Role) error {
 				d.Log.Debug("session ended", "peer", conn.RemoteAddr(), "error", err)
 			}
 		})
-	})
+	}, nil)
 	d.serving.Wait()
 	return err
 }

@@ -80,6 +80,9 @@ type Config struct {
 	Log      *slog.Logger
 	Digests  string // directory for the running digests of deliveries
 	Settings Settings
+	// Pulse, unless it is nil, is told what is going on each time that Run has
+	// come round, every 5 s at least.
+	Pulse func(Overview)
 }
 
 // Dispatcher runs the deliveries of a central server.
@@ -213,6 +216,9 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		case <-timer.C:
 		}
 		timer.Reset(d.turn(ctx))
+		if d.Pulse != nil {
+			d.Pulse(d.Overview())
+		}
 	}
 	d.mu.Lock()
 	d.stopping = true

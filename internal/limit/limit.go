@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 )
@@ -45,6 +46,13 @@ func (c *Connections) Take(addr netip.Addr) bool {
 	return true
 }
 
+// Count is how many there are.
+func (c *Connections) Count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all
+}
+
 // Release undoes Take.
 func (c *Connections) Release(addr netip.Addr) {
 	c.mu.Lock()
@@ -75,15 +83,22 @@ const (
 	mostPause  = time.Second
 )
 
+// pulseEvery is how often a loop that has no connection to take comes round.
+const pulseEvery = 2 * time.Second
+
 // Accept takes connections from l and gives those within the bounds to serve,
 // which must not block and must see to it that release is called once; the
-// others are closed. It returns nil once ctx has ended and l is closed.
-func Accept(ctx context.Context, l net.Listener, c *Connections, log *slog.Logger, serve func(conn *net.TCPConn, release func())) error {
+// others are closed. Unless it is nil, pulse is called each time that the loop
+// comes round, every 2 s at least. Accept returns nil once ctx has ended and l
+// is closed.
+func Accept(ctx context.Context, l net.Listener, c *Connections, log *slog.Logger, serve func(conn *net.TCPConn, release func()), pulse func()) error {
 	pause := firstPause
 	var refused refusals
 	for {
-		conn, err := l.Accept()
+		conn, err := next(l, pulse)
 		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil:
+			continue
 		case ctx.Err() != nil:
 			if err == nil {
 				conn.Close()
@@ -112,6 +127,20 @@ func Accept(ctx context.Context, l net.Listener, c *Connections, log *slog.Logge
 		}
 		serve(conn.(*net.TCPConn), sync.OnceFunc(func() { c.Release(addr) }))
 	}
+}
+
+// next waits for a connection, with a pulse for no longer than until the next
+// one is due: os.ErrDeadlineExceeded.
+func next(l net.Listener, pulse func()) (net.Conn, error) {
+	if pulse != nil {
+		pulse()
+		if timed, ok := l.(interface{ SetDeadline(time.Time) error }); ok {
+			if err := timed.SetDeadline(time.Now().Add(pulseEvery)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return l.Accept()
 }
 
 // refusals bounds what is logged of refusals to one line a second.

@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"testing"
+	"time"
 )
 
 func TestBounds(t *testing.T) {
@@ -55,7 +57,7 @@ func TestAccept(t *testing.T) {
 	go func() {
 		ended <- Accept(ctx, l, New(1, 1), slog.New(slog.DiscardHandler), func(conn *net.TCPConn, release func()) {
 			served <- func() { conn.Close(); release() }
-		})
+		}, nil)
 	}()
 	dial := func() net.Conn {
 		conn, err := net.Dial("tcp", l.Addr().String())
@@ -80,5 +82,38 @@ func TestAccept(t *testing.T) {
 	l.Close()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// idle is a listener to which nobody connects.
+type idle struct {
+	net.Listener
+	rounds int
+	until  []time.Time
+	end    func()
+}
+
+func (l *idle) SetDeadline(t time.Time) error {
+	l.until = append(l.until, t)
+	return nil
+}
+
+func (l *idle) Accept() (net.Conn, error) {
+	if l.rounds--; l.rounds < 0 {
+		l.end()
+		return nil, net.ErrClosed
+	}
+	return nil, &net.OpError{Op: "accept", Err: os.ErrDeadlineExceeded}
+}
+
+// The loop comes round though nobody connects, and says so each time.
+func TestPulse(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	l, pulses := &idle{rounds: 3, end: cancel}, 0
+	if err := Accept(ctx, l, New(1, 1), slog.New(slog.DiscardHandler), nil, func() { pulses++ }); err != nil {
+		t.Error(err)
+	}
+	if pulses != 4 || len(l.until) != 4 || time.Until(l.until[3]) > pulseEvery {
+		t.Errorf("%d pulses, deadlines %v", pulses, l.until)
 	}
 }

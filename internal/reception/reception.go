@@ -9,6 +9,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -45,6 +46,22 @@ type Config struct {
 	// Meet says whether the central server of an identity, which TLS has
 	// proved, may deliver here; nil is any.
 	Meet func(identity string) error
+	// Pulse, unless it is nil, is told what is going on each time that the loop
+	// which takes connections has come round, every 2 s at least.
+	Pulse func(Overview)
+}
+
+// Overview is what a reception server is doing.
+type Overview struct {
+	Connections int // of central servers, with those that have offered nothing yet
+	Receiving   int // deliveries
+}
+
+func (o Overview) String() string {
+	if o.Connections == 0 {
+		return "waiting for central servers"
+	}
+	return fmt.Sprintf("%d receiving, %d connected", o.Receiving, o.Connections)
 }
 
 // Reception is a reception server.
@@ -115,7 +132,7 @@ func (r *Reception) Serve(ctx context.Context, l net.Listener) error {
 			defer release()
 			r.serve(ctx, conn)
 		})
-	})
+	}, r.pulse)
 	// What is still served ends by ctx; nobody claims a delivery any more.
 	r.mu.Lock()
 	r.stopping = true
@@ -171,6 +188,21 @@ func (r *Reception) claim(key depot.Key, c *connection) error {
 }
 
 var errSuperseded = errors.New("its sender has come back by another connection")
+
+// Overview says what is going on.
+func (r *Reception) Overview() Overview {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Overview{Connections: r.connections.Count(), Receiving: len(r.live)}
+}
+
+// pulse tells that the loop comes round. It takes the mutex that every
+// connection needs: one that is never given back stops the pulse.
+func (r *Reception) pulse() {
+	if now := r.Overview(); r.Pulse != nil {
+		r.Pulse(now)
+	}
+}
 
 // release undoes claim.
 func (r *Reception) release(key depot.Key, c *connection) {

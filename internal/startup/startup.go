@@ -25,6 +25,7 @@ import (
 	"videoclub/internal/identity"
 	"videoclub/internal/journal"
 	"videoclub/internal/reason"
+	"videoclub/internal/service"
 )
 
 // maxConfig bounds a configuration file, in bytes.
@@ -91,19 +92,65 @@ func JournalOptions() journal.Options {
 	return journal.Options{Time: os.Getenv("JOURNAL_STREAM") == ""}
 }
 
-// Listen listens on a TCP address for what name says. Unless it is open, peers
-// on other machines are not to be trusted before their keys are known, so an
-// address that they could reach is refused.
-func Listen(address, name string, open bool) (net.Listener, error) {
-	at, err := netip.ParseAddrPort(address)
-	if !open && (err != nil || !at.Addr().IsLoopback()) {
-		return nil, reason.New(reason.RemotePeer, "%s = %q is open to other machines, whose users and servers this version cannot tell apart; use 127.0.0.1", name, address)
+// Place is where a daemon listens for something.
+type Place struct {
+	Setting string // which names it: "users"
+	Address string // its value, HOST:PORT
+	Open    bool   // peers on other machines may come
+	Socket  string // the name of systemd's socket for it
+	Unit    string // the unit that has the socket
+}
+
+// Listen listens at a place, by the socket that systemd has for it or, where it
+// has none, by one of its own. Unless the place is open, peers on other machines
+// are not to be trusted before their keys are known, so an address that they
+// could reach is refused. So is a socket elsewhere than the setting says.
+func Listen(sockets *service.Sockets, p Place, log *slog.Logger) (net.Listener, error) {
+	at, err := netip.ParseAddrPort(p.Address)
+	if !p.Open && (err != nil || !at.Addr().IsLoopback()) {
+		return nil, reason.New(reason.RemotePeer, "%s = %q is open to other machines, whose users and servers this version cannot tell apart; use 127.0.0.1", p.Setting, p.Address)
 	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("listening for %s: %w", name, err)
+	l, err := sockets.Listener(p.Socket)
+	switch {
+	case err != nil:
+		return nil, err
+	case l != nil && !service.Agrees(p.Address, l.Addr()):
+		l.Close()
+		return nil, reason.New(reason.ConfigInvalid, "%s = %q, and %s listens at %v; run: %s", p.Setting, p.Address, p.Unit, l.Addr(), adopt(p.Unit))
+	case l != nil:
+		return l, nil
+	}
+	if l, err = net.Listen("tcp", p.Address); err != nil {
+		return nil, fmt.Errorf("listening for %s: %w", p.Setting, err)
+	}
+	if sockets.Given() {
+		// As after daemon-reload with another port: systemd has closed the
+		// socket at the old one.
+		log.Warn("listening without systemd, which starts nothing when somebody connects and keeps no connection over a restart",
+			"setting", p.Setting, "address", l.Addr(), "run", adopt(p.Unit))
 	}
 	return l, nil
+}
+
+// adopt is the command that has systemd listen where the settings say. The
+// service requires its sockets, so it is restarted with them.
+func adopt(unit string) string { return "systemctl daemon-reload && systemctl restart " + unit }
+
+// Refuse lets go of the sockets that systemd has handed over and nobody took,
+// so that no one waits there for an answer.
+func Refuse(sockets *service.Sockets, log *slog.Logger) {
+	for _, name := range sockets.Rest() {
+		log.Warn("a socket of systemd is for nothing that is known here, closing it", "socket", name)
+	}
+}
+
+// Failed tells systemd why the daemon ends, and gives back err: systemctl status
+// shows it.
+func Failed(err error) error {
+	if err != nil {
+		service.NewManager().Status(err.Error())
+	}
+	return err
 }
 
 // Hangups begins to heed SIGHUP, which would end the program otherwise: before
