@@ -15,6 +15,7 @@ import (
 	"videoclub/internal/ledger"
 	"videoclub/internal/notify"
 	"videoclub/internal/reason"
+	"videoclub/internal/sandbox"
 	"videoclub/internal/service"
 	"videoclub/internal/source"
 	"videoclub/internal/startup"
@@ -62,6 +63,9 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 		return nil, err
 	}
 	c.closers = append(c.closers, spawner.Close)
+	if err := startup.Confine(spawner, s.Sandbox, sandbox.Look(), log); err != nil {
+		return nil, err
+	}
 	if err := c.listen(s, sockets); err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func load(o options) (settings, error) {
 
 // fixed are the settings that take effect at a start alone.
 func (s settings) fixed() map[string]string {
-	return map[string]string{"users": s.Users, "administrators": s.Administrators, "state": s.state, "roots": fmt.Sprint(s.Roots)}
+	return map[string]string{"users": s.Users, "administrators": s.Administrators, "state": s.state, "roots": fmt.Sprint(s.Roots), "sandbox": s.Sandbox}
 }
 
 // dispatch gives the settings of deliveries.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"runtime"
 
 	"videoclub/internal/api"
@@ -46,8 +45,8 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 	},
 	worker.Survey: func(in *worker.Inside) error {
 		f := startup.Take(in, "source", "control")
-		if err := errors.Join(f.Err, survey.GiveWay()); err != nil {
-			return err
+		if f.Err != nil {
+			return f.Err
 		}
 		return survey.Worker{Source: f.File("source"), Control: f.Control()}.Run()
 	},

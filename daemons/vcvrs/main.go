@@ -27,6 +27,7 @@ import (
 	"videoclub/internal/reason"
 	"videoclub/internal/receive"
 	"videoclub/internal/reception"
+	"videoclub/internal/sandbox"
 	"videoclub/internal/service"
 	"videoclub/internal/startup"
 	"videoclub/internal/worker"
@@ -128,7 +129,7 @@ func load(o options) (s settings, err error) {
 
 // fixed are the settings that take effect at a start alone.
 func (s settings) fixed() map[string]string {
-	return map[string]string{"listen": s.Listen, "store": s.store, "state": s.state}
+	return map[string]string{"listen": s.Listen, "store": s.store, "state": s.state, "sandbox": s.Sandbox}
 }
 
 func (s settings) limits() depot.Limits {
@@ -171,6 +172,9 @@ func serve(ctx context.Context, o options, s settings) error {
 		return err
 	}
 	defer spawner.Close()
+	if err := startup.Confine(spawner, s.Sandbox, sandbox.Look(), log); err != nil {
+		return err
+	}
 	dir, err := disk.OS(s.store)
 	if err != nil {
 		return reason.Wrap(reason.StoreFailed, err, "the store")

@@ -28,6 +28,7 @@ type Central struct {
 	Silence               time.Duration   // after which a peer is dropped, 1 s to 10 min
 	Connections           int             // of clients at once, 1 to 4096
 	ConnectionsPerAddress int             // of them from one address, at most Connections
+	Sandbox               string          // SandboxAuto, SandboxRequire or SandboxOff
 	Mail                  Mail            // how people are written to
 	Receptions            []ReceptionLink // in the order of the file, no name twice
 }
@@ -52,8 +53,16 @@ type Reception struct {
 	Silence               time.Duration // after which a peer is dropped, 1 s to 10 min
 	Connections           int           // at once, 1 to 4096
 	ConnectionsPerAddress int           // of them from one address, at most Connections
+	Sandbox               string        // SandboxAuto, SandboxRequire or SandboxOff
 	Language              string        // "es" or "en"
 }
+
+// What is done where the kernel cannot confine the worker processes.
+const (
+	SandboxAuto    = "auto"    // what it can is done
+	SandboxRequire = "require" // the daemon does not start
+	SandboxOff     = "off"     // nothing is done anywhere
+)
 
 // The languages that people are spoken to in.
 const (
@@ -75,6 +84,7 @@ func DefaultCentral() Central {
 		Silence:               20 * time.Second,
 		Connections:           256,
 		ConnectionsPerAddress: 32,
+		Sandbox:               SandboxAuto,
 		Mail:                  defaultMail(),
 	}
 }
@@ -89,6 +99,7 @@ func DefaultReception() Reception {
 		Silence:               20 * time.Second,
 		Connections:           64,
 		ConnectionsPerAddress: 32,
+		Sandbox:               SandboxAuto,
 		Language:              spanish,
 	}
 }
@@ -130,6 +141,7 @@ func (c Central) Effective() []slog.Attr {
 		slog.String("silence", moment.FormatDuration(c.Silence)),
 		slog.Int("connections", c.Connections),
 		slog.Int("connections_per_address", c.ConnectionsPerAddress),
+		slog.String("sandbox", c.Sandbox),
 		c.Mail.effective(),
 		slog.Any("reception", receptions),
 	}
@@ -148,6 +160,7 @@ func (r Reception) Effective() []slog.Attr {
 		slog.String("silence", moment.FormatDuration(r.Silence)),
 		slog.Int("connections", r.Connections),
 		slog.Int("connections_per_address", r.ConnectionsPerAddress),
+		slog.String("sandbox", r.Sandbox),
 		slog.String("language", r.Language),
 	}
 }

@@ -117,6 +117,7 @@ max_pace = "2.5 MB/s"
 deliveries = 256
 silence = "10m"
 connections = 16
+sandbox = "require"
 [mail]
 server = "Mail.Example.org:587"
 from = "club@example.org"
@@ -159,6 +160,7 @@ windows = []
 		Silence:               10 * time.Minute,
 		Connections:           16,
 		ConnectionsPerAddress: 16,
+		Sandbox:               "require",
 		Mail: Mail{
 			Server: "mail.example.org:587", From: "club@example.org", TLS: "required", Username: "club", PasswordFile: "secret/mail",
 			CAFile: "/etc/vc/ca.pem", Timeout: 30 * time.Second, Events: []string{"deposited"},
@@ -190,6 +192,7 @@ expire = "365d"
 silence = "1s"
 connections = 4096
 connections_per_address = 1
+sandbox = "off"
 language = "en"
 `))
 	want := Reception{
@@ -201,6 +204,7 @@ language = "en"
 		Silence:               time.Second,
 		Connections:           4096,
 		ConnectionsPerAddress: 1,
+		Sandbox:               "off",
 		Language:              "en",
 	}
 	if err != nil || got != want {

@@ -45,6 +45,7 @@ func ParseCentral(file string, text []byte) (Central, error) {
 	s.whole("deliveries", 1, mostDeliveries, &c.Deliveries)
 	set(s, "silence", span(leastSilence, mostSilence), &c.Silence)
 	readConnections(s, &c.Connections, &c.ConnectionsPerAddress)
+	set(s, "sandbox", oneOf("a way", sandboxes()), &c.Sandbox)
 	if table, given := s.table("mail"); given {
 		readMail(table, &c.Mail)
 	}
@@ -113,6 +114,7 @@ func ParseReception(file string, text []byte) (Reception, error) {
 	set(s, "expire", span(leastExpire, mostExpire), &r.Expire)
 	set(s, "silence", span(leastSilence, mostSilence), &r.Silence)
 	readConnections(s, &r.Connections, &r.ConnectionsPerAddress)
+	set(s, "sandbox", oneOf("a way", sandboxes()), &r.Sandbox)
 	set(s, "language", language, &r.Language)
 	s.end()
 	if err := d.err(); err != nil {
@@ -120,6 +122,8 @@ func ParseReception(file string, text []byte) (Reception, error) {
 	}
 	return r, nil
 }
+
+func sandboxes() []string { return []string{SandboxAuto, SandboxRequire, SandboxOff} }
 
 // readConnections reads both limits on connections. One address cannot have
 // more than there are, so that what is logged is what is in force.

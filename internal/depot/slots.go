@@ -31,6 +31,9 @@ const (
 	crcAt      = slotSize - 4
 )
 
+// SlotsSize is how long the slots file is at most, in bytes.
+const SlotsSize = 2 * slotStride
+
 // slot is the state of a part at a durable offset.
 type slot struct {
 	sequence int64

@@ -82,13 +82,19 @@ type reception struct {
 // startReception starts a vcvrs with further lines of TOML.
 func startReception(t *testing.T, settings string) *reception {
 	t.Helper()
+	return startReceptionOf(t, "vcvrs", settings)
+}
+
+// startReceptionOf starts a program that is a vcvrs.
+func startReceptionOf(t *testing.T, program, settings string) *reception {
+	t.Helper()
 	dir := t.TempDir()
 	r := &reception{store: filepath.Join(dir, "store"), state: filepath.Join(dir, "state"), settings: settings, proxy: newProxy(t)}
 	if err := os.Mkdir(r.store, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "vcvrs.toml")
-	r.daemon = newDaemon(t, "vcvrs", "--config", config, "--state", r.state, "--store", r.store)
+	r.daemon = newDaemon(t, program, "--config", config, "--state", r.state, "--store", r.store)
 	r.configure(settings)
 	r.start()
 	return r
@@ -161,8 +167,14 @@ type central struct {
 // startCentral starts a vccs with further lines of TOML that deliver over links.
 func startCentral(t *testing.T, settings string, links ...link) *central {
 	t.Helper()
+	return startCentralOf(t, "vccs", settings, links...)
+}
+
+// startCentralOf starts a program that is a vccs.
+func startCentralOf(t *testing.T, program, settings string, links ...link) *central {
+	t.Helper()
 	c := &central{dir: t.TempDir()}
-	c.daemon = newDaemon(t, "vccs", "--config", filepath.Join(c.dir, "vccs.toml"), "--state", c.state())
+	c.daemon = newDaemon(t, program, "--config", filepath.Join(c.dir, "vccs.toml"), "--state", c.state())
 	c.configure(settings, links...)
 	write(t, c.videos(), "")
 	c.start()

@@ -264,6 +264,9 @@ func inspect(pid int) (worker, bool) {
 	}
 	w := worker{pid: pid, kind: args[2], label: args[3], files: make(map[string]int)}
 	for _, a := range args[4:] {
+		if a == "--unconfined" {
+			continue
+		}
 		name, fd, _ := strings.Cut(strings.TrimPrefix(a, "--"), "=")
 		if w.files[name], err = strconv.Atoi(fd); err != nil {
 			return worker{}, false

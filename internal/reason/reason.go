@@ -19,7 +19,9 @@ const (
 	ConfigInvalid Code = "config_invalid"
 	TitlesInvalid Code = "titles_invalid"
 	KeysInvalid   Code = "keys_invalid"
-	KeyReused     Code = "key_reused"
+	// NoSandbox is for a kernel that cannot confine the workers, where it must.
+	NoSandbox Code = "no_sandbox"
+	KeyReused Code = "key_reused"
 	// DurationUnknown is for a title whose source does not say how long it lasts.
 	DurationUnknown Code = "duration_unknown"
 

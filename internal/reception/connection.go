@@ -21,6 +21,7 @@ import (
 	"videoclub/internal/rate"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
+	"videoclub/internal/sandbox"
 	"videoclub/internal/worker"
 )
 
@@ -245,6 +246,11 @@ func (c *connection) take(m control.Offered) (storing bool, err error) {
 		worker.File{Name: "ring", File: c.consumer.Ring}, worker.File{Name: "wake", File: c.consumer.Wake})
 	if err != nil {
 		return false, err
+	}
+	// It has not heard a byte of the sender yet, and cannot take more of the
+	// disk than was reserved for the delivery whatever it may hear.
+	if err := sandbox.LimitFiles(c.store.PID, uint64(o.Size)+depot.SlotsSize); err != nil {
+		return true, err
 	}
 	return true, c.store.Tell(control.Fill{Size: o.Size})
 }

@@ -1,6 +1,6 @@
 // Package startup is how the two daemons begin: their files and directories,
-// their listeners, the signals that they heed, and the descriptors of their
-// workers.
+// their listeners, the signals that they heed, and the descriptors and the
+// sandbox of their workers.
 package startup
 
 import (

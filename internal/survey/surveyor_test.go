@@ -16,8 +16,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"videoclub/internal/control"
 	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
@@ -39,7 +37,7 @@ const dies = "a film that kills who reads it"
 func serve(in *worker.Inside) error {
 	f, errSource := in.File("source")
 	c, errControl := in.File("control")
-	if err := errors.Join(errSource, errControl, GiveWay()); err != nil {
+	if err := errors.Join(errSource, errControl); err != nil {
 		return err
 	}
 	head := make([]byte, len(dies))
@@ -278,58 +276,4 @@ func TestSurveyorChangedAndStopped(t *testing.T) {
 	if got, want := p.digestOf(t, s), fmt.Sprintf("%x", sha256.Sum256([]byte("first"))); got != want {
 		t.Errorf("after the next start: %q", got)
 	}
-}
-
-// Every thread of a survey worker gives way, those of later too.
-func TestGiveWay(t *testing.T) {
-	spawner, err := worker.NewSpawner("test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer spawner.Close()
-	own, theirs, err := control.Pair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer own.Close()
-	f, err := os.CreateTemp(t.TempDir(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := spawner.Start(worker.Spec{Kind: worker.Survey, Label: "niceness", Files: []worker.File{{Name: "source", File: f}, {Name: "control", File: theirs}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Kill()
-	// It gives way before it hears anything, and waits for that now.
-	names := []string{}
-	for len(names) == 0 || !nice(t, names) {
-		select {
-		case <-w.Done():
-			t.Fatal("it has ended: ", w.Exit())
-		default:
-		}
-		if names, err = filepath.Glob(fmt.Sprintf("/proc/%d/task/*", w.PID)); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// nice says whether all threads have the lowest priority.
-func nice(t *testing.T, tasks []string) bool {
-	for _, task := range tasks {
-		id := 0
-		if _, err := fmt.Sscan(filepath.Base(task), &id); err != nil {
-			t.Fatal(err)
-		}
-		// The call gives 20 less the niceness (setpriority(2), "C library/kernel differences").
-		if n, err := unix.Getpriority(unix.PRIO_PROCESS, id); err != nil || n != 20-lowest {
-			return false
-		}
-		class, _, errno := unix.Syscall(unix.SYS_IOPRIO_GET, ofThread, uintptr(id), 0)
-		if errno != 0 || class&idleDisk != idleDisk {
-			return false
-		}
-	}
-	return true
 }

@@ -2,17 +2,12 @@ package survey
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"videoclub/internal/control"
-	"videoclub/internal/reason"
 	"videoclub/internal/source"
 )
 
@@ -96,50 +91,4 @@ func (w Worker) digest(src *source.File) error {
 		return err
 	}
 	return w.Control.Send(control.Surveyed{SHA256: fmt.Sprintf("%x", sum.Sum(nil))})
-}
-
-// lowest is the niceness that gives way to every other (setpriority(2)), and
-// idleDisk ioprio_set(2)'s class for those who read when nobody else does.
-const (
-	lowest   = 19
-	idleDisk = 3 << 13 // IOPRIO_CLASS_IDLE << IOPRIO_CLASS_SHIFT
-	ofThread = 1       // IOPRIO_WHO_PROCESS, which means a thread
-	ownTasks = "/proc/self/task"
-)
-
-// GiveWay makes this process the last to be given the processor and the disk,
-// so that no delivery waits for a survey. Both are properties of a thread: it
-// is done for each that there is, and those to come inherit it.
-func GiveWay() error {
-	done := make(map[int]bool)
-	for {
-		threads, err := os.ReadDir(ownTasks)
-		if err != nil {
-			return reason.Wrap(reason.Internal, err, "giving way")
-		}
-		before := len(done)
-		for _, t := range threads {
-			id, err := strconv.Atoi(t.Name())
-			if err == nil && !done[id] {
-				done[id], err = true, giveWay(id)
-			}
-			if err != nil {
-				return reason.Wrap(reason.Internal, err, "giving way")
-			}
-		}
-		if len(done) == before { // none has begun meanwhile that did not inherit it
-			return nil
-		}
-	}
-}
-
-// giveWay does so for a thread; one that has ended is no matter.
-func giveWay(thread int) error {
-	if err := unix.Setpriority(unix.PRIO_PROCESS, thread, lowest); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("setpriority: %w", err)
-	}
-	if _, _, errno := unix.Syscall(unix.SYS_IOPRIO_SET, ofThread, uintptr(thread), idleDisk); errno != 0 && errno != unix.ESRCH {
-		return fmt.Errorf("ioprio_set: %w", errno)
-	}
-	return nil
 }

@@ -6,8 +6,10 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"videoclub/internal/reason"
+	"videoclub/internal/sandbox"
 )
 
 // Kind says what a worker is for; DESIGN's table of processes says what each
@@ -37,6 +40,9 @@ const (
 // marker is the first argument of every worker.
 const marker = "worker"
 
+// unconfined is the argument of a worker that is to have no sandbox.
+const unconfined = "--unconfined"
+
 // firstFile is the number of the first descriptor passed: after stdin, stdout
 // and stderr.
 const firstFile = 3
@@ -47,6 +53,7 @@ const (
 	exitFailed = 1  // it has said why by its control connection
 	exitPanic  = 2  // the trace is in the supervisor's log
 	exitUsage  = 64 // its arguments or descriptors were wrong
+	exitFree   = 65 // it could not be confined, and did nothing
 )
 
 // File is a descriptor to pass, with its name.
@@ -66,6 +73,9 @@ type Spec struct {
 // started it ends (prctl(2), PR_SET_PDEATHSIG; golang/go#27505), so all are
 // started by one thread which lives as long as the Spawner.
 type Spawner struct {
+	// Unconfined leaves the workers to come without their sandbox.
+	Unconfined bool
+
 	program string
 	start   chan func()
 	done    chan struct{}
@@ -109,6 +119,9 @@ func (s *Spawner) Start(spec Spec) (*Process, error) {
 	}
 	defer null.Close()
 	argv := []string{s.program, marker, string(spec.Kind), spec.Label}
+	if s.Unconfined {
+		argv = append(argv, unconfined)
+	}
 	files := []*os.File{null, null, os.Stderr}
 	for i, f := range spec.Files {
 		argv = append(argv, fmt.Sprintf("--%s=%d", f.Name, firstFile+i))
@@ -211,6 +224,8 @@ func (e Exit) String() string {
 		return "crashed"
 	case e.Status == exitUsage:
 		return "was started wrongly"
+	case e.Status == exitFree:
+		return "could not be confined"
 	}
 	return "exited with status " + strconv.Itoa(e.Status)
 }
@@ -219,13 +234,14 @@ func (e Exit) String() string {
 type Inside struct {
 	Kind  Kind
 	files map[string]int
+	free  bool // of any sandbox
 }
 
 // Is says whether the arguments of a process, os.Args, are those of a worker.
 func Is(args []string) bool { return len(args) > 1 && args[1] == marker }
 
 // Run is the main function of a worker process with arguments args, given
-// what each kind does. It returns the exit status.
+// what each kind does, which it does confined. It returns the exit status.
 func Run(args []string, does map[Kind]func(*Inside) error) int {
 	in, err := parse(args)
 	if err != nil {
@@ -240,6 +256,11 @@ func Run(args []string, does map[Kind]func(*Inside) error) int {
 	// So that ps -o comm and top tell the workers apart. It is for people
 	// alone: a failure changes nothing.
 	os.WriteFile("/proc/self/comm", []byte(args[0]+"-"+string(in.Kind)), 0)
+	if err := in.confine(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: worker: %v\n", args[0], err)
+		return exitFree
+	}
+	probe(in)
 	if err := work(in); err != nil {
 		return exitFailed
 	}
@@ -252,6 +273,10 @@ func parse(args []string) (*Inside, error) {
 	}
 	in := &Inside{Kind: Kind(args[2]), files: make(map[string]int)}
 	for _, arg := range args[4:] {
+		if arg == unconfined {
+			in.free = true
+			continue
+		}
 		name, number, ok := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
 		fd, err := strconv.Atoi(number)
 		if !ok || err != nil || fd < firstFile || in.files[name] != 0 {
@@ -264,6 +289,18 @@ func parse(args []string) (*Inside, error) {
 		in.files[name] = fd
 	}
 	return in, nil
+}
+
+// confine takes from the process what its kind does not need.
+func (in *Inside) confine() error {
+	if in.free {
+		return nil
+	}
+	policy, ok := policies[in.Kind]
+	if !ok {
+		return fmt.Errorf("there is no policy for the kind %q", in.Kind)
+	}
+	return sandbox.Confine(policy, slices.Collect(maps.Values(in.files)))
 }
 
 // File takes the descriptor with that name. Sockets are made non-blocking, so

@@ -110,6 +110,7 @@ func startChild(in *Inside) error {
 	if err != nil {
 		return err
 	}
+	s.Unconfined = true
 	if _, err := s.Start(Spec{Kind: linger, Label: "child", Files: []File{{"out", out}}}); err != nil {
 		return err
 	}
@@ -122,6 +123,7 @@ func spawner(t *testing.T) *Spawner {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Unconfined = true // the kinds of these tests have no policy
 	t.Cleanup(s.Close)
 	return s
 }
@@ -179,7 +181,7 @@ func TestWhatAWorkerSees(t *testing.T) {
 	if exit := p.Exit(); !exit.Said() || exit.String() != "is done" {
 		t.Errorf("it %v", exit)
 	}
-	if want := []string{"test", "worker", "tell", "delivery=42", "--out=3", "--other=4"}; !slices.Equal(s.Args, want) {
+	if want := []string{"test", "worker", "tell", "delivery=42", unconfined, "--out=3", "--other=4"}; !slices.Equal(s.Args, want) {
 		t.Errorf("arguments %q instead of %q", s.Args, want)
 	}
 	if len(s.Env) != 0 || s.Dir != "/" || s.Comm != "test-tell" || s.Group != s.PID || s.PID != p.PID {
@@ -290,12 +292,26 @@ func TestExitWithin(t *testing.T) {
 	}
 }
 
+// A worker of a kind that nobody has said what it may touch touches nothing.
+func TestNoPolicyNoWork(t *testing.T) {
+	s := spawner(t)
+	s.Unconfined = false
+	r, out := pipe(t)
+	if exit := start(t, s, linger, out).Exit(); exit.Status != exitFree || exit.Said() || exit.String() != "could not be confined" {
+		t.Errorf("it %v", exit)
+	}
+	if said, err := io.ReadAll(r); len(said) > 0 || err != nil {
+		t.Errorf("it has worked: %q, %v", said, err)
+	}
+}
+
 // No worker outlives its Spawner, nor a supervisor that is killed.
 func TestNoneOutlives(t *testing.T) {
 	s, err := NewSpawner("test")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Unconfined = true // the kinds of these tests have no policy
 	r, out := pipe(t)
 	p := start(t, s, linger, out)
 	here(t, r)

@@ -1,0 +1,7 @@
+package sandbox
+
+// How calls of this program reach the kernel (linux/audit.h).
+const (
+	architecture = 0xc000003e // AUDIT_ARCH_X86_64
+	foreignFrom  = 0x40000000 // __X32_SYSCALL_BIT: the calls of x32
+)

@@ -1,0 +1,82 @@
+package sandbox
+
+import "golang.org/x/sys/unix"
+
+// ofRuntime is what the Go runtime needs in every process, this one's id
+// being pid, and what every worker does with its control connection. Looked up
+// in Go 1.26, runtime/sys_linux_*.s, os_linux.go and netpoll_epoll.go, and
+// tried with strace(1). What it does at its start alone is not here.
+func ofRuntime(pid int) Group {
+	g := plain(
+		// Goroutines wait for each other, and threads for work.
+		unix.SYS_FUTEX, unix.SYS_NANOSLEEP, unix.SYS_SCHED_YIELD,
+		// It looks how many cores it may use, by its affinity and by the
+		// files of its control group, which it has open.
+		unix.SYS_SCHED_GETAFFINITY, unix.SYS_PREAD64,
+		// Memory is given back, and asked for below.
+		unix.SYS_MUNMAP, unix.SYS_MADVISE,
+		// Goroutines are interrupted by signals, which need their stacks.
+		unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_SIGALTSTACK,
+		unix.SYS_RESTART_SYSCALL, unix.SYS_GETPID, unix.SYS_GETTID,
+		// It waits for descriptors.
+		unix.SYS_EPOLL_CREATE1, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_PWAIT, unix.SYS_EVENTFD2,
+		// The clock, where the kernel does not lend it without a call.
+		unix.SYS_CLOCK_GETTIME, unix.SYS_GETTIMEOFDAY,
+		// Keys of TLS, seeds of maps.
+		unix.SYS_GETRANDOM,
+		// What is open is used and closed.
+		unix.SYS_READ, unix.SYS_WRITE, unix.SYS_CLOSE, unix.SYS_FSTAT,
+		// The end of a thread, and of all.
+		unix.SYS_EXIT, unix.SYS_EXIT_GROUP,
+		// A thread of the C library, which the race detector needs.
+		unix.SYS_SET_ROBUST_LIST, unix.SYS_RSEQ,
+	)
+	return append(g,
+		// Memory, but none that is code: all code was there at the start.
+		when(unix.SYS_MMAP, condition{2, unix.PROT_EXEC, []uint32{0}}),
+		when(unix.SYS_MPROTECT, condition{2, unix.PROT_EXEC, []uint32{0}}),
+		// Threads of this process, and no other process or namespace.
+		when(unix.SYS_CLONE, condition{0, ofThread | ofOthers, []uint32{ofThread}}),
+		// The signals that interrupt are to this process.
+		when(unix.SYS_TGKILL, condition{0, anyBit, []uint32{uint32(pid)}}),
+		// Descriptors are looked at, made non-blocking and doubled; they
+		// signal nobody, and are not locked or leased.
+		when(unix.SYS_FCNTL, condition{1, anyBit, []uint32{
+			unix.F_GETFL, unix.F_SETFL, unix.F_GETFD, unix.F_SETFD, unix.F_DUPFD_CLOEXEC, unix.F_GET_SEALS,
+		}}),
+	)
+}
+
+// Flags of clone(2): what makes a thread, and what would make something else.
+const (
+	ofThread = unix.CLONE_VM | unix.CLONE_SIGHAND | unix.CLONE_THREAD
+	ofOthers = unix.CLONE_VFORK | unix.CLONE_PARENT | unix.CLONE_PTRACE | unix.CLONE_UNTRACED | unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP |
+		unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+)
+
+// Connection is for those that have a TCP connection: net looks at it when it
+// takes it over, sets the few options that it has of its own accord, and ends
+// one direction of it. No new socket, no address, no other option.
+var Connection = append(plain(unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME, unix.SYS_GETSOCKOPT, unix.SYS_SHUTDOWN),
+	when(unix.SYS_SETSOCKOPT,
+		condition{1, anyBit, []uint32{unix.SOL_SOCKET}},
+		condition{2, anyBit, []uint32{unix.SO_KEEPALIVE, unix.SO_LINGER}}),
+	when(unix.SYS_SETSOCKOPT,
+		condition{1, anyBit, []uint32{unix.IPPROTO_TCP}},
+		condition{2, anyBit, []uint32{unix.TCP_NODELAY, unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL, unix.TCP_KEEPCNT}}),
+)
+
+// Taking is for those that wait ahead for the descriptor of their connection,
+// which comes by control.
+var Taking = plain(unix.SYS_RECVMSG)
+
+// Reading is for those that read a large file: they tell the kernel that they
+// will read it in order. Reading at an offset is the runtime's as well.
+var Reading = plain(unix.SYS_FADVISE64)
+
+// Noting is for those that write notes at places of their own in a file.
+var Noting = plain(unix.SYS_PWRITE64)
+
+// Storing is for those that make a file durable: it is cut to what is, its
+// space is reserved where the file system can, and it is synced.
+var Storing = plain(unix.SYS_PWRITE64, unix.SYS_FTRUNCATE, unix.SYS_FALLOCATE, unix.SYS_FSTATFS, unix.SYS_FDATASYNC, unix.SYS_FSYNC)

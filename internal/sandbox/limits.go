@@ -1,0 +1,135 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// mostFiles is how many descriptors a worker may have: it has some twelve.
+	mostFiles = 32
+
+	// mostData and dataPerCore bound the writable memory of a worker, in bytes:
+	// on two cores workers have 75 to 85 MiB by the kernel's count, of which
+	// they use 10 to 25, and what compresses takes some for each core. One that
+	// a peer makes grow ends, and nothing else does. Address space (RLIMIT_AS)
+	// would say nothing: Go reserves it and does not use it.
+	mostData    = 512 << 20
+	dataPerCore = 8 << 20
+
+	// lastWords is how much a worker may still add to a standard error that is
+	// a file, which the bound on files would keep it from otherwise.
+	lastWords = 16 << 20
+)
+
+// limit bounds what the process may use (getrlimit(2)). There is no bound on
+// processes (RLIMIT_NPROC): it counts all threads of the user, of all workers
+// together, and that there are no new processes is the filter's.
+func limit(fileSize uint64) error {
+	for _, l := range []struct {
+		name     string
+		resource int
+		most     uint64
+	}{
+		// A core file would have the bytes of peers and passwords.
+		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0},
+		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, mostFiles},
+		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, withLastWords(fileSize)},
+		{"RLIMIT_DATA", unix.RLIMIT_DATA, mostData + dataPerCore*uint64(runtime.NumCPU())},
+	} {
+		var had unix.Rlimit
+		err := unix.Prlimit(0, l.resource, nil, &had)
+		if err == nil {
+			most := min(l.most, had.Max) // an administrator may have set less
+			err = unix.Prlimit(0, l.resource, &unix.Rlimit{Cur: most, Max: most}, nil)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.name, err)
+		}
+	}
+	return nil
+}
+
+// withLastWords gives how long a file may become where it is to be size at most.
+func withLastWords(size uint64) uint64 {
+	var stderr unix.Stat_t
+	if err := unix.Fstat(int(os.Stderr.Fd()), &stderr); err == nil && stderr.Mode&unix.S_IFMT == unix.S_IFREG {
+		size = max(size, uint64(stderr.Size)+lastWords)
+	}
+	return size
+}
+
+// LimitFiles keeps the process pid, a worker of this one, from making any file
+// longer than size bytes. It cannot make a bound larger.
+func LimitFiles(pid int, size uint64) error {
+	var had unix.Rlimit
+	err := unix.Prlimit(pid, unix.RLIMIT_FSIZE, nil, &had)
+	if err == nil {
+		most := min(withLastWords(size), had.Max)
+		err = unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: most, Max: most}, nil)
+	}
+	if err != nil && err != unix.ESRCH { // one that has ended makes none longer
+		return fmt.Errorf("sandbox: RLIMIT_FSIZE of process %d: %w", pid, err)
+	}
+	return nil
+}
+
+// dropCapabilities lets go of every capability, for a supervisor that is root
+// (capset(2)). Where there are none nothing is asked for: systemd may refuse the
+// call to a service that needs none.
+func dropCapabilities() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var have, none [2]unix.CapUserData
+	if err := unix.Capget(&header, &have[0]); err != nil {
+		return fmt.Errorf("capget: %w", err)
+	}
+	if have == none {
+		return nil
+	}
+	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none[0])), 0)
+	if errno != 0 {
+		return fmt.Errorf("capset: %w", errno)
+	}
+	return nil
+}
+
+// ownFiles and ownTasks list the descriptors and the threads of this process.
+const (
+	ownFiles = "/proc/self/fd"
+	ownTasks = "/proc/self/task"
+)
+
+// closeOthers closes the descriptors that came through the execution of this
+// program and were not meant to. They are those from 3 on that do not close at
+// another one: what the Go runtime has opened since does.
+func closeOthers(passed []int) error {
+	entries, err := os.ReadDir(ownFiles)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd <= 2 || slices.Contains(passed, fd) {
+			continue
+		}
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if errors.Is(err, unix.EBADF) { // that of the directory itself
+			continue
+		}
+		if err == nil && flags&unix.FD_CLOEXEC == 0 {
+			err = unix.Close(fd)
+		}
+		if err != nil {
+			return fmt.Errorf("descriptor %d: %w", fd, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,430 @@
+package sandbox
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// confined is the first argument of this program as a process to be confined;
+// the second says what it does.
+const confined = "confined"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == confined {
+		if err := children[os.Args[2]](); err != nil {
+			fmt.Println("failed:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// children are what confined processes do.
+var children = map[string]func() error{
+	"wait":        func() error { return then(Policy{FileSize: 4096}, func() error { return nil }) },
+	"give way":    func() error { return then(Policy{GivesWay: true}, func() error { return nil }) },
+	"every way":   func() error { return then(Policy{}, everyThread(openDenied(unix.EPERM))) },
+	"Landlock":    landlockAlone,
+	"work":        func() error { return then(Policy{}, work) },
+	"bomb":        func() error { return then(Policy{}, bomb) },
+	"descriptors": descriptors,
+	"time": func() error {
+		start := time.Now()
+		err := Confine(Policy{Calls: []Group{Connection, Taking}}, nil)
+		fmt.Println(time.Since(start).Nanoseconds())
+		return err
+	},
+}
+
+// then confines the process, does its work, says so and waits for the end of its
+// standard input.
+func then(p Policy, do func() error) error {
+	if err := Confine(p, nil); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	fmt.Println("done")
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// child starts a confined process, which ends with the test, and gives the
+// lines that it says.
+func child(t *testing.T, does string, files ...*os.File) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe", confined, does)
+	cmd.ExtraFiles = files
+	cmd.Stderr = os.Stderr
+	in, errIn := cmd.StdinPipe()
+	out, errOut := cmd.StdoutPipe()
+	if err := errors.Join(errIn, errOut, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		cmd.Wait()
+	})
+	return cmd, bufio.NewScanner(out)
+}
+
+// done waits until a child has done its work.
+func done(t *testing.T, said *bufio.Scanner) {
+	t.Helper()
+	if said.Scan(); said.Text() != "done" {
+		t.Fatalf("it says %q", said.Text())
+	}
+}
+
+// tasks gives what proc(5) says of each thread of a process.
+func tasks(t *testing.T, pid int) (all []string) {
+	t.Helper()
+	paths, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		if text, err := os.ReadFile(path); err == nil { // else it has ended
+			all = append(all, string(text))
+		}
+	}
+	return all
+}
+
+func TestEveryThreadIsConfined(t *testing.T) {
+	if k := Look(); !k.Seccomp {
+		t.Fatalf("there is no %s: this cannot be tested here", k.Lacks())
+	}
+	cmd, said := child(t, "every way")
+	done(t, said)
+	all := tasks(t, cmd.Process.Pid)
+	if len(all) < 2 {
+		t.Errorf("it has %d threads: nothing is shown by them", len(all))
+	}
+	for _, status := range all {
+		for _, want := range []string{"NoNewPrivs:\t1\n", "Seccomp:\t2\n", "Seccomp_filters:\t1\n"} {
+			if !strings.Contains(status, want) {
+				t.Errorf("a thread without %q:\n%s", want, status)
+			}
+		}
+		if k := Look(); k.Landlock > 0 { // else cgo keeps it from all threads
+			for _, set := range []string{"CapInh", "CapPrm", "CapEff"} {
+				if !strings.Contains(status, set+":\t0000000000000000\n") {
+					t.Errorf("a thread with capabilities:\n%s", status)
+				}
+			}
+		}
+	}
+}
+
+// threads is how many threads try at once.
+const threads = 8
+
+// everyThread does try in several threads, which last until all have tried.
+func everyThread(try func() error) func() error {
+	return func() error {
+		var here, tried sync.WaitGroup
+		errs := make([]error, threads)
+		here.Add(threads)
+		for i := range threads {
+			tried.Go(func() {
+				runtime.LockOSThread()
+				here.Done()
+				here.Wait()
+				errs[i] = try()
+			})
+		}
+		tried.Wait()
+		return errors.Join(errs...)
+	}
+}
+
+func openDenied(want syscall.Errno) func() error {
+	return func() error {
+		if _, err := os.Open("/proc/self/status"); !errors.Is(err, want) {
+			return fmt.Errorf("opening a file: %v instead of %v", err, want)
+		}
+		return nil
+	}
+}
+
+func TestLandlockAlone(t *testing.T) {
+	_, said := child(t, "Landlock")
+	done(t, said)
+}
+
+// landlockAlone enters the domain and has no filter, which would hide it. A
+// kernel without Landlock has to say so.
+func landlockAlone() error {
+	k := Look()
+	if k.Landlock == 0 {
+		if !strings.Contains(k.Lacks(), "Landlock") || k.Enough() {
+			return fmt.Errorf("without Landlock it lacks %q", k.Lacks())
+		}
+		fmt.Println("done")
+		return nil
+	}
+	open, err := os.CreateTemp("", "open")
+	if err != nil {
+		return err
+	}
+	defer open.Close()
+	if err := os.Remove(open.Name()); err != nil {
+		return err
+	}
+	var sockets [2]int
+	for i := range sockets {
+		// Of TCP alone: Landlock does not know MPTCP, which net uses.
+		if sockets[i], err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP); err != nil {
+			return err
+		}
+	}
+	here := &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}}
+	if reached, err := dropPrivileges(); err != nil || !reached {
+		return fmt.Errorf("dropping privileges: %v, %v", reached, err)
+	}
+	if err := restrict(k.Landlock); err != nil {
+		return err
+	}
+	err = everyThread(func() error {
+		for what, c := range map[string]struct {
+			err error
+			abi int
+		}{
+			"creating a file":      {os.WriteFile(filepath.Join(os.TempDir(), "planted"), nil, 0o600), 1},
+			"executing":            {syscall.Exec("/proc/self/exe", nil, nil), 1},
+			"binding":              {unix.Bind(sockets[0], here), 4},
+			"connecting":           {unix.Connect(sockets[1], here), 4},
+			"a signal to a parent": {unix.Kill(os.Getppid(), 0), 6},
+		} {
+			want := syscall.Errno(unix.EACCES)
+			if c.abi == 6 {
+				want = unix.EPERM
+			}
+			if k.Landlock >= c.abi && !errors.Is(c.err, want) {
+				return fmt.Errorf("%s: %v", what, c.err)
+			}
+		}
+		return openDenied(unix.EACCES)()
+	})()
+	if err == nil {
+		// What is open is still of use, to be written, cut and read.
+		_, errWrite := open.WriteAt([]byte("bytes"), 0)
+		_, errRead := open.ReadAt(make([]byte, 3), 0)
+		err = errors.Join(errWrite, open.Truncate(3), errRead)
+	}
+	if err == nil {
+		fmt.Println("done")
+	}
+	return err
+}
+
+// The Go runtime is at home in the sandbox: garbage, stacks that grow, threads
+// that come and go, timers, preemption.
+func TestRuntimeWorks(t *testing.T) {
+	_, said := child(t, "work")
+	done(t, said)
+}
+
+func work() error {
+	var busy sync.WaitGroup
+	for i := range threads {
+		busy.Go(func() {
+			if i%4 == 0 {
+				runtime.LockOSThread() // a thread that ends with it
+			}
+			var grow func(int) int
+			grow = func(n int) int {
+				var frame [256]byte
+				if n == 0 {
+					return int(frame[0])
+				}
+				return grow(n-1) + len(frame)
+			}
+			grow(1000)
+			for range 40 {
+				garbage := make([]byte, 1<<20)
+				garbage[len(garbage)-1] = 1
+				<-time.After(time.Microsecond)
+			}
+		})
+	}
+	for end := time.Now().Add(30 * time.Millisecond); time.Now().Before(end); { // until it is preempted
+	}
+	busy.Wait()
+	runtime.GC()
+	return nil
+}
+
+// A worker that grows without end ends alone.
+func TestMemoryIsBounded(t *testing.T) {
+	cmd := exec.Command("/proc/self/exe", confined, "bomb")
+	out, err := cmd.CombinedOutput()
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || strings.Contains(string(out), "failed:") {
+		t.Errorf("%v: %.300s", err, out)
+	}
+}
+
+func bomb() error {
+	var kept [][]byte
+	for len(kept) < 2*(mostData+dataPerCore*runtime.NumCPU())>>20 {
+		kept = append(kept, make([]byte, 1<<20))
+	}
+	return fmt.Errorf("it has %d MiB", len(kept))
+}
+
+func TestLimits(t *testing.T) {
+	cmd, said := child(t, "wait")
+	done(t, said)
+	limits := func() string {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(strings.Fields(string(text)), " ")
+	}
+	for _, want := range []string{"Max core file size 0 0", "Max open files 32 32", fmt.Sprintf("Max data size %[1]d %[1]d", mostData+dataPerCore*runtime.NumCPU())} {
+		if got := limits(); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", want, got)
+		}
+	}
+	// A standard error that is a file, as that of a test may be, has its room.
+	for _, size := range []uint64{4096, 1000, 2000} {
+		if err := LimitFiles(cmd.Process.Pid, size); err != nil {
+			t.Fatal(err)
+		}
+		most := strconv.FormatUint(withLastWords(min(size, 4096)), 10)
+		if size == 2000 {
+			most = strconv.FormatUint(withLastWords(1000), 10)
+		}
+		if got := limits(); !strings.Contains(got, "Max file size "+most+" "+most) {
+			t.Errorf("files of %d bytes: %s", size, got)
+		}
+	}
+	if err := LimitFiles(1<<22+1, 5); err != nil { // no such process can be
+		t.Errorf("one that has ended: %v", err)
+	}
+}
+
+// What was not passed on purpose is closed; what was passed is not, nor what the
+// Go runtime has opened.
+func TestOthersAreClosed(t *testing.T) {
+	a, b, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	defer b.Close()
+	_, said := child(t, "descriptors", a, b)
+	done(t, said)
+}
+
+func descriptors() error {
+	if _, err := os.Stat("/proc/self/fd/4"); err != nil {
+		return err
+	}
+	of, err := os.Open("/proc/self/status") // closes at an execution
+	if err != nil {
+		return err
+	}
+	if err := closeOthers([]int{3}); err != nil {
+		return err
+	}
+	kind := func(fd int) uint32 {
+		var stat unix.Stat_t
+		if unix.Fstat(fd, &stat) != nil {
+			return 0
+		}
+		return stat.Mode & unix.S_IFMT
+	}
+	if passed, other, own := kind(3), kind(4), kind(int(of.Fd())); passed != unix.S_IFIFO || other != 0 || own != unix.S_IFREG {
+		return fmt.Errorf("afterwards they are of the kinds %o, %o and %o", passed, other, own)
+	}
+	return then(Policy{}, func() error { return nil })
+}
+
+// Every thread gives way, those of later too.
+func TestGiveWay(t *testing.T) {
+	cmd, said := child(t, "give way")
+	done(t, said)
+	paths, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", cmd.Process.Pid))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	for _, task := range paths {
+		id, err := strconv.Atoi(filepath.Base(task))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The call gives 20 less the niceness (setpriority(2), "C library/kernel differences").
+		n, err := unix.Getpriority(unix.PRIO_PROCESS, id)
+		class, _, errno := unix.Syscall(unix.SYS_IOPRIO_GET, whichTask, uintptr(id), 0)
+		if err == unix.ESRCH || errno == unix.ESRCH { // it has ended
+			continue
+		}
+		if err != nil || n != 20-lowest || errno != 0 || class&idleDisk != idleDisk {
+			t.Errorf("thread %d: niceness %d, %v; class %#x, %v", id, 20-n, err, class, errno)
+		}
+	}
+}
+
+func TestLacks(t *testing.T) {
+	none := errors.New("no")
+	for _, c := range []struct {
+		kernel Kernel
+		want   []string
+		enough bool
+	}{
+		{Kernel{Seccomp: true, Landlock: 7}, nil, true},
+		{Kernel{Seccomp: true, Landlock: 1}, []string{"TCP", "signals", "truncating"}, true},
+		{Kernel{Seccomp: true, Landlock: 5}, []string{"signals"}, true},
+		{Kernel{Seccomp: true, landlock: none}, []string{"Landlock (no)"}, false},
+		{Kernel{Landlock: 7, seccomp: none}, []string{"seccomp (no)"}, false},
+	} {
+		lacks := c.kernel.Lacks()
+		if (lacks == "") != (c.want == nil) || c.kernel.Enough() != c.enough {
+			t.Errorf("%+v lacks %q", c.kernel, lacks)
+		}
+		for _, w := range c.want {
+			if !strings.Contains(lacks, w) {
+				t.Errorf("%+v lacks %q, want %s", c.kernel, lacks, w)
+			}
+		}
+	}
+}
+
+// BenchmarkConfine measures what the sandbox adds to the start of a worker.
+func BenchmarkConfine(b *testing.B) {
+	var all []int
+	for b.Loop() {
+		out, err := exec.Command("/proc/self/exe", confined, "time").Output()
+		if err != nil {
+			b.Fatal(err)
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(string(out)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	b.ReportMetric(float64(all[len(all)/2]), "median-ns")
+	b.ReportMetric(float64(all[len(all)*99/100]), "p99-ns")
+}
