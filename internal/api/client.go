@@ -106,7 +106,7 @@ func (r *Refused) Unwrap() error { return reason.New(r.Code, "%s", r.Detail) }
 func (c *Client) Titles(ctx context.Context) ([]control.Title, error) {
 	all := []control.Title{}
 	for after := 0; ; {
-		page, err := get[control.TitlePage](ctx, c, "/v1/titles", url.Values{"after": {strconv.Itoa(after)}})
+		page, err := c.TitlesAfter(ctx, after)
 		if err != nil {
 			return nil, err
 		}
@@ -116,6 +116,11 @@ func (c *Client) Titles(ctx context.Context) ([]control.Title, error) {
 		}
 		after = page.Titles[len(page.Titles)-1].Number
 	}
+}
+
+// TitlesAfter gives one page of titles, by number, of those above after.
+func (c *Client) TitlesAfter(ctx context.Context, after int) (control.TitlePage, error) {
+	return get[control.TitlePage](ctx, c, "/v1/titles", url.Values{"after": {strconv.Itoa(after)}})
 }
 
 // AddTitle adds a title, which administrators may. It is never asked twice by

@@ -24,8 +24,9 @@ type club struct {
 }
 
 // newClub starts both in dir, for the titles given, 1 upwards. The central
-// server reaches the reception at address, or directly where that is "".
-func (b *bench) newClub(ctx context.Context, dir, address string, titles ...string) (*club, error) {
+// server reaches the reception at address, or directly where that is "", and
+// has further settings in TOML.
+func (b *bench) newClub(ctx context.Context, dir, address, settings string, titles ...string) (*club, error) {
 	c := &club{store: filepath.Join(dir, "store")}
 	if err := os.MkdirAll(c.store, 0o755); err != nil {
 		return nil, err
@@ -52,8 +53,8 @@ func (b *bench) newClub(ctx context.Context, dir, address string, titles ...stri
 		address = "127.0.0.1:" + c.reception.Port("listen")
 	}
 	centralToml := filepath.Join(dir, "vccs.toml")
-	text = fmt.Sprintf("users = \"127.0.0.1:0\"\nadministrators = \"127.0.0.1:0\"\nvideos = %q\nuplink = \"8 Tbit/s\"\n[[reception]]\nname = \"here\"\naddress = %q\n",
-		filepath.Join(dir, "videos.txt"), address)
+	text = fmt.Sprintf("users = \"127.0.0.1:0\"\nadministrators = \"127.0.0.1:0\"\nvideos = %q\nuplink = \"8 Tbit/s\"\n%s[[reception]]\nname = \"here\"\naddress = %q\n",
+		filepath.Join(dir, "videos.txt"), settings, address)
 	if err := os.WriteFile(centralToml, []byte(text), 0o644); err != nil {
 		return nil, err
 	}

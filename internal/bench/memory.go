@@ -30,7 +30,7 @@ func (b *bench) residentMemory(ctx context.Context, memory, disk string, size in
 	if err := os.Truncate(source, size); err != nil {
 		return err
 	}
-	club, err := b.newClub(ctx, dir, "", source)
+	club, err := b.newClub(ctx, dir, "", "", source)
 	if err != nil {
 		return err
 	}

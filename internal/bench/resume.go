@@ -41,7 +41,7 @@ func (b *bench) resume(ctx context.Context, disk string, size int64) error {
 		return err
 	}
 	defer cutter.close()
-	club, err := b.newClub(ctx, dir, cutter.address(), source)
+	club, err := b.newClub(ctx, dir, cutter.address(), "", source)
 	if err != nil {
 		return err
 	}

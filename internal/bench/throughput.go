@@ -30,7 +30,7 @@ func (b *bench) throughput(ctx context.Context, in string, size int64, synced bo
 	if err := noise(source, size); err != nil {
 		return err
 	}
-	club, err := b.newClub(ctx, dir, "", source)
+	club, err := b.newClub(ctx, dir, "", "", source)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (b *bench) throughput(ctx context.Context, in string, size int64, synced bo
 				return fmt.Errorf("%s: %w: %s", peer.args[0], err, out)
 			}
 			if synced {
-				if err := sync(filepath.Join(dir, "copy")); err != nil {
+				if err := toDisk(filepath.Join(dir, "copy")); err != nil {
 					return err
 				}
 			}
@@ -146,7 +146,7 @@ func empty(store string) error {
 	return nil
 }
 
-func sync(path string) error {
+func toDisk(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

@@ -161,6 +161,7 @@ type central struct {
 	*daemon
 	dir    string
 	titles []string // lines of videos.txt
+	at     string   // where it listens for users
 	client *api.Client
 }
 
@@ -200,11 +201,11 @@ func (c *central) configure(settings string, links ...link) {
 
 func (c *central) start() {
 	c.t.Helper()
-	at := field(c.launch(), "users")
+	c.at = field(c.launch(), "users")
 	if c.client != nil {
 		c.client.Close()
 	}
-	c.client = api.NewClient(at, nil)
+	c.client = api.NewClient(c.at, nil)
 }
 
 // reload has the daemon read its files anew and gives its answer.
