@@ -131,7 +131,7 @@ func keptConnections(ctx context.Context, server string) (listed, requested []ti
 func oneUser(ctx context.Context, server string, u int, first time.Time) (listed, requested []time.Duration, err error) {
 	client := api.NewClient(server, nil)
 	defer client.Close()
-	if _, err := client.Titles(ctx); err != nil {
+	if _, err := client.TitlesAfter(ctx, 0); err != nil {
 		return nil, nil, err
 	}
 	for i := range int(usersFor / time.Second) {
