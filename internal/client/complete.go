@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"videoclub/internal/api"
 	"videoclub/internal/command"
+	"videoclub/internal/reason"
 	"videoclub/internal/terminal"
 )
 
@@ -33,6 +35,36 @@ func (p *Program) Completion(ask func(ctx context.Context, client *api.Client, a
 			return nil, no
 		}
 		return offered, no | cobra.ShellCompDirectiveKeepOrder
+	}
+}
+
+// completion is the command that prints what makes a shell complete.
+func (p *Program) completion() *cobra.Command {
+	scripts := map[string]func(*cobra.Command) error{
+		"bash": func(root *cobra.Command) error { return root.GenBashCompletionV2(p.Out, true) },
+		"zsh":  func(root *cobra.Command) error { return root.GenZshCompletion(p.Out) },
+		"fish": func(root *cobra.Command) error { return root.GenFishCompletion(p.Out, true) },
+	}
+	return &cobra.Command{
+		Use: "completion {bash | zsh | fish}", ValidArgs: []string{"bash", "zsh", "fish"}, Args: p.Exactly("SHELL"),
+		RunE: func(c *cobra.Command, args []string) error {
+			script, ok := scripts[args[0]]
+			if !ok {
+				return reason.New(reason.Usage, p.Words.NoShell, args[0])
+			}
+			return script(c.Root())
+		},
+	}
+}
+
+// ownHelp is the help of the commands that every program has.
+func (p *Program) ownHelp() map[string]Help {
+	return map[string]Help{
+		"help": {Short: p.Words.HelpAbout},
+		"completion": {Short: p.Words.CompletionShort, Long: p.Words.CompletionLong, Example: fmt.Sprintf(`  source <(%[1]s completion bash)
+  %[1]s completion bash > ~/.local/share/bash-completion/completions/%[1]s
+  %[1]s completion zsh > ~/.zfunc/_%[1]s
+  %[1]s completion fish > ~/.config/fish/completions/%[1]s.fish`, p.Name)},
 	}
 }
 

@@ -35,12 +35,17 @@ func (p *Program) Root(long string, help map[string]Help, menu func(*cobra.Comma
 			return p.unknownCommand(c, args[0])
 		},
 	}
+	// The library's own of both speak English alone.
+	c.CompletionOptions.DisableDefaultCmd = true
+	c.SetHelpCommand(p.helpCommand())
 	c.AddCommand(commands...)
+	c.AddCommand(p.completion())
 	c.InitDefaultHelpCmd()
+	own := p.ownHelp()
 	for _, sub := range c.Commands() {
 		words, ok := help[sub.Name()]
-		if !ok && sub.Name() == "help" {
-			words = Help{Short: p.Words.HelpAbout}
+		if !ok {
+			words = own[sub.Name()]
 		}
 		sub.Short, sub.Long, sub.Example = words.Short, words.Long, strings.TrimPrefix(words.Example, "\n")
 		sub.DisableFlagsInUseLine = true
@@ -51,6 +56,32 @@ func (p *Program) Root(long string, help map[string]Help, menu func(*cobra.Comma
 	c.PersistentFlags().BoolP("help", "h", false, p.Words.HelpFlag)
 	c.SetUsageFunc(p.usage)
 	return c
+}
+
+// helpCommand is the command that prints the help of another.
+func (p *Program) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [" + p.Words.CommandName + "]",
+		ValidArgsFunction: func(c *cobra.Command, args []string, begun string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
+			about, _, err := c.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			for _, sub := range about.Commands() {
+				if sub.IsAvailableCommand() && strings.HasPrefix(sub.Name(), begun) {
+					names = append(names, cobra.CompletionWithDesc(sub.Name(), sub.Short))
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			about, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return p.unknownCommand(c.Root(), strings.Join(args, " "))
+			}
+			return about.Help()
+		},
+	}
 }
 
 func isPort(text string) bool {
@@ -106,9 +137,10 @@ func (p *Program) usage(c *cobra.Command) error {
 	line := c.UseLine()
 	if c.HasAvailableSubCommands() {
 		line = c.CommandPath() + " " + p.Words.CommandName
-		fmt.Fprintf(&b, "%s:\n  %s\n  %s HOST PORT\n", p.Words.Usage, line, c.CommandPath())
-	} else {
-		fmt.Fprintf(&b, "%s:\n  %s\n", p.Words.Usage, line)
+	}
+	fmt.Fprintf(&b, "%s:\n  %s\n", p.Words.Usage, line)
+	if !c.HasParent() {
+		fmt.Fprintf(&b, "  %s %s\n", c.CommandPath(), p.Words.HostPort)
 	}
 	if c.HasExample() {
 		fmt.Fprintf(&b, "\n%s:\n%s\n", p.Words.Examples, c.Example)

@@ -15,11 +15,12 @@ type Words struct {
 
 	// About the command line.
 	UnknownCommand, UnknownCommandAlike, Missing, TooMany string
-	BadServer, BadCount                                   string
+	BadServer, BadCount, NoShell                          string
 
 	// Help.
 	ServerFlag, PinFlag, JSONFlag, HelpFlag, MostFlag, AllFlag                   string
 	Usage, CommandName, Examples, Commands, Flags, AllFlags, MoreHelp, HelpAbout string
+	HostPort, CompletionShort, CompletionLong                                    string
 
 	// Menus.
 	Choose, Quit, NoOption, Menu string
@@ -49,6 +50,7 @@ func english() Words {
 		Missing: "%s: %s is missing", TooMany: "%s: %q is one argument too many",
 		BadServer: "--server: %q is not HOST:PORT, such as 127.0.0.1:%s",
 		BadCount:  "--number: %d deliveries cannot be listed, 1 is the least",
+		NoShell:   "there are no completions for %q, only for bash, zsh and fish",
 
 		ServerFlag: "ask the central server at `HOST:PORT` (unless given, $%[1]s or 127.0.0.1:%[2]s; port %[2]s)",
 		PinFlag:    "the server on another machine has to be `IDENTITY`, as vccs --identity prints it there",
@@ -57,7 +59,12 @@ func english() Words {
 		MostFlag:   "list the latest `N` deliveries (20 unless given)", AllFlag: "list all deliveries",
 		Usage: "Usage", CommandName: "COMMAND", Examples: "Examples", Commands: "Commands",
 		Flags: "Flags", AllFlags: "Flags of all commands", MoreHelp: "%[1]s help COMMAND says more; %[1]s HOST PORT opens a menu.",
-		HelpAbout: "print help about a command",
+		HelpAbout: "print help about a command", HostPort: "HOST PORT",
+		CompletionShort: "print what makes a shell complete commands, numbers and names",
+		CompletionLong: `completion prints what makes a shell complete this program's command lines:
+commands and flags, and what the server knows, such as the numbers of titles,
+receptions and deliveries. The first example is for the shell that is open, the
+others are for all that follow.`,
 
 		Choose: "choose", Quit: "quit", NoOption: "%q is none of these: write a number", Menu: "Video Club at %s",
 	}
@@ -79,6 +86,7 @@ func spanish() Words {
 		Missing: "%s: falta %s", TooMany: "%s: %q es un argumento de más",
 		BadServer: "--server: %q no es HOST:PUERTO, como 127.0.0.1:%s",
 		BadCount:  "--number: no se pueden listar %d entregas, 1 es lo mínimo",
+		NoShell:   "no hay completado para %q, solo para bash, zsh y fish",
 
 		ServerFlag: "pregunta al servidor central en `HOST:PUERTO` (si no se indica, $%[1]s o 127.0.0.1:%[2]s; puerto %[2]s)",
 		PinFlag:    "el servidor en otra máquina debe ser `IDENTIDAD`, como la muestra allí vccs --identity",
@@ -87,7 +95,12 @@ func spanish() Words {
 		MostFlag:   "lista las últimas `N` entregas (20 si no se indica)", AllFlag: "lista todas las entregas",
 		Usage: "Uso", CommandName: "ORDEN", Examples: "Ejemplos", Commands: "Órdenes",
 		Flags: "Opciones", AllFlags: "Opciones de todas las órdenes", MoreHelp: "%[1]s help ORDEN dice más; %[1]s HOST PUERTO abre un menú.",
-		HelpAbout: "escribe la ayuda de una orden",
+		HelpAbout: "escribe la ayuda de una orden", HostPort: "HOST PUERTO",
+		CompletionShort: "escribe lo que hace que un shell complete órdenes, números y nombres",
+		CompletionLong: `completion escribe lo que hace que un shell complete las órdenes de este
+programa: órdenes y opciones, y lo que el servidor sabe, como los números de los
+títulos, las recepciones y las entregas. El primer ejemplo es para el shell que
+está abierto, los otros para todos los que sigan.`,
 
 		Choose: "elija", Quit: "salir", NoOption: "%q no es ninguna de estas: escriba un número", Menu: "Video Club en %s",
 	}

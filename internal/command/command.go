@@ -41,7 +41,11 @@ func Main(c *cobra.Command) int {
 	language := Language(os.Getenv)
 	c.SilenceErrors, c.SilenceUsage = true, true
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return reason.New(reason.Usage, "%s: %s", c.CommandPath(), flagProblem(err, language))
+		problem := flagProblem(err, language)
+		if c.HasParent() {
+			problem = c.CommandPath() + ": " + problem
+		}
+		return reason.New(reason.Usage, "%s", problem)
 	})
 	c.CompletionOptions.HiddenDefaultCmd = true
 	AddVersion(c, language)
