@@ -3,14 +3,22 @@
 
 GO       ?= go
 BIN      := bin
+DIST     := dist
 FUZZTIME ?= 20s
 # Static binaries run on every distribution.
 export CGO_ENABLED ?= 0
 
+prefix     ?= /usr
+sysconfdir ?= /etc
+
 PROGRAMS := vccs vcvrs vcuser vcadmin
 SOURCES  := $(shell find daemons clients internal -name "*.go") go.mod go.sum $(wildcard .git/logs/HEAD)
 
-.PHONY: all build run test race lint fuzz e2e bench install clean
+# What packages are made for, and how often of one version.
+ARCHITECTURES ?= amd64 arm64
+RELEASE       ?= 1
+
+.PHONY: all build run test race lint fuzz e2e bench package install clean
 
 all: build
 
@@ -61,8 +69,17 @@ e2e:
 bench: build
 	$(GO) run ./internal/bench --bin $(BIN)
 
+# Programs, man pages, units, completions and settings, into DESTDIR. Settings
+# that are there already stay as they are.
 install: build
-	install -D -t $(DESTDIR)/usr/bin $(PROGRAMS:%=$(BIN)/%)
+	$(GO) run ./internal/packaging -bin $(BIN) -destdir "$(DESTDIR)" -prefix "$(prefix)" -sysconfdir "$(sysconfdir)" install
+
+# A .deb and an .rpm of each part for each architecture, into dist. In the
+# environment, MAINTAINER is whom to write to about them, and SOURCE_DATE_EPOCH
+# how old they are, instead of the commit.
+package: build
+	for arch in $(ARCHITECTURES); do $(MAKE) --no-print-directory BIN=$(BIN)/$$arch GOARCH=$$arch build || exit 1; done
+	$(GO) run ./internal/packaging -bin $(BIN) -run $(BIN) -out $(DIST) -architectures "$(ARCHITECTURES)" -release $(RELEASE) package
 
 clean:
-	rm -rf $(BIN)
+	rm -rf $(BIN) $(DIST)
