@@ -1,6 +1,6 @@
 // Command demo is what `make run` shows: a central server and a reception on
-// loopback, a title requested and delivered before one's eyes, where it lies,
-// and the mail that tells of it. It starts the real programs and says each
+// loopback, a title added, promised and delivered before one's eyes, where it
+// lies, and the mail that tells of it. It starts the real programs and says each
 // command that it runs.
 package main
 
@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -21,11 +20,16 @@ import (
 	"videoclub/internal/sample"
 )
 
-// sampleSeconds is how long the film is that is made when none is given.
-const sampleSeconds = 20
-
-// recipient is who is written to, and mailWithin how long that may take.
 const (
+	// cardSeconds is how long the film is that is made when none is given, and
+	// shortSeconds how long the other one.
+	cardSeconds, shortSeconds = 20, 4
+
+	// uplink lets the delivery of the sample last some seconds, so that it can
+	// be watched. A film that is given goes as fast as it can.
+	uplink = "32 Mbit/s"
+
+	// recipient is who is written to, and mailWithin how long that may take.
 	recipient  = "ana@example.cl"
 	mailWithin = 30 * time.Second
 )
@@ -61,11 +65,12 @@ func run(ctx context.Context, bin, video string, once bool) error {
 			return err
 		}
 	}
-	if err := writeTitles(central, video); err != nil {
+	f, err := newFilm(central, video)
+	if err != nil {
 		return err
 	}
-
-	r, err := start(ctx, "reception", reception, filepath.Join(bin, "vcvrs"), "--state", filepath.Join(dir, "state-reception"), "0")
+	said := &log{}
+	r, err := start(ctx, said, "reception", reception, filepath.Join(bin, "vcvrs"), "--state", filepath.Join(dir, "state-reception"), "0")
 	if err != nil {
 		return err
 	}
@@ -75,17 +80,17 @@ func run(ctx context.Context, bin, video string, once bool) error {
 		return err
 	}
 	defer catcher.stop()
-	if err := writeConfig(filepath.Join(central, "vccs.toml"), r.Port("listen"), catcher.at); err != nil {
+	if err := writeConfig(filepath.Join(central, "vccs.toml"), r.Port("listen"), catcher.at, video == ""); err != nil {
 		return err
 	}
-	c, err := start(ctx, "central", central, filepath.Join(bin, "vccs"), "--config", "vccs.toml", "--state", filepath.Join(dir, "state-central"))
+	c, err := start(ctx, said, "central", central, filepath.Join(bin, "vccs"), "--config", "vccs.toml", "--state", filepath.Join(dir, "state-central"))
 	if err != nil {
 		return err
 	}
 	defer c.Stop()
 
-	server := "127.0.0.1:" + c.Port("users")
-	if err := deliver(ctx, filepath.Join(bin, "vcuser"), server, catcher); err != nil {
+	p := person{ctx: ctx, bin: bin, said: said, users: "127.0.0.1:" + c.Port("users"), administrators: "127.0.0.1:" + c.Port("administrators")}
+	if err := p.deliver(f, catcher); err != nil {
 		return err
 	}
 	fmt.Printf("\nThe video lies in %s:\n", reception)
@@ -107,34 +112,14 @@ func run(ctx context.Context, bin, video string, once bool) error {
 	}
 }
 
-// deliver asks for the title and follows it to its mail.
-func deliver(ctx context.Context, vcuser, server string, c *catcher) error {
-	user := func(args ...string) error {
-		fmt.Printf("\n$ vcuser --server %s %s\n", server, strings.Join(args, " "))
-		cmd := exec.CommandContext(ctx, vcuser, append([]string{"--server", server}, args...)...)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("vcuser %s: %w", args[0], err)
-		}
-		return nil
-	}
-	for _, args := range [][]string{{"list"}, {"request", "1", "--at", "localhost", "--by", "+30m", "--mail", recipient}, {"watch", "1"}} {
-		if err := user(args...); err != nil {
-			return err
-		}
-	}
-	if err := showMail(ctx, c); err != nil {
-		return err
-	}
-	return user("show", "1")
-}
-
 // writeConfig writes what the central server is started with: any free ports, a
 // reception by the name of localhost, and the catcher as its mail server.
-func writeConfig(path, receptionPort, mailServer string) error {
-	return os.WriteFile(path, []byte(fmt.Sprintf(`users = "127.0.0.1:0"
-administrators = "127.0.0.1:0"
-
+func writeConfig(path, receptionPort, mailServer string, slow bool) error {
+	text := "users = \"127.0.0.1:0\"\nadministrators = \"127.0.0.1:0\"\n"
+	if slow {
+		text += fmt.Sprintf("uplink = %q\n", uplink)
+	}
+	return os.WriteFile(path, []byte(text+fmt.Sprintf(`
 [mail]
 server = %q
 from = "videoclub@example.org"
@@ -145,45 +130,40 @@ address = "127.0.0.1:%s"
 `, mailServer, receptionPort)), 0o644)
 }
 
-// showMail waits for the mail that tells of the deposit and prints it as it came.
-func showMail(ctx context.Context, c *catcher) error {
-	select {
-	case mail := <-c.mail:
-		fmt.Printf("\nThe mail server has got this for %s:\n", recipient)
-		for line := range strings.Lines(mail) {
-			fmt.Printf("  mail | %s\n", strings.TrimRight(line, "\r\n"))
+// film is what is added and delivered.
+type film struct{ name, location, description string }
+
+// newFilm writes videos.txt with a short film, and makes another one that is to
+// be added, unless video is.
+func newFilm(dir, video string) (f film, err error) {
+	if video != "" {
+		if f.location, err = filepath.Abs(video); err != nil {
+			return film{}, err
 		}
-		return nil
-	case <-time.After(mailWithin):
-		return fmt.Errorf("no mail has come within %v", mailWithin)
-	case <-ctx.Done():
-		return ctx.Err()
+		if _, err := os.Stat(f.location); err != nil {
+			return film{}, err
+		}
+		f.name = strings.ReplaceAll(filepath.Base(f.location), "^", " ")
+	} else {
+		fmt.Printf("making a sample film of %d seconds\n", cardSeconds)
+		f = film{"Test card", "test-card.avi", "a moving test card with a beep each second"}
+		if err := makeSample(filepath.Join(dir, f.location), cardSeconds); err != nil {
+			return film{}, err
+		}
 	}
+	if err := makeSample(filepath.Join(dir, "short.avi"), shortSeconds); err != nil {
+		return film{}, err
+	}
+	line := fmt.Sprintf("# NUMBER ^ NAME ^ MINUTES LOCATION ^ DESCRIPTION\n1 ^ Short card ^ %.4f short.avi ^ the same, and soon over\n", shortSeconds/60.0)
+	return f, os.WriteFile(filepath.Join(dir, "videos.txt"), []byte(line), 0o644)
 }
 
-// writeTitles writes videos.txt for the video, or for a sample that it makes.
-func writeTitles(dir, video string) error {
-	if video != "" {
-		path, err := filepath.Abs(video)
-		if err != nil {
-			return err
-		}
-		if _, err := os.Stat(path); err != nil {
-			return err
-		}
-		name := strings.ReplaceAll(filepath.Base(path), "^", " ")
-		return os.WriteFile(filepath.Join(dir, "videos.txt"), []byte(fmt.Sprintf("1 ^ %s ^ 10 %s\n", name, path)), 0o644)
-	}
-	fmt.Printf("making a sample film of %d seconds\n", sampleSeconds)
-	f, err := os.Create(filepath.Join(dir, "test-card.avi"))
+func makeSample(path string, seconds int) error {
+	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(sample.Write(f, sampleSeconds), f.Close()); err != nil {
-		return err
-	}
-	line := fmt.Sprintf("# NUMBER ^ NAME ^ MINUTES LOCATION ^ DESCRIPTION\n1 ^ Test card ^ %.4f test-card.avi ^ a moving test card with a beep each second\n", sampleSeconds/60.0)
-	return os.WriteFile(filepath.Join(dir, "videos.txt"), []byte(line), 0o644)
+	return errors.Join(sample.Write(f, seconds), f.Close())
 }
 
 // list prints the files of the store.
@@ -205,7 +185,7 @@ func list(dir string) error {
 }
 
 // start starts a server in dir and shows what it logs behind its name.
-func start(ctx context.Context, name, dir, program string, args ...string) (*lab.Daemon, error) {
+func start(ctx context.Context, said *log, name, dir, program string, args ...string) (*lab.Daemon, error) {
 	fmt.Printf("$ cd %s && %s %s &\n", dir, filepath.Base(program), strings.Join(args, " "))
-	return lab.Start(ctx, dir, func(line string) { fmt.Printf("%9s | %s\n", name, line) }, program, args...)
+	return lab.Start(ctx, dir, func(line string) { said.add(fmt.Sprintf("%9s | %s", name, line)) }, program, args...)
 }
