@@ -11,7 +11,9 @@ import (
 	"videoclub/internal/api"
 	"videoclub/internal/command"
 	"videoclub/internal/control"
+	"videoclub/internal/mailbox"
 	"videoclub/internal/menu"
+	"videoclub/internal/reason"
 	"videoclub/internal/terminal"
 )
 
@@ -38,17 +40,21 @@ func (p *program) menu(c *cobra.Command) error {
 		Options: []menu.Option{
 			{Text: w.menuList, Do: func(*menu.Screen) error { return p.listTitles(ctx, client) }},
 			{Text: w.menuRequest, Do: func(s *menu.Screen) error { return p.askRequest(ctx, client, s, &last) }},
+			{Text: w.menuWhere, Do: func(s *menu.Screen) error { return p.askWhere(ctx, client, s) }},
 			{Text: w.menuDeliveries, Do: func(*menu.Screen) error { return p.ListDeliveries(ctx, client, mostInMenu) }},
 			{Text: w.menuWatch, Do: func(s *menu.Screen) error {
-				newest, err := client.Deliveries(ctx, 1)
-				if err != nil {
-					return err
-				}
-				id, err := p.askDelivery(s, newest)
+				id, err := p.askNewest(ctx, client, s)
 				if err != nil {
 					return err
 				}
 				return p.follow(ctx, client, []int64{id})
+			}},
+			{Text: w.menuShow, Do: func(s *menu.Screen) error {
+				id, err := p.askNewest(ctx, client, s)
+				if err != nil {
+					return err
+				}
+				return p.showOne(ctx, client, id)
 			}},
 			{Text: w.menuCancel, Do: func(s *menu.Screen) error {
 				// Without a default: an empty line must not cancel anything.
@@ -69,29 +75,20 @@ type asked struct{ reception, mail string }
 // deadline, and where to write to.
 func (p *program) askRequest(ctx context.Context, client *api.Client, s *menu.Screen, last *asked) (err error) {
 	o := order{mail: last.mail}
-	if _, err = s.Ask(menu.Question{Text: p.words.askTitle, Check: func(answer string) (err error) {
-		o.number, err = p.Number(answer, p.words.badTitle)
-		return err
-	}}); err != nil {
+	if o.number, err = p.askTitle(ctx, client, s); err != nil {
 		return err
 	}
 	if err := p.askReception(ctx, client, s, last); err != nil {
 		return err
 	}
 	o.receptions = []string{last.reception}
-	if o.by, err = s.Ask(menu.Question{Text: p.words.askDeadline, Default: p.words.earliestWord, Check: func(answer string) error {
-		if answer == p.words.earliestWord {
-			return nil
-		}
-		_, err := p.time(p.Words.Deadline, answer)
-		return err
-	}}); err != nil {
+	if o.by, err = p.askDeadline(s); err != nil {
 		return err
 	}
 	if o.earliest = o.by == p.words.earliestWord; o.earliest {
 		o.by = ""
 	}
-	if o.mail, err = s.Ask(menu.Question{Text: p.words.askMail, Default: last.mail, Optional: true}); err != nil {
+	if o.mail, err = p.askMail(s, last.mail); err != nil {
 		return err
 	}
 	last.mail = o.mail
@@ -100,6 +97,73 @@ func (p *program) askRequest(ctx context.Context, client *api.Client, s *menu.Sc
 		return err
 	}
 	return p.ask(ctx, client, q)
+}
+
+// askTitle asks for the number of a title, which has to be there: nobody is to
+// answer all the other questions for nothing.
+func (p *program) askTitle(ctx context.Context, client *api.Client, s *menu.Screen) (number int64, err error) {
+	_, err = s.Ask(menu.Question{Text: p.words.askTitle, Check: func(answer string) (err error) {
+		if number, err = p.Number(answer, p.words.badTitle); err != nil {
+			return err
+		}
+		page, err := client.TitlesAfter(ctx, int(number)-1)
+		if err == nil && (len(page.Titles) == 0 || int64(page.Titles[0].Number) != number) {
+			meaning, _ := reason.UnknownTitle.Words(p.Language)
+			return fmt.Errorf("%s: %d", meaning, number)
+		}
+		// If the server does not answer now, the request says so.
+		return nil
+	}})
+	return number, err
+}
+
+// askDeadline asks for a time, or for the earliest.
+func (p *program) askDeadline(s *menu.Screen) (string, error) {
+	return s.Ask(menu.Question{Text: p.words.askDeadline, Default: p.words.earliestWord, Check: func(answer string) error {
+		if answer == p.words.earliestWord {
+			return nil
+		}
+		_, err := p.time(p.Words.Deadline, answer)
+		return err
+	}})
+}
+
+// noMail is what takes back the address that was given before.
+const noMail = "-"
+
+// askMail asks for an address, which may be none.
+func (p *program) askMail(s *menu.Screen, usual string) (string, error) {
+	q := menu.Question{Text: p.words.askMail, Default: usual, Optional: true, Check: func(answer string) error {
+		if answer != noMail && mailbox.Check(answer) != nil {
+			return fmt.Errorf(p.words.badMail, answer)
+		}
+		return nil
+	}}
+	if usual != "" {
+		q.Text = p.words.askMailAgain
+	}
+	mail, err := s.Ask(q)
+	if mail == noMail {
+		mail = ""
+	}
+	return mail, err
+}
+
+// askWhere asks for a title and a deadline, and shows which of the receptions
+// that are known could have it.
+func (p *program) askWhere(ctx context.Context, client *api.Client, s *menu.Screen) error {
+	number, err := p.askTitle(ctx, client, s)
+	if err != nil {
+		return err
+	}
+	by, err := s.Ask(menu.Question{Text: p.words.askDeadline, Check: func(answer string) error {
+		_, err := p.time(p.Words.Deadline, answer)
+		return err
+	}})
+	if err != nil {
+		return err
+	}
+	return p.lookWhere(ctx, client, order{number: number, by: by})
 }
 
 // askReception asks where to, and names some of those that the server knows.
@@ -117,6 +181,15 @@ func (p *program) askReception(ctx context.Context, client *api.Client, s *menu.
 	}
 	last.reception, err = s.Ask(q)
 	return err
+}
+
+// askNewest asks which delivery, by default the newest.
+func (p *program) askNewest(ctx context.Context, client *api.Client, s *menu.Screen) (int64, error) {
+	newest, err := client.Deliveries(ctx, 1)
+	if err != nil {
+		return 0, err
+	}
+	return p.askDelivery(s, newest)
 }
 
 // askDelivery asks which delivery; the first of usual stands for an empty line.

@@ -16,6 +16,7 @@ import (
 	"videoclub/internal/api"
 	"videoclub/internal/command"
 	"videoclub/internal/control"
+	"videoclub/internal/mailbox"
 	"videoclub/internal/moment"
 	"videoclub/internal/reason"
 	"videoclub/internal/terminal"
@@ -87,6 +88,8 @@ func (p *program) read(o order) (q control.Request, err error) {
 		return q, reason.New(reason.Usage, "%s", p.words.byOrEarliest)
 	case len(o.key) > maxKey:
 		return q, reason.New(reason.Usage, p.words.keyTooLong, len(o.key))
+	case o.mail != "" && mailbox.Check(o.mail) != nil:
+		return q, reason.New(reason.Usage, p.words.badMail, o.mail)
 	}
 	if q.By, q.From, err = p.between(o); err != nil {
 		return q, err

@@ -33,13 +33,18 @@ func (p *program) show() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			story, err := client.Delivery(ctx, id, 0, 0)
-			if err != nil {
-				return p.About(err, args[0])
-			}
-			return p.showStory(story)
+			return p.showOne(ctx, client, id)
 		}),
 	}
+}
+
+// showOne shows delivery id.
+func (p *program) showOne(ctx context.Context, client *api.Client, id int64) error {
+	story, err := client.Delivery(ctx, id, 0, 0)
+	if err != nil {
+		return p.About(err, strconv.FormatInt(id, 10))
+	}
+	return p.showStory(story)
 }
 
 // showStory prints a delivery. Its error, which has reason.ReceiptInvalid, says

@@ -25,15 +25,7 @@ func (p *program) where() *cobra.Command {
 			if o.number, err = p.Number(args[0], p.words.badTitle); err != nil {
 				return err
 			}
-			q, err := p.readWhere(o)
-			if err != nil {
-				return err
-			}
-			prospects, err := client.Where(ctx, q)
-			if err != nil {
-				return p.aboutWhere(err, q)
-			}
-			return p.printProspects(prospects)
+			return p.lookWhere(ctx, client, o)
 		}),
 	}
 	c.Flags().StringVar(&o.by, "by", "", h.whereBy)
@@ -42,6 +34,19 @@ func (p *program) where() *cobra.Command {
 	c.Flags().SortFlags = false
 	p.completeFlags(c)
 	return c
+}
+
+// lookWhere asks the server, and shows what it says.
+func (p *program) lookWhere(ctx context.Context, client *api.Client, o order) error {
+	q, err := p.readWhere(o)
+	if err != nil {
+		return err
+	}
+	prospects, err := client.Where(ctx, q)
+	if err != nil {
+		return p.aboutWhere(err, q)
+	}
+	return p.printProspects(prospects)
 }
 
 // readWhere makes a question of what a person wrote.

@@ -16,6 +16,7 @@ type words struct {
 	// About the command line.
 	badTitle, badDelivery, badTime                              string
 	noReception, byOrEarliest, fromNotBefore, keyTooLong        string
+	badMail                                                     string
 	delivery, thereBy, followIt, expected                       string
 	askingAgain, maybeHeard, earliest, offered, otherConstraint string
 	cancelled, deliveryOf                                       string
@@ -29,8 +30,9 @@ type words struct {
 	noAnswer, answersAgain, stopped, of string
 
 	// The menu.
-	menuList, menuRequest, menuDeliveries, menuWatch, menuCancel            string
-	askTitle, askReception, askDeadline, askMail, askDelivery, earliestWord string
+	menuList, menuRequest, menuWhere, menuDeliveries, menuWatch, menuShow, menuCancel string
+	askTitle, askReception, askDeadline, askDelivery, earliestWord                    string
+	askMail, askMailAgain                                                             string
 
 	// About receipts.
 	verified, notVerified                                        string
@@ -73,6 +75,7 @@ func english() words {
 		byOrEarliest:  "give either --by TIME or --by-earliest",
 		fromNotBefore: "--from %s is not before --by %s",
 		keyTooLong:    "--key has %d bytes, 128 are the most",
+		badMail:       "%.80q is not a mail address such as ana@example.org",
 
 		delivery: "delivery %d: %s to %s", thereBy: "will be there by", followIt: "follow it with", expected: "planned",
 		askingAgain:     "no answer, asking again with the same key",
@@ -103,9 +106,10 @@ func english() words {
 		otherDigest: "its digest %s is not the delivery's, %s",
 		otherOne:    "it is for another delivery: %s, title %d, reception %s",
 
-		menuList: "list the titles", menuRequest: "request a title", menuDeliveries: "deliveries", menuWatch: "watch a delivery", menuCancel: "cancel a delivery",
+		menuList: "list the titles", menuRequest: "request a title", menuWhere: "where a title could be", menuDeliveries: "deliveries",
+		menuWatch: "watch a delivery", menuShow: "show a delivery and its receipt", menuCancel: "cancel a delivery",
 		askTitle: "number of the title", askReception: "reception server", askDeadline: "latest time of arrival, such as 18:30 or +2h",
-		askMail: "your mail address (may be empty)", askDelivery: "number of the delivery", earliestWord: "earliest",
+		askMail: "your mail address (may be empty)", askMailAgain: "your mail address (- for none)", askDelivery: "number of the delivery", earliestWord: "earliest",
 	}
 }
 
@@ -137,6 +141,7 @@ func spanish() words {
 		byOrEarliest:  "indique --by HORA o bien --by-earliest",
 		fromNotBefore: "--from %s no es anterior a --by %s",
 		keyTooLong:    "--key tiene %d bytes, 128 es lo máximo",
+		badMail:       "%.80q no es una dirección de correo como ana@example.org",
 
 		delivery: "entrega %d: %s a %s", thereBy: "estará allí antes de", followIt: "sígala con", expected: "prevista",
 		askingAgain:     "sin respuesta, se pregunta otra vez con la misma clave",
@@ -167,8 +172,9 @@ func spanish() words {
 		otherDigest: "su resumen %s no es el de la entrega, %s",
 		otherOne:    "es de otra entrega: %s, título %d, recepción %s",
 
-		menuList: "listar los títulos", menuRequest: "pedir un título", menuDeliveries: "entregas", menuWatch: "observar una entrega", menuCancel: "cancelar una entrega",
+		menuList: "listar los títulos", menuRequest: "pedir un título", menuWhere: "dónde podría estar un título", menuDeliveries: "entregas",
+		menuWatch: "observar una entrega", menuShow: "ver una entrega y su recibo", menuCancel: "cancelar una entrega",
 		askTitle: "número del título", askReception: "servidor de recepción", askDeadline: "última hora de llegada, como 18:30 o +2h",
-		askMail: "su dirección de correo (puede quedar vacía)", askDelivery: "número de la entrega", earliestWord: "antes posible",
+		askMail: "su dirección de correo (puede quedar vacía)", askMailAgain: "su dirección de correo (- para ninguna)", askDelivery: "número de la entrega", earliestWord: "antes posible",
 	}
 }
