@@ -28,8 +28,9 @@ type servers struct {
 	reception, central *daemon
 }
 
-// startBoth starts the two, in the script's directory. Without the name of a
-// configuration, the central server gets its ports alone.
+// startBoth starts the two, in the script's directory. args are the names of the
+// configurations of the central server and of the reception; one that has none
+// gets its ports alone.
 func (s *servers) startBoth(args []string) (err error) {
 	if len(args) > 0 {
 		text, err := os.ReadFile(filepath.Join(s.work, args[0]))
@@ -42,7 +43,11 @@ func (s *servers) startBoth(args []string) (err error) {
 	if err := os.MkdirAll(store, 0o700); err != nil {
 		return err
 	}
-	if s.reception, err = start(store, filepath.Join(s.bin, "vcvrs"), "--state", filepath.Join(s.work, "vcvrs-state"), "0"); err != nil {
+	how := []string{"--state", filepath.Join(s.work, "vcvrs-state"), "0"}
+	if len(args) > 1 {
+		how[2] = "--config=" + filepath.Join(s.work, args[1])
+	}
+	if s.reception, err = start(store, filepath.Join(s.bin, "vcvrs"), how...); err != nil {
 		return err
 	}
 	s.receptionAt = s.reception.ready["listen"]

@@ -72,6 +72,7 @@ type (
 		Offset     int64  `json:"offset"`
 		Identity   string `json:"identity"`    // of the reception, proved by TLS
 		ReceiptKey string `json:"receipt_key"` // hex
+		Free       *int64 `json:"free"`        // bytes that another delivery could have there; nil is not known
 	}
 
 	// Acked says that the reception has made all bytes before Offset durable,
@@ -136,6 +137,7 @@ type (
 	Accept struct {
 		Offset     int64  `json:"offset"`
 		ReceiptKey string `json:"receipt_key"`
+		Free       *int64 `json:"free"` // bytes that another delivery could have; nil is not known
 	}
 
 	// Refuse tells it to refuse, at once or at the end.

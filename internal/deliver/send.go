@@ -126,7 +126,7 @@ func (s Sender) stream(conn *transport.Conn, in *bufio.Reader, d control.Deliver
 	t := &stream{conn: conn, pace: newPacer(d.Rate), base: a.Offset, acked: a.Offset, sent: a.Offset, heard: time.Now()}
 	t.moved.L = &t.mu
 	conn.Patient(t.heardLately)
-	if err := s.Control.Send(control.Accepted{Offset: a.Offset, Identity: conn.Peer(), ReceiptKey: a.ReceiptKey}); err != nil {
+	if err := s.Control.Send(control.Accepted{Offset: a.Offset, Identity: conn.Peer(), ReceiptKey: a.ReceiptKey, Free: a.Free}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())

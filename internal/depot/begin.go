@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"time"
@@ -260,9 +261,34 @@ func (d *Depot) reserve(key Key, data disk.File, size int64) error {
 // room says whether the store has space for size bytes of key, of which have
 // are allocated.
 func (d *Depot) room(key Key, size, have int64) error {
+	free, left, err := d.left(key)
+	if err != nil {
+		return err
+	}
+	if need := size - have; need > free {
+		return reason.New(reason.NoSpace, "delivery %s needs %d bytes, %d are free", key, need, free)
+	}
+	if size > left {
+		return reason.New(reason.NoSpace, "delivery %s needs %d bytes, %d are left of the quota of %d", key, size, left, d.limits.Quota)
+	}
+	return nil
+}
+
+// Free is how many bytes another delivery could have, besides those that are
+// reserved. Its error has reason.StoreFailed.
+func (d *Depot) Free() (int64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	free, left, err := d.left(Key{})
+	return min(free, left), err
+}
+
+// left is how many bytes of the disk, and of the quota, all deliveries but key
+// leave.
+func (d *Depot) left(key Key) (disk, quota int64, err error) {
 	space, err := d.fs.Space()
 	if err != nil {
-		return storeFailed(err, "the space of the store is not known")
+		return 0, 0, storeFailed(err, "the space of the store is not known")
 	}
 	free := space.Available - d.limits.MinFree
 	used := int64(0)
@@ -276,22 +302,15 @@ func (d *Depot) room(key Key, size, have int64) error {
 		}
 		info, err := p.live.Data.Stat()
 		if err != nil {
-			return storeFailed(err, "the part of delivery %s cannot be looked at", other)
+			return 0, 0, storeFailed(err, "the part of delivery %s cannot be looked at", other)
 		}
 		free -= max(0, p.offer.Size-info.Allocated)
 	}
 	free = max(0, free)
-	if need := size - have; need > free {
-		return reason.New(reason.NoSpace, "delivery %s needs %d bytes, %d are free", key, need, free)
-	}
 	if d.limits.Quota <= 0 {
-		return nil
+		return free, math.MaxInt64, nil
 	}
-	used += d.published()
-	if left := max(0, d.limits.Quota-used); size > left {
-		return reason.New(reason.NoSpace, "delivery %s needs %d bytes, %d are left of the quota of %d", key, size, left, d.limits.Quota)
-	}
-	return nil
+	return free, max(0, d.limits.Quota-used-d.published()), nil
 }
 
 // published is how many bytes of files there are that receipts speak of.

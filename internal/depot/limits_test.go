@@ -24,7 +24,11 @@ func TestSpace(t *testing.T) {
 			ok(t, err)
 			write(t, in, o.Size, content, 50_000)
 		}
-		_, err := d.Begin(key(3), offerOf(content), nil)
+		free, err := d.Free()
+		if err != nil || free >= 100_000 || free < 50_000 {
+			t.Errorf("%d bytes are free, %v", free, err)
+		}
+		_, err = d.Begin(key(3), offerOf(content), nil)
 		code(t, err, reason.NoSpace)
 		if !strings.Contains(err.Error(), "needs 100000 bytes, ") {
 			t.Errorf("without figures: %v", err)
@@ -76,6 +80,9 @@ func TestQuota(t *testing.T) {
 	deliver(t, d, key(1), o, content)
 	_, err := d.Begin(key(2), o, sign) // the same file counts once
 	ok(t, err)
+	if free, err := d.Free(); err != nil || free != 150_000 {
+		t.Errorf("%d bytes of the quota are free, %v", free, err)
+	}
 	o.MTime, o.SHA256 = 1, ""
 	_, err = d.Begin(key(3), o, sign)
 	ok(t, err)

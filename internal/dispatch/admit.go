@@ -63,7 +63,7 @@ func (d *Dispatcher) admit(ctx context.Context, drafts []ledger.Delivery, errs [
 	d.admitting.Lock()
 	release := sync.OnceFunc(d.admitting.Unlock)
 	defer release()
-	b, err := d.bookOf(receptionsOf(drafts))
+	b, err := d.bookOf(ctx, receptionsOf(drafts))
 	if err != nil {
 		return nil, err
 	}

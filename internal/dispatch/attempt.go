@@ -292,6 +292,7 @@ func (a *attempt) accepted(ctx context.Context, m control.Accepted) error {
 	a.d.mu.Lock()
 	lost, resumes, before := j.acked-m.Offset, j.State != ledger.Promised, j.Reason
 	j.acked = m.Offset
+	a.d.hold(j, m.Free, now)
 	j.meter.reset(now, m.Offset)
 	j.reported.Start(now, m.Offset, j.Size)
 	j.touch(now)

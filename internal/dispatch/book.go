@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"time"
 
 	"videoclub/internal/ledger"
@@ -17,11 +18,13 @@ type book struct {
 	promised []schedule.Job
 	next     int64 // id of the next on trial
 	maxPace  int64
-	short    map[string]int64 // by reception: the fewest bytes that wait there for space
+	short    map[string]int64                    // by reception: the fewest bytes that wait there for space
+	left     map[string]int64                    // by reception that said so: the bytes that there are for another
+	has      func(ledger.Delivery) (bool, error) // at its reception already, where it takes no space
 }
 
 // bookOf gives the book as it stands, with links to the named receptions.
-func (d *Dispatcher) bookOf(receptions []string) (*book, error) {
+func (d *Dispatcher) bookOf(ctx context.Context, receptions []string) (*book, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.stopping {
@@ -36,6 +39,8 @@ func (d *Dispatcher) bookOf(receptions []string) (*book, error) {
 			b.net.Links[name] = d.link(Reception{})
 		}
 	}
+	b.left = d.spacesLeft(b.now)
+	b.has = func(l ledger.Delivery) (bool, error) { return d.Ledger.Has(ctx, l) }
 	for _, j := range d.jobs {
 		if j.Reason != reason.NoSpace {
 			continue
@@ -63,15 +68,6 @@ func (b *book) asked(l *ledger.Delivery) schedule.Job {
 		l.Pace = min(l.Pace, l.MaxPace)
 	}
 	return jobsOf([]*job{{Delivery: *l}})[0]
-}
-
-// full refuses l where something no larger waits at its reception for space: it
-// is asked for again and again, so that this is known to be so now.
-func (b *book) full(l ledger.Delivery) error {
-	if least, short := b.short[l.Reception]; !short || l.Size < least {
-		return nil
-	}
-	return &Refusal{Code: reason.NoSpace, Constraint: diskBinds, Detail: "a delivery that is no larger waits at " + l.Reception + " for space"}
 }
 
 // admit admits l, if it can be there by its deadline, on top of what is in the

@@ -100,7 +100,8 @@ type Dispatcher struct {
 
 	mu       sync.Mutex
 	settings Settings
-	jobs     map[int64]*job // the deliveries that have not ended
+	jobs     map[int64]*job   // the deliveries that have not ended
+	spaces   map[string]space // by reception
 	plan     schedule.Plan
 	planned  time.Time
 	stopping bool
@@ -123,6 +124,7 @@ type job struct {
 	expected time.Time // when the schedule then has it sent; zero is not known
 	riskFrom time.Time // when atRisk began
 	cancel   bool      // asked for: settled when the attempt has ended
+	held     bool      // the reception has reserved its space
 }
 
 // New makes a Dispatcher and takes up again what the ledger has promised.
@@ -136,7 +138,7 @@ func New(ctx context.Context, c Config) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{
 		Config: c, certificate: certificate, central: idOf(c.Keys), wake: make(chan struct{}, 1), questions: make(chan struct{}, 1),
-		settings: c.Settings, jobs: make(map[int64]*job),
+		settings: c.Settings, jobs: make(map[int64]*job), spaces: make(map[string]space),
 	}
 	d.ending, d.endAll = context.WithCancel(context.Background())
 	active, err := c.Ledger.Active(ctx)
@@ -171,7 +173,7 @@ func (d *Dispatcher) sweepNotes() error {
 
 func (d *Dispatcher) newJob(l ledger.Delivery) *job {
 	return &job{
-		Delivery: l, acked: l.Offset, changed: make(chan struct{}), revision: d.Clock().UnixNano(),
+		Delivery: l, acked: l.Offset, held: l.Offset > 0, changed: make(chan struct{}), revision: d.Clock().UnixNano(),
 		budget: worker.Budget{First: 100 * time.Millisecond, Most: 15 * time.Second, Max: 10},
 	}
 }

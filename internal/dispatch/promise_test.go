@@ -275,6 +275,59 @@ func TestPromiseWithoutSpace(t *testing.T) {
 	}
 }
 
+// What a reception says that it has left binds what is promised to it, until
+// that is too long ago to be so.
+func TestPromiseBySpace(t *testing.T) {
+	const size = 9_500_000
+	s := newStand(t, three(), films{"/night": size})
+	promise := func(key string) (ledger.Delivery, error) {
+		made, err := s.Promise(t.Context(), asking(key, 10*time.Hour, "studio"))
+		return append(made, ledger.Delivery{})[0], err
+	}
+	full := func(what string, err error) {
+		t.Helper()
+		var refused *Refusal
+		if !errors.As(err, &refused) || refused.Code != reason.NoSpace || refused.Constraint != "disk" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	first, err := promise("first")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := int64(2*size - 1)
+	s.mu.Lock()
+	s.hold(s.jobs[first.ID], &free, s.clock) // as when the offer is accepted
+	s.mu.Unlock()
+	if _, err := promise("second"); err != nil {
+		t.Errorf("one fits: %v", err)
+	}
+	_, err = promise("third")
+	full("a byte is missing", err)
+	if _, err := s.Promise(t.Context(), asking("other", time.Hour, "hall")); err != nil {
+		t.Errorf("another reception: %v", err)
+	}
+	if err := s.Cancel(t.Context(), first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := promise("third"); err != nil {
+		t.Errorf("what was withdrawn is free: %v", err)
+	}
+	_, err = promise("fourth")
+	full("and once alone", err)
+	// What lies there already takes no space.
+	if err := s.Ledger.Deposited(t.Context(), 2, []byte("{}"), "", s.clock); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := promise("fourth"); err != nil {
+		t.Errorf("it is there: %v", err)
+	}
+	s.clock = s.clock.Add(spaceFor)
+	if left := s.spacesLeft(s.clock); len(left) > 0 {
+		t.Errorf("after %v it is still held to %v", spaceFor, left)
+	}
+}
+
 func TestReceptions(t *testing.T) {
 	s := newStand(t, three(), nil)
 	if err := s.Ledger.RememberReception(t.Context(), ledger.Reception{Name: "cellar", Address: "cellar:4102"}); err != nil {

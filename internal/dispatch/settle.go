@@ -178,6 +178,7 @@ func (d *Dispatcher) removeNotes(id int64) {
 // let go of what it holds. The mutex is held.
 func (d *Dispatcher) leave(j *job, now time.Time) {
 	d.drop(j)
+	d.letGo(j)
 	// What the reception may hold: an accept that was never heard counts too.
 	if !d.stopping {
 		d.attempts.Go(func() { d.withdraw(j.Delivery) })

@@ -31,7 +31,7 @@ func (d *Dispatcher) Where(ctx context.Context, ask Ask) ([]Prospect, error) {
 		return nil, err
 	}
 	defer d.answered()
-	b, err := d.bookOf(receptionsOf(drafts))
+	b, err := d.bookOf(ctx, receptionsOf(drafts))
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,15 @@ func TestFullStoreIsWaitedFor(t *testing.T) {
 	large := makeTitle(t, c.dir, "large.bin", noise(12, 20<<20))
 	r.proven(c.deposited(c.ask(c.add("Small", small.path, 1), "cinema.test").ID), small)
 
-	id := c.ask(c.add("Large", large.path, 1), "cinema.test").ID
+	// The reception said what it has left, so that nothing is promised beyond it.
+	n := c.add("Large", large.path, 1)
+	if d, err := c.request(n, "cinema.test", "too large"); reason.Of(err) != reason.NoSpace {
+		t.Errorf("more than there is space for: %+v, %v", d.Delivery, err)
+	}
+	// Whoever has not heard of it promises, and hears of it then.
+	c.kill()
+	c.start()
+	id := c.ask(n, "cinema.test").ID
 	d := c.until(id, "waiting for space", func(d control.DeliveryStory) bool { return d.Reason == reason.NoSpace })
 	if d.State != "promised" || d.Offset != 0 || d.Detail == "" || d.Sent != 0 {
 		t.Errorf("while it waits it is %s at %d, sent %d, with the detail %q", d.State, d.Offset, d.Sent, d.Detail)

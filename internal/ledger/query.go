@@ -60,6 +60,17 @@ func (l *Ledger) List(ctx context.Context, f Filter) ([]Delivery, error) {
 	return l.deliveries(ctx, rest, append(args, min(limit, maxPage))...)
 }
 
+// Has says whether a title was deposited at a reception before, from the source
+// as it is: then it is most likely still there, and takes no space again.
+func (l *Ledger) Has(ctx context.Context, d Delivery) (has bool, err error) {
+	err = l.read(ctx, "looking for a deposit", func(ctx context.Context, db *sql.DB) error {
+		return db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM deliveries
+			WHERE state = 'deposited' AND location = ? AND size = ? AND mtime_ns = ? AND name = ? AND reception = ?)`,
+			d.Location, d.Size, d.MTime, d.Name, d.Reception).Scan(&has)
+	})
+	return has, err
+}
+
 // Active gives all deliveries that have not ended, the oldest first: what a
 // server that starts has to take up again.
 func (l *Ledger) Active(ctx context.Context) ([]Delivery, error) {

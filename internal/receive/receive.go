@@ -62,7 +62,7 @@ func (r Receiver) run() error {
 	}
 	switch m := m.(type) {
 	case control.Accept:
-		if err := say(conn, wire.Accept{Offset: m.Offset, ReceiptKey: m.ReceiptKey}); err != nil {
+		if err := say(conn, wire.Accept{Offset: m.Offset, ReceiptKey: m.ReceiptKey, Free: m.Free}); err != nil {
 			return err
 		}
 		return r.take(conn, in, m.Offset)

@@ -277,7 +277,11 @@ func (c *connection) ready(m control.Ready) error {
 		what = "resuming, nothing lost"
 	}
 	c.r.Log.Info(what, "delivery", c.key, "title", c.offer.Name, "size", rate.Size(c.offer.Size), "offset", m.Offset, "peer", c.peer)
-	return c.receive.Tell(control.Accept{Offset: m.Offset, ReceiptKey: c.r.receiptKey})
+	accept := control.Accept{Offset: m.Offset, ReceiptKey: c.r.receiptKey}
+	if free, err := c.r.Depot.Free(); err == nil { // else it goes without saying
+		accept.Free = &free
+	}
+	return c.receive.Tell(accept)
 }
 
 // durable passes on what may be acknowledged.

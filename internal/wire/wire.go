@@ -82,6 +82,8 @@ type Withdraw struct {
 type Accept struct {
 	Offset     int64  `json:"offset"`
 	ReceiptKey string `json:"receipt_key"` // Ed25519 public key, lower-case hex
+	// Free is how many bytes another delivery could have; nil is not known.
+	Free *int64 `json:"free,omitempty"`
 }
 
 // Ack says that all bytes before Offset are on disk.
@@ -152,8 +154,8 @@ func (m Withdraw) check() error {
 }
 
 func (m Accept) check() error {
-	if m.Offset < 0 || !isHex(m.ReceiptKey, 64) {
-		return errors.New("offset or receipt key is out of range")
+	if m.Offset < 0 || !isHex(m.ReceiptKey, 64) || m.Free != nil && *m.Free < 0 {
+		return errors.New("offset, receipt key or free space is out of range")
 	}
 	return nil
 }

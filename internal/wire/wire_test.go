@@ -35,7 +35,7 @@ func offer() Offer {
 
 func messages() []Message {
 	return []Message{
-		Hello{Version: 1, Program: "vccs"}, offer(), Withdraw{ID: 42}, Accept{Offset: 5, ReceiptKey: hex64}, Ack{}, Ack{Offset: 1 << 62},
+		Hello{Version: 1, Program: "vccs"}, offer(), Withdraw{ID: 42}, Accept{Offset: 5, ReceiptKey: hex64}, Accept{ReceiptKey: hex64, Free: new(int64)}, Ack{}, Ack{Offset: 1 << 62},
 		Deposited{Receipt: signed()}, Refused{Code: reason.NoSpace, Detail: "x"}, Refused{Code: "a_reason_of_tomorrow"}, Withdrawn{},
 	}
 }
@@ -129,6 +129,7 @@ func TestLineLimit(t *testing.T) {
 // Write refuses what the other side would, and Read what it must not let in.
 func TestFieldLimits(t *testing.T) {
 	with := func(change func(*Offer)) Offer { o := offer(); change(&o); return o }
+	less := int64(-1)
 	for name, m := range map[string]Message{
 		"hello version":   Hello{},
 		"hello program":   Hello{Version: 1, Program: strings.Repeat("x", maxHost+1)},
@@ -144,6 +145,7 @@ func TestFieldLimits(t *testing.T) {
 		"withdraw id":     Withdraw{},
 		"accept offset":   Accept{Offset: -1, ReceiptKey: hex64},
 		"accept key":      Accept{ReceiptKey: hex64[1:]},
+		"accept space":    Accept{ReceiptKey: hex64, Free: &less},
 		"ack offset":      Ack{Offset: -1},
 		"deposited":       Deposited{},
 		"refused code":    Refused{Code: "No Space"},
