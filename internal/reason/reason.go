@@ -60,6 +60,17 @@ const (
 	MailRefused Code = "mail_refused"
 	MailNowhere Code = "mail_nowhere"
 
+	// Of devices: the capture goes on when they do, and what is missing is a
+	// gap. DeviceOverrun is a loss because this program was too slow.
+	DeviceAbsent    Code = "device_absent"
+	DeviceBusy      Code = "device_busy"
+	DeviceHung      Code = "device_hung"
+	DeviceSuspended Code = "device_suspended"
+	DeviceFailed    Code = "device_failed"
+	DeviceUnfit     Code = "device_unfit"
+	DeviceOverrun   Code = "device_overrun"
+	SpoolFull       Code = "spool_full"
+
 	// Failed for good.
 	SourceChanged    Code = "source_changed"
 	SourceUnreadable Code = "source_unreadable"
