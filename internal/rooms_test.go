@@ -182,12 +182,14 @@ func TestSQLInOnePlace(t *testing.T) {
 	}
 }
 
-// What loses data on purpose is for tests alone.
-func TestPowerLossInTestsAlone(t *testing.T) {
+// What loses data or obeys a peer on purpose is for tests alone.
+func TestInTestsAlone(t *testing.T) {
 	for _, files := range packages(t) {
 		for _, f := range files {
-			if slices.Contains(imports(t, f), module+"internal/disk/powerloss") {
-				t.Errorf("%s imports disk/powerloss", f.name)
+			for _, room := range []string{"disk/powerloss", "crew/puppet"} {
+				if slices.Contains(imports(t, f), module+"internal/"+room) {
+					t.Errorf("%s imports %s", f.name, room)
+				}
 			}
 		}
 	}

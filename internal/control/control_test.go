@@ -11,18 +11,18 @@ import (
 )
 
 func messages() []Message {
-	at := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
+	at, hex := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC), strings.Repeat("0f", 32)
 	return []Message{
 		Start{Certificate: []byte{1}, Silence: time.Second}, Sign{Message: []byte{2}}, Signed{Signature: []byte{3}},
 		Failed{Code: reason.NoSpace, Detail: "x"},
 		Deliver{Offer: Offer{ID: 4, Name: "La Piedra", Promised: at}, Rate: 5}, Withdraw{ID: 6},
-		Accepted{Offset: 7, Identity: "i", ReceiptKey: "k"}, Acked{Offset: 8, Sent: 9},
-		Settled{Receipt: []byte(`{"a":1}`), Identity: "i", Sent: 1}, Withdrawn{},
-		Begin{Offset: 1, Size: 2, MTime: 3, State: []byte{4}, Known: "5"}, Sealed{SHA256: "a", Read: 1, Hashed: 2}, Lease{Rate: 10},
-		Offered{Identity: "i", Offer: Offer{ID: 11, Promised: at}}, WithdrawAsked{Identity: "i", ID: 12},
+		Accepted{Offset: 7, Identity: hex, ReceiptKey: hex}, Acked{Offset: 8, Sent: 9},
+		Settled{Receipt: []byte(`{"a":1}`), Identity: hex, Sent: 1}, Withdrawn{},
+		Begin{Offset: 1, Size: 2, MTime: 3, State: []byte{4}, Known: "5"}, Sealed{SHA256: hex, Read: 1, Hashed: 2}, Lease{Rate: 10},
+		Offered{Identity: hex, Offer: Offer{ID: 11, Promised: at}}, WithdrawAsked{Identity: hex, ID: 12},
 		Accept{Offset: 13, ReceiptKey: "k"}, Refuse{Code: reason.Busy, Detail: "y"}, Deposit{Receipt: []byte(`{}`)}, LetGo{},
-		Fill{Size: 13}, Ready{Offset: 14}, Durable{Offset: 15}, Whole{SHA256: "b", Frames: 1, Written: 2, Hashed: 3},
-		Survey{Size: 1, MTime: 2, Digest: true}, Lasts{Millis: 3, Why: "w"}, Surveying{Offset: 4}, Surveyed{SHA256: "c"},
+		Fill{Size: 13}, Ready{Offset: 14}, Durable{Offset: 15}, Whole{SHA256: hex, Frames: 1, Written: 2, Hashed: 3},
+		Survey{Size: 1, MTime: 2, Digest: true}, Lasts{Millis: 3, Why: "w"}, Surveying{Offset: 4}, Surveyed{SHA256: hex},
 		SendMail{Server: "m", TLS: TLSRequired, Message: []byte("x"), Step: time.Second}, MailTaken{Reply: "250"}, MailRefused{Step: "DATA", Status: 451, Temporary: true},
 		Call{Seq: 1, Show: &ShowQuery{ID: 2, Revision: 3, Wait: time.Second}},
 		Reply{Seq: 1, Refusal: &Refusal{Code: reason.UnknownTitle, Earliest: at}},

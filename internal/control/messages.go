@@ -228,6 +228,9 @@ func unpack[M Message](body []byte) (Message, error) {
 		return m, nil
 	}
 	err := strict(body, &m)
+	if c, ok := any(m).(checked); err == nil && ok {
+		err = c.check()
+	}
 	return m, err
 }
 

@@ -32,11 +32,13 @@ func (s *session) handle(ctx context.Context, m control.Message, answering *sync
 		answering.Go(func() {
 			reply := s.answer(ctx, m)
 			reply.Seq = m.Seq
-			<-s.open
-			// A session that has gone hears no answer.
+			// A session that has gone hears no answer. One that asks and does
+			// not listen is let go, and asks no more than its calls until then.
 			if err := s.Control.Send(reply); err != nil && ctx.Err() == nil {
 				s.desk.Log.Debug("an answer was not heard", "error", err)
+				s.Kill()
 			}
+			<-s.open
 		})
 		return false, nil
 	}

@@ -16,6 +16,7 @@ import (
 
 	"videoclub/internal/api"
 	"videoclub/internal/control"
+	"videoclub/internal/crew/puppet"
 	"videoclub/internal/dispatch"
 	"videoclub/internal/identity"
 	"videoclub/internal/ledger"
@@ -34,10 +35,20 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// hostile says that the session workers are in the hands of their peers.
+var hostile = len(os.Args) > 0 && os.Args[0] == "hostile"
+
 func serveSession(in *worker.Inside) error {
 	c, err := in.File("control")
 	if err != nil {
 		return err
+	}
+	if hostile {
+		conn, err := control.New(c).Take()
+		if err != nil {
+			return err
+		}
+		return puppet.Follow(conn, c, nil)
 	}
 	return api.Session{Control: control.New(c)}.Run()
 }
@@ -75,6 +86,12 @@ func titlesIn(t *testing.T, text string) string {
 // newDesk makes a desk whose dispatcher promises and never sends.
 func newDesk(t *testing.T, connections int) *Desk {
 	t.Helper()
+	return newDeskOf(t, "test", connections)
+}
+
+// newDeskOf makes one whose workers are started under a name.
+func newDeskOf(t *testing.T, program string, connections int) *Desk {
+	t.Helper()
 	dir := t.TempDir()
 	keys, err := identity.LoadOrCreate(filepath.Join(dir, "keys"))
 	if err != nil {
@@ -84,7 +101,7 @@ func newDesk(t *testing.T, connections int) *Desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spawner, err := worker.NewSpawner("test")
+	spawner, err := worker.NewSpawner(program)
 	if err != nil {
 		t.Fatal(err)
 	}

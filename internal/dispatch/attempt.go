@@ -35,7 +35,8 @@ type attempt struct {
 
 	send, read crew.Member
 	notes      *digest.Notes
-	peer       control.Accepted // zero until the reception accepts
+	accepted   bool             // the reception has
+	peer       control.Accepted // zero until then
 	sealed     string           // digest of the source, once it is read
 	heard      control.Acked    // the latest acknowledgement
 	verifying  bool             // all is sent
@@ -249,24 +250,33 @@ func (a *attempt) handle(ctx context.Context, h crew.Said) error {
 	}
 	if h.By == &a.read {
 		sealed, ok := h.Message.(control.Sealed)
-		if !ok {
-			return fmt.Errorf("the read worker says %T", h.Message)
+		if !ok || a.sealed != "" || !a.accepted {
+			return fmt.Errorf("the read worker says %T out of its turn", h.Message)
 		}
 		a.sealed = sealed.SHA256
 		a.d.Log.Debug("read to the end", "delivery", a.delivery.ID, "read", sealed.Read, "hashed", sealed.Hashed)
 		return nil
 	}
+	// The send worker has its peer's word alone, and may be in its hands: each
+	// message has its turn.
 	switch m := h.Message.(type) {
 	case control.Sign:
 		return a.sign(m)
 	case control.Accepted:
-		return a.accepted(ctx, m)
+		if a.send.Signed() && !a.accepted {
+			a.accepted = true
+			return a.goOn(ctx, m)
+		}
 	case control.Acked:
-		return a.acked(ctx, m)
+		if a.accepted {
+			return a.acked(ctx, m)
+		}
 	case control.Settled:
-		return a.settle(ctx, m)
+		if a.send.Signed() {
+			return a.settle(ctx, m)
+		}
 	}
-	return fmt.Errorf("the send worker says %T", h.Message)
+	return fmt.Errorf("the send worker says %T out of its turn", h.Message)
 }
 
 // sign signs the handshake of the attempt's connection, and says what to do
@@ -282,8 +292,11 @@ func (a *attempt) sign(m control.Sign) error {
 	}})
 }
 
-// accepted lets the read worker begin where the reception goes on.
-func (a *attempt) accepted(ctx context.Context, m control.Accepted) error {
+// goOn lets the read worker begin where the reception goes on.
+func (a *attempt) goOn(ctx context.Context, m control.Accepted) error {
+	if m.Offset > a.delivery.Size {
+		return reason.New(reason.OffsetMismatch, "the reception says that it holds %d bytes of %d", m.Offset, a.delivery.Size)
+	}
 	if err := a.d.meet(ctx, a.delivery, m); err != nil {
 		return err
 	}
@@ -347,8 +360,10 @@ func (d *Dispatcher) setState(j *job, s ledger.State) {
 // acked notes progress: at once for those who watch and for the schedule, and
 // each second in the ledger.
 func (a *attempt) acked(ctx context.Context, m control.Acked) error {
-	if m.Offset > a.delivery.Size || m.Sent < 0 {
-		return reason.New(reason.Protocol, "acknowledged are %d bytes of %d", m.Offset, a.delivery.Size)
+	// Each is news: one that says the same again would have the ledger written
+	// as often.
+	if m.Offset > a.delivery.Size || m.Offset <= max(a.heard.Offset, a.peer.Offset) || m.Sent < a.heard.Sent || m.Sent > a.delivery.Size {
+		return reason.New(reason.Protocol, "acknowledged are %d bytes of %d, after %d; sent are %d", m.Offset, a.delivery.Size, a.heard.Offset, m.Sent)
 	}
 	a.heard = m
 	j, now := a.job, a.d.Clock()

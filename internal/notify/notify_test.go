@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"videoclub/internal/control"
+	"videoclub/internal/crew/puppet"
 	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
@@ -42,8 +43,16 @@ func work(in *worker.Inside) error {
 	if err := errors.Join(errConn, errRoots, errControl); err != nil {
 		return err
 	}
+	head := make([]byte, len(puppets))
+	if n, _ := roots.ReadAt(head, 0); string(head[:n]) == puppets {
+		return puppet.Follow(conn, ctl, nil)
+	}
 	return Worker{Conn: conn, Roots: roots, Control: control.New(ctl)}.Run()
 }
+
+// puppets, as certificates, has the worker say to its supervisor what the mail
+// server sends.
+const puppets = "no certificate"
 
 var noon = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 

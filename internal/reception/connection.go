@@ -41,7 +41,8 @@ type connection struct {
 	offer          depot.Offer
 	reported       journal.Progress
 	accepted       bool
-	ended          bool // the sender has been told how it ended
+	safe           int64 // bytes that the store worker has called durable
+	ended          bool  // the sender has been told how it ended
 }
 
 func (c *connection) end(why error) { c.cancel(why) }
@@ -137,10 +138,10 @@ func (c *connection) converse(ctx context.Context) error {
 		case h = <-said:
 		}
 		if h.Err != nil {
-			exit := h.By.ExitWithin(grace)
-			if h.Err != io.EOF {
-				return h.Err
+			if h.Err != io.EOF { // what a worker of this program does not say
+				return c.tell(h.Err)
 			}
+			exit := h.By.ExitWithin(grace)
 			if h.By == &c.store && exit.Said() {
 				// It has done its work; or it was let go by the end of the
 				// receive worker, whose word is on its way.
@@ -155,25 +156,15 @@ func (c *connection) converse(ctx context.Context) error {
 			return c.tell(reason.New(failed.Code, "%s", failed.Detail))
 		}
 		var err error
-		switch m := h.Message.(type) {
-		case control.Sign:
-			err = c.receive.Sign(c.r.Keys.TLS, identity.ServerSide, m)
-		case control.Offered:
-			var taken bool
-			if taken, err = c.take(m); taken {
+		if h.By == &c.receive {
+			waiting := !c.store.Started()
+			err = c.received(h.Message)
+			if waiting && c.store.Started() && err == nil {
 				go c.store.Listen(listening, said)
 			}
-		case control.WithdrawAsked:
-			err = c.withdraw(m)
-		case control.Ready:
-			err = c.ready(m)
-		case control.Durable:
-			err = c.durable(m)
-		case control.Whole:
-			stored = true
-			err = c.publish(m)
-		default:
-			err = fmt.Errorf("the %s worker says %T", h.By.Kind, h.Message)
+		} else {
+			_, stored = h.Message.(control.Whole)
+			err = c.stored(h.Message)
 		}
 		if err != nil {
 			return c.tell(err)
@@ -182,6 +173,37 @@ func (c *connection) converse(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// received answers the receive worker, which speaks for its peer, and may be in
+// its hands.
+func (c *connection) received(m control.Message) error {
+	switch m := m.(type) {
+	case control.Sign:
+		return c.receive.Sign(c.r.Keys.TLS, identity.ServerSide, m)
+	case control.Offered:
+		if c.receive.Signed() {
+			return c.take(m)
+		}
+	case control.WithdrawAsked:
+		if c.receive.Signed() {
+			return c.withdraw(m)
+		}
+	}
+	return fmt.Errorf("the receive worker says %T out of its turn", m)
+}
+
+// stored answers the store worker, which knows of the part alone.
+func (c *connection) stored(m control.Message) error {
+	switch m := m.(type) {
+	case control.Ready:
+		return c.ready(m)
+	case control.Durable:
+		return c.durable(m)
+	case control.Whole:
+		return c.publish(m)
+	}
+	return fmt.Errorf("the store worker says %T out of its turn", m)
 }
 
 // tell has the receive worker tell the sender why it is refused, and gives
@@ -211,16 +233,16 @@ func (r *Reception) keyOf(peer string, id int64) (depot.Key, error) {
 
 // take takes up an offer: with the receipt if it is here already, else with a
 // store worker for what is missing of it.
-func (c *connection) take(m control.Offered) (storing bool, err error) {
+func (c *connection) take(m control.Offered) error {
 	if c.key != (depot.Key{}) {
-		return false, errors.New("the receive worker makes a second offer")
+		return errors.New("the receive worker makes a second offer")
 	}
 	key, err := c.r.keyOf(m.Identity, m.Offer.ID)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := c.r.claim(key, c); err != nil {
-		return false, err
+		return err
 	}
 	c.key = key
 	o := m.Offer
@@ -230,29 +252,29 @@ func (c *connection) take(m control.Offered) (storing bool, err error) {
 	}
 	in, err := c.r.Depot.Begin(key, c.offer, c.r.sign)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if in.Receipt != nil {
 		c.r.Log.Info("already here, deposited at once", "delivery", key, "title", in.Receipt.Name, "path", in.Receipt.Path)
-		return false, c.deposit(*in.Receipt)
+		return c.deposit(*in.Receipt)
 	}
 	data, errData := duplicate(in.Data)
 	slots, errSlots := duplicate(in.Slots)
 	if err := errors.Join(errData, errSlots); err != nil {
-		return false, reason.Wrap(reason.StoreFailed, err, "opening the part")
+		return reason.Wrap(reason.StoreFailed, err, "opening the part")
 	}
 	err = c.store.Start(c.r.Spawner, worker.Store, "delivery="+key.String(),
 		worker.File{Name: "data", File: data}, worker.File{Name: "slots", File: slots},
 		worker.File{Name: "ring", File: c.consumer.Ring}, worker.File{Name: "wake", File: c.consumer.Wake})
 	if err != nil {
-		return false, err
+		return err
 	}
 	// It has not heard a byte of the sender yet, and cannot take more of the
 	// disk than was reserved for the delivery whatever it may hear.
 	if err := sandbox.LimitFiles(c.store.PID, uint64(o.Size)+depot.SlotsSize); err != nil {
-		return true, err
+		return err
 	}
-	return true, c.store.Tell(control.Fill{Size: o.Size})
+	return c.store.Tell(control.Fill{Size: o.Size})
 }
 
 // duplicate gives a second descriptor of f, for a worker.
@@ -270,7 +292,10 @@ func duplicate(f disk.File) (*os.File, error) {
 
 // ready accepts the offer at the offset that the store worker goes on from.
 func (c *connection) ready(m control.Ready) error {
-	c.accepted = true
+	if c.accepted || m.Offset > c.offer.Size {
+		return fmt.Errorf("the store worker is ready a second time, or at %d of %d", m.Offset, c.offer.Size)
+	}
+	c.accepted, c.safe = true, m.Offset
 	c.reported.Start(c.r.Clock(), m.Offset, c.offer.Size)
 	what := "receiving"
 	if m.Offset > 0 {
@@ -286,9 +311,10 @@ func (c *connection) ready(m control.Ready) error {
 
 // durable passes on what may be acknowledged.
 func (c *connection) durable(m control.Durable) error {
-	if !c.accepted {
-		return errors.New("the store worker says what is durable before it is ready")
+	if !c.accepted || m.Offset < c.safe || m.Offset > c.offer.Size {
+		return fmt.Errorf("the store worker says that %d of %d bytes are durable, after %d", m.Offset, c.offer.Size, c.safe)
 	}
+	c.safe = m.Offset
 	if c.reported.Due(c.r.Clock(), m.Offset, c.offer.Size) {
 		c.r.Log.Info("progress", "delivery", c.key, "title", c.offer.Name, "at", fmt.Sprintf("%d%%", journal.Percent(m.Offset, c.offer.Size)), "offset", m.Offset)
 	}

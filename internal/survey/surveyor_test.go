@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"videoclub/internal/control"
+	"videoclub/internal/crew/puppet"
 	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
 	"videoclub/internal/source"
@@ -34,6 +36,10 @@ func TestMain(m *testing.M) {
 // dies, as a source's content, has the worker die.
 const dies = "a film that kills who reads it"
 
+// puppets, as the beginning of a source, has the worker say the rest of it to its
+// supervisor.
+const puppets = "a film for puppets\n"
+
 func serve(in *worker.Inside) error {
 	f, errSource := in.File("source")
 	c, errControl := in.File("control")
@@ -43,6 +49,12 @@ func serve(in *worker.Inside) error {
 	head := make([]byte, len(dies))
 	if n, _ := f.ReadAt(head, 0); string(head[:n]) == dies {
 		panic("as it was told")
+	}
+	if strings.HasPrefix(string(head), puppets) {
+		if _, err := f.Seek(int64(len(puppets)), io.SeekStart); err != nil {
+			return err
+		}
+		return puppet.Follow(f, c, nil)
 	}
 	return Worker{Source: f, Control: control.New(c)}.Run()
 }

@@ -1,0 +1,152 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/base64"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"videoclub/internal/identity"
+	"videoclub/internal/ledger"
+	"videoclub/internal/worker"
+)
+
+// scripted is a source whose content is what the read worker, a puppet, says.
+type scripted string
+
+func (s scripted) Open(string) (*os.File, int64, int64, error) {
+	f, err := os.Open(string(s))
+	return f, 1_000_000, 5, err
+}
+
+// What the send worker of this program would say.
+var (
+	someone  = strings.Repeat("a", 64)
+	sum      = strings.Repeat("0", 64)
+	asksSign = `{"kind":"sign","body":{"message":"` + base64.StdEncoding.EncodeToString(
+		[]byte(strings.Repeat(" ", 64)+"TLS 1.3, client CertificateVerify\x00"+strings.Repeat("h", 32))) + `"}}`
+	accepts = `{"kind":"accepted","body":{"offset":0,"identity":"` + someone + `","receipt_key":"` + someone + `"}}`
+	acks    = `{"kind":"acked","body":{"offset":500000,"sent":500000}}`
+	seals   = `{"kind":"sealed","body":{"sha256":"` + sum + `","read":1,"hashed":1}}`
+)
+
+// A send worker in the hands of its peer, and a read worker in those of its
+// source, end their attempt, whatever they say: nothing is deposited without its
+// receipt, signed twice, or written again and again.
+func TestHostileWorkers(t *testing.T) {
+	t.Parallel()
+	const hear = "hear"
+	for name, c := range map[string]struct {
+		send, read []string
+		want       string // in the detail of the delivery
+	}{
+		"no message":                 {[]string{"nonsense"}, nil, "invalid character"},
+		"a huge one":                 {[]string{strings.Repeat("x", 150_000)}, nil, "more than 98304 bytes"},
+		"of another kind":            {[]string{asksSign, `{"kind":"whole","body":{"sha256":"` + sum + `","size":1,"frames":1,"resumes":0,"written":1,"hashed":1}}`}, nil, "says control.Whole"},
+		"a call of a session":        {[]string{`{"kind":"call","body":{"seq":1,"cancel":{"id":1}}}`}, nil, "says control.Call"},
+		"a second signature":         {[]string{asksSign, asksSign}, nil, "second signature"},
+		"accepted before TLS":        {[]string{accepts}, nil, "control.Accepted out of its turn"},
+		"accepted twice":             {[]string{asksSign, accepts, accepts}, nil, "control.Accepted out of its turn"},
+		"accepted beyond the end":    {[]string{asksSign, strings.Replace(accepts, `"offset":0`, `"offset":1000001`, 1)}, nil, "1000001 bytes of 1000000"},
+		"acked before accepted":      {[]string{asksSign, acks}, nil, "control.Acked out of its turn"},
+		"acked beyond the end":       {[]string{asksSign, accepts, `{"kind":"acked","body":{"offset":1000001,"sent":0}}`}, nil, "acknowledged are 1000001"},
+		"acked twice":                {[]string{asksSign, accepts, acks, acks}, nil, "after 500000"},
+		"acked that goes back":       {[]string{asksSign, accepts, acks, `{"kind":"acked","body":{"offset":400000,"sent":600000}}`}, nil, "after 500000"},
+		"sent more than there is":    {[]string{asksSign, accepts, `{"kind":"acked","body":{"offset":1,"sent":9223372036854775807}}`}, nil, "sent are 9223372036854775807"},
+		"settled before TLS":         {[]string{`{"kind":"settled","body":{"receipt":{},"identity":"` + someone + `","sent":0}}`}, nil, "control.Settled out of its turn"},
+		"settled by no receipt":      {[]string{asksSign, `{"kind":"settled","body":{"receipt":{},"identity":"` + someone + `","sent":0}}`}, nil, "receipt"},
+		"a withdrawal of another":    {[]string{asksSign, `{"kind":"withdrawn","body":{}}`}, nil, "says control.Withdrawn"},
+		"the end of the source":      {[]string{asksSign, seals}, nil, "says control.Sealed"},
+		"sealed before it begins":    {nil, []string{seals}, "control.Sealed out of its turn"},
+		"sealed twice":               {[]string{asksSign, accepts}, []string{hear, seals, seals}, "control.Sealed out of its turn"},
+		"a signature for the source": {nil, []string{asksSign}, "read worker says control.Sign"},
+		"no digest":                  {[]string{asksSign, accepts}, []string{hear, strings.Replace(seals, sum, "../..", 1)}, "hex digits"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			source := filepath.Join(t.TempDir(), "script")
+			if err := os.WriteFile(source, []byte(strings.Join(c.read, "\n")+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			d := hostileTo(t, l.Addr().String(), scripted(source))
+			made, err := d.Promise(t.Context(), Ask{Key: "k", Title: night, Receptions: []string{"hall"}, By: time.Now().Add(time.Hour)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			go io.WriteString(conn, strings.Join(c.send, "\n")+"\n")
+			conn.SetReadDeadline(time.Now().Add(time.Minute))
+			if _, err := io.Copy(io.Discard, conn); os.IsTimeout(err) {
+				t.Fatal("the supervisor goes on with it")
+			}
+			for late := time.After(time.Minute); ; {
+				now, err := d.Look(t.Context(), made[0].ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if now.State == ledger.Deposited || now.Offset > 500_000 {
+					t.Fatalf("it is %s at %d", now.State, now.Offset)
+				}
+				if strings.Contains(now.Detail, c.want) {
+					break
+				}
+				select {
+				case <-now.Changed:
+				case <-late:
+					t.Fatalf("it is %s: %s", now.State, now.Detail)
+				}
+			}
+			events, err := d.Ledger.Events(t.Context(), made[0].ID)
+			if err != nil || len(events) > 8 {
+				t.Errorf("%d events, %v", len(events), err)
+			}
+		})
+	}
+}
+
+// hostileTo makes a dispatcher that delivers to one address.
+func hostileTo(t *testing.T, address string, sources scripted) *Dispatcher {
+	t.Helper()
+	dir := t.TempDir()
+	keys, err := identity.LoadOrCreate(filepath.Join(dir, "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := ledger.Open(t.Context(), filepath.Join(dir, "ledger", "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spawner, err := worker.NewSpawner("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const fast = 100_000_000
+	d, err := New(t.Context(), Config{
+		Ledger: book, Spawner: spawner, Keys: keys, Sources: sources, Clock: time.Now, Log: slog.New(slog.DiscardHandler), Digests: filepath.Join(dir, "digests"),
+		Settings: Settings{Uplink: fast, Link: fast, Deliveries: 4, Silence: time.Minute, Loopback: true,
+			Receptions: map[string]Reception{"hall": {Address: address, Link: fast}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := make(chan struct{})
+	go func() { d.Run(ctx); close(ran) }()
+	t.Cleanup(func() { cancel(); <-ran; spawner.Close(); book.Close() })
+	return d
+}
