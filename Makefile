@@ -49,7 +49,8 @@ race:
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
-	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	$(GO) vet -tags root ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags root ./...
 	$(GO) mod verify
 
 # Every fuzz target for FUZZTIME in turn.
@@ -62,7 +63,11 @@ fuzz:
 
 # The long form of the end-to-end tests: 200 faults instead of 30, 1,000 requests
 # under kills instead of 150.
-e2e:
+#
+# Root: the packages in trees of Debian and rpm, which are got and kept in
+# /var/cache/vc-lab.
+e2e: package
+	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 15m ./internal/installed
 	VC_FAULTS=200 VC_REQUESTS=1000 $(GO) test -count=1 -timeout 20m ./internal/e2e
 
 # The figures of the README, next to scp and rsync in the same run.

@@ -38,8 +38,11 @@ var relations = map[string]map[string][]string{
 		central + rpm: {"/bin/sh", "systemd >= 252"}, reception + rpm: {"/bin/sh", "systemd >= 252"},
 	},
 	"recommends": {
-		// Whom to believe that a mail server is the one.
-		central + deb: {"videoclub-client", "ca-certificates"}, central + rpm: {"videoclub-client", "ca-certificates"},
+		central + deb: {"videoclub-client"}, central + rpm: {"videoclub-client"},
+	},
+	"suggests": {
+		// Whom to believe that a mail server is the one, where there is one.
+		central + deb: {"ca-certificates"}, central + rpm: {"ca-certificates"},
 	},
 }
 
