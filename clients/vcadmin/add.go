@@ -74,6 +74,8 @@ func (p *program) printAdded(c control.TitleChange) error {
 		digest := p.words.inBackground
 		if s.Digest == control.DigestKnown {
 			digest = p.words.known
+		} else if s.Folder {
+			digest = p.digest(s) // its files are digested as they are delivered
 		}
 		f.Add(p.words.digest, digest)
 	}

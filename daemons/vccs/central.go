@@ -12,6 +12,7 @@ import (
 
 	"videoclub/internal/desk"
 	"videoclub/internal/dispatch"
+	"videoclub/internal/folders"
 	"videoclub/internal/ledger"
 	"videoclub/internal/notify"
 	"videoclub/internal/reason"
@@ -71,12 +72,16 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 	}
 	c.titles = titles.Open(s.videos, time.Now, log)
 	sources := source.Opener{Roots: s.Roots, Never: []string{s.state}}
-	if c.surveyor, err = survey.New(ctx, survey.Config{Ledger: book, Spawner: spawner, Open: sources.Open, Clock: time.Now, Log: log}); err != nil {
+	shelf, err := folders.Open(filepath.Join(s.state, "folders"))
+	if err != nil {
+		return nil, err
+	}
+	if c.surveyor, err = survey.New(ctx, survey.Config{Ledger: book, Spawner: spawner, Open: sources.Open, Shelf: shelf, Clock: time.Now, Log: log}); err != nil {
 		return nil, err
 	}
 	if c.deliveries, err = dispatch.New(ctx, dispatch.Config{
 		Ledger: book, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Digests: filepath.Join(s.state, "digests"),
-		Sources: opener{sources}, Settings: s.dispatch(),
+		Sources: opener{sources}, Describe: c.surveyor.Describe, Folders: shelf, Settings: s.dispatch(),
 		Pulse: func(o dispatch.Overview) { manager.Alive(o.Line(time.Now())) },
 	}); err != nil {
 		return nil, err

@@ -37,13 +37,24 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		return deliver.Sender{Conn: f.File("conn"), Handoff: f.Handoff(), Control: f.Control(), Program: "vccs"}.Run()
 	},
 	worker.Read: func(in *worker.Inside) error {
-		f := startup.Take(in, "source", "digests", "ring", "wake", "control")
+		needed := []string{"source", "digests", "ring", "wake", "control"}
+		if in.Has("manifest") { // the source is a folder
+			needed = append(needed, "manifest")
+		}
+		f := startup.Take(in, needed...)
 		if f.Err != nil {
 			return f.Err
 		}
-		return deliver.Reader{Source: f.File("source"), Digests: f.File("digests"), Handoff: f.Handoff(), Control: f.Control()}.Run()
+		return deliver.Reader{Source: f.File("source"), Manifest: f.File("manifest"), Digests: f.File("digests"), Handoff: f.Handoff(), Control: f.Control()}.Run()
 	},
 	worker.Survey: func(in *worker.Inside) error {
+		if in.Has("manifest") { // somebody waits for a folder to be looked through
+			f := startup.Take(in, "source", "manifest", "control")
+			if f.Err != nil {
+				return f.Err
+			}
+			return survey.Worker{Source: f.File("source"), Manifest: f.File("manifest"), Control: f.Control()}.Run()
+		}
 		f := startup.Take(in, "source", "control")
 		if f.Err != nil {
 			return f.Err

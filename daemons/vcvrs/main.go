@@ -243,10 +243,16 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		return receive.Receiver{Conn: f.File("conn"), Handoff: f.Handoff(), Control: f.Control()}.Run()
 	},
 	worker.Store: func(in *worker.Inside) error {
-		f := startup.Take(in, "data", "slots", "ring", "wake", "control")
+		needed := []string{"data", "slots", "ring", "wake", "control"}
+		if in.Has("folder") {
+			needed = []string{"folder", "ring", "wake", "control"}
+			// What is made has the modes that it is made with.
+			syscall.Umask(0)
+		}
+		f := startup.Take(in, needed...)
 		if f.Err != nil {
 			return f.Err
 		}
-		return receive.Store{Data: f.File("data"), Slots: f.File("slots"), Handoff: f.Handoff(), Control: f.Control()}.Run()
+		return receive.Store{Data: f.File("data"), Slots: f.File("slots"), Folder: f.File("folder"), Handoff: f.Handoff(), Control: f.Control()}.Run()
 	},
 }

@@ -14,7 +14,8 @@ const (
 // TitleSource is what administrators see of a title.
 type TitleSource struct {
 	Location string `json:"location"` // as it stands in the file of titles
-	Size     int64  `json:"size"`     // bytes; -1 where it cannot be read
+	Size     int64  `json:"size"`     // bytes; -1 where it cannot be read, or was not looked through
+	Folder   bool   `json:"folder,omitempty"`
 	Digest   Digest `json:"digest"`
 	Hashed   int64  `json:"hashed,omitempty"`
 	SHA256   string `json:"sha256,omitempty"`

@@ -51,7 +51,19 @@ type Offer struct {
 	Duration  int64     `json:"duration_ms"`
 	Pace      int64     `json:"pace"`
 	Promised  time.Time `json:"promised"`
+
+	Manifest       int64  `json:"manifest_size,omitempty"`
+	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
+	Files          int    `json:"files,omitempty"`
+	Whole          int64  `json:"whole_size,omitempty"`
+	Supersedes     int64  `json:"supersedes,omitempty"`
 }
+
+// Describe asks for a folder's manifest, which goes the way of the frames and
+// before them: the store worker asks its supervisor, that the receive worker,
+// that the sender; there the send worker asks its supervisor, and that the read
+// worker.
+type Describe struct{}
 
 // From and to the sender's workers.
 type (
@@ -154,9 +166,16 @@ type (
 	// LetGo tells it that a withdrawal is done.
 	LetGo struct{}
 
-	// Fill tells the store worker how many bytes its files are to have.
+	// Fill tells the store worker how many bytes its stream has, and of a
+	// folder what its manifest comes to, and under which name it will be
+	// published.
 	Fill struct {
-		Size int64 `json:"size"`
+		Size           int64  `json:"size"`
+		Manifest       int64  `json:"manifest_size,omitempty"`
+		ManifestSHA256 string `json:"manifest_sha256,omitempty"`
+		Files          int    `json:"files,omitempty"`
+		Whole          int64  `json:"whole_size,omitempty"`
+		Name           string `json:"name,omitempty"`
 	}
 
 	// Ready says that the store worker has its partial file open at Offset.
@@ -179,6 +198,12 @@ type (
 		Resumes int    `json:"resumes"`
 		Written int64  `json:"written"` // bytes written over all attempts
 		Hashed  int64  `json:"hashed"`  // bytes hashed over all attempts
+
+		// Of a folder: all its bytes, the digest of what statx(2) knows of its
+		// files, and what is wrong with the source.
+		Whole    int64    `json:"whole,omitempty"`
+		Facts    string   `json:"facts,omitempty"`
+		Warnings []string `json:"warnings,omitempty"`
 	}
 )
 
@@ -205,6 +230,7 @@ func (Fill) kind() string          { return "fill" }
 func (Ready) kind() string         { return "ready" }
 func (Durable) kind() string       { return "durable" }
 func (Whole) kind() string         { return "whole" }
+func (Describe) kind() string      { return "describe" }
 func (Call) kind() string          { return "call" }
 func (Reply) kind() string         { return "reply" }
 
@@ -214,8 +240,8 @@ var kinds = table(
 	unpack[Accepted], unpack[Acked], unpack[Settled], unpack[Withdrawn],
 	unpack[Begin], unpack[Sealed], unpack[Lease],
 	unpack[Offered], unpack[WithdrawAsked], unpack[Accept], unpack[Refuse], unpack[Deposit], unpack[LetGo],
-	unpack[Fill], unpack[Ready], unpack[Durable], unpack[Whole],
-	unpack[Survey], unpack[Lasts], unpack[Surveying], unpack[Surveyed],
+	unpack[Fill], unpack[Ready], unpack[Durable], unpack[Whole], unpack[Describe],
+	unpack[Survey], unpack[Lasts], unpack[Surveying], unpack[Surveyed], unpack[Described],
 	unpack[SendMail], unpack[MailTaken], unpack[MailRefused],
 	unpack[Call], unpack[Reply],
 )

@@ -92,11 +92,20 @@ func (m Sealed) check() error {
 
 func (m Offered) check() error {
 	o := m.Offer
-	err := all(isHex("the identity", m.Identity), atLeast(1, "the delivery", o.ID), atLeast(0, "the title", int64(o.Title)),
+	err := all(o.checkFolder(), isHex("the identity", m.Identity), atLeast(1, "the delivery", o.ID), atLeast(0, "the title", int64(o.Title)),
 		short(maxName, "the name", o.Name), short(maxExtension, "the extension", o.Extension), short(maxHost, "the reception", o.Reception),
 		atLeast(0, "the duration", o.Duration), atLeast(0, "the pace", o.Pace))
 	if err == nil && o.SHA256 != "" {
 		err = isHex("the digest", o.SHA256)
+	}
+	return err
+}
+
+// checkFolder looks at what only a folder has.
+func (o Offer) checkFolder() error {
+	err := all(atLeast(0, "the manifest", o.Manifest), atLeast(0, "the files", int64(o.Files)), atLeast(0, "what it supersedes", o.Supersedes))
+	if err == nil && o.Manifest > 0 {
+		err = all(isHex("the digest of the manifest", o.ManifestSHA256), atLeast(o.Size, "the size of the whole", o.Whole))
 	}
 	return err
 }
@@ -109,6 +118,16 @@ func (m Ready) check() error   { return atLeast(0, "the offset", m.Offset) }
 func (m Durable) check() error { return atLeast(0, "the offset", m.Offset) }
 
 func (m Whole) check() error {
+	for _, w := range m.Warnings {
+		if err := short(maxDetail, "a warning", w); err != nil {
+			return err
+		}
+	}
+	if m.Facts != "" {
+		if err := isHex("the facts", m.Facts); err != nil {
+			return err
+		}
+	}
 	return all(isHex("the digest", m.SHA256), atLeast(0, "the size", m.Size), atLeast(0, "the frames", m.Frames),
 		atLeast(0, "the resumes", int64(m.Resumes)), atLeast(0, "what was written", m.Written), atLeast(0, "what was hashed", m.Hashed))
 }
@@ -119,6 +138,12 @@ func (m Lasts) check() error {
 
 func (m Surveying) check() error { return atLeast(0, "the offset", m.Offset) }
 func (m Surveyed) check() error  { return isHex("the digest", m.SHA256) }
+
+func (m Described) check() error {
+	return all(isHex("the digest", m.SHA256), atLeast(0, "the files", int64(m.Files)), atLeast(0, "the size", m.Size),
+		atLeast(m.Size, "the size of the whole", m.Whole), atLeast(1, "the manifest", m.Bytes))
+}
+
 func (m MailTaken) check() error { return short(maxReply, "the reply", m.Reply) }
 
 func (m MailRefused) check() error {

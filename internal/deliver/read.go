@@ -3,8 +3,8 @@
 package deliver
 
 import (
+	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"runtime"
@@ -25,10 +25,11 @@ const checkEvery = 64
 
 // Reader is what the read worker is given.
 type Reader struct {
-	Source  *os.File
-	Digests *os.File // what outlives the worker of the running digest
-	Handoff handoff.End
-	Control *control.Conn
+	Source   *os.File
+	Manifest *os.File // of a folder, which Source then is
+	Digests  *os.File // what outlives the worker of the running digest
+	Handoff  handoff.End
+	Control  *control.Conn
 }
 
 // Run reads the source from the offset that the supervisor names, digests and
@@ -43,22 +44,11 @@ func (r Reader) Run() error {
 }
 
 func (r Reader) run() error {
-	m, err := r.Control.Receive()
-	if err != nil {
-		return err
-	}
-	begin, ok := m.(control.Begin)
-	if !ok {
-		return fmt.Errorf("read: the supervisor says %T instead of where to begin", m)
-	}
-	src, err := source.Take(r.Source, source.Facts{Size: begin.Size, MTime: begin.MTime})
-	if err != nil {
-		return err
-	}
-	if begin.Offset < 0 || begin.Offset > src.Size() {
-		return reason.New(reason.OffsetMismatch, "the reception holds %d bytes of %d", begin.Offset, src.Size())
-	}
 	out, err := handoff.NewProducer(r.Handoff)
+	if err != nil {
+		return err
+	}
+	begin, err := r.begin(out)
 	if err != nil {
 		return err
 	}
@@ -66,9 +56,16 @@ func (r Reader) run() error {
 	if err != nil {
 		return err
 	}
-	p := &pipeline{src: src, out: out, notes: notes, known: begin.Known != ""}
+	src, sums, err := r.open(begin, notes)
+	if err != nil {
+		return err
+	}
+	if begin.Offset < 0 || begin.Offset > src.Size() {
+		return reason.New(reason.OffsetMismatch, "the reception holds %d bytes of %d", begin.Offset, src.Size())
+	}
+	p := &pipeline{src: src, out: out, notes: notes, sums: sums}
 	go r.watch(p)
-	if err := p.catchUp(begin); err != nil {
+	if err := p.sums.catchUp(begin); err != nil {
 		return err
 	}
 	if err := p.pass(begin.Offset); err != nil {
@@ -79,14 +76,68 @@ func (r Reader) run() error {
 	if err := src.Unchanged(); err != nil {
 		return err
 	}
-	sum := begin.Known
-	if !p.known {
-		sum = fmt.Sprintf("%x", p.sum.Sum(nil))
+	sum, err := p.sums.total()
+	if err != nil {
+		return err
 	}
 	if err := r.Control.Send(control.Sealed{SHA256: sum, Read: notes.Read, Hashed: notes.Hashed}); err != nil {
 		return err
 	}
 	return p.finish(frame.Trailer{SHA256: sum, Frames: frame.Frames(src.Size())})
+}
+
+// begin waits to hear where to begin. Until then it hands over the manifest of
+// a folder, if the other side has to be told.
+func (r Reader) begin(out *handoff.Producer) (control.Begin, error) {
+	for {
+		m, err := r.Control.Receive()
+		if err != nil {
+			return control.Begin{}, err
+		}
+		switch m := m.(type) {
+		case control.Begin:
+			return m, nil
+		case control.Describe:
+			if r.Manifest == nil {
+				return control.Begin{}, errors.New("read: a file has no manifest")
+			}
+			if err := describe(r.Manifest, out); err != nil {
+				return control.Begin{}, err
+			}
+		default:
+			return control.Begin{}, fmt.Errorf("read: the supervisor says %T instead of where to begin", m)
+		}
+	}
+}
+
+// stream is what is read: a file, or the files of a folder.
+type stream interface {
+	Size() int64
+	ReadAt(p []byte, offset int64) error
+	Unchanged() error
+}
+
+// summer digests a stream as it passes.
+type summer interface {
+	// catchUp brings the digest to the offset where the stream goes on.
+	catchUp(begin control.Begin) error
+	// take digests the bytes from offset on and gives the state to be noted,
+	// nil where nothing is digested.
+	take(b []byte, offset int64) (state []byte, err error)
+	// total is the digest of the whole, in hex.
+	total() (string, error)
+}
+
+func (r Reader) open(begin control.Begin, notes *digest.Notes) (stream, summer, error) {
+	if r.Manifest != nil {
+		src := source.TakeFolder(r.Source, r.Manifest, begin.Size)
+		return src, newFolderSum(src, r.Manifest, notes), nil
+	}
+	src, err := source.Take(r.Source, source.Facts{Size: begin.Size, MTime: begin.MTime})
+	if err != nil {
+		return nil, nil, err
+	}
+	return src, &fileSum{src: src, notes: notes, known: begin.Known}, nil
 }
 
 // watch lets the pipeline go when the supervisor does.
@@ -104,11 +155,10 @@ func (r Reader) watch(p *pipeline) {
 // order. What does not compress skips the second step: waking another core
 // costs more than storing it.
 type pipeline struct {
-	src   *source.File
+	src   stream
 	out   *handoff.Producer
 	notes *digest.Notes
-	known bool // the digest is known: nothing is hashed
-	sum   hash.Hash
+	sums  summer
 	skip  atomic.Int32 // frames that are still to be stored without trying
 }
 
@@ -123,42 +173,6 @@ type chunk struct {
 	slot   handoff.Slot
 	member int           // length of the frame in slot
 	coded  chan struct{} // has a value when member is set
-}
-
-// catchUp brings the digest to the offset where the stream goes on. Its state
-// there is at hand but after a power loss at this end, which can take the last
-// notes: then what lies between is hashed again.
-func (p *pipeline) catchUp(begin control.Begin) error {
-	if p.known {
-		return nil
-	}
-	sum, at, err := p.notes.At(begin.Offset)
-	if err != nil {
-		return err
-	}
-	if at != begin.Offset && begin.State != nil {
-		if h, err := digest.Restore(begin.State); err == nil {
-			sum, at = h, begin.Offset
-		}
-	}
-	p.sum = sum
-	buf := make([]byte, frame.SourceSize)
-	for at < begin.Offset {
-		part := buf[:min(int64(len(buf)), begin.Offset-at)]
-		if err := p.src.ReadAt(part, at); err != nil {
-			return err
-		}
-		p.sum.Write(part)
-		at += int64(len(part))
-		state, err := digest.Save(p.sum)
-		if err != nil {
-			return err
-		}
-		if err := p.notes.Put(at, int64(len(part)), state); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // pass sends everything from offset to the end of the source through the pipeline.
@@ -251,7 +265,7 @@ func (p *pipeline) read(offset int64, stop <-chan struct{}, free <-chan *chunk, 
 // can be acknowledged.
 func (p *pipeline) handOver(order <-chan *chunk, free chan<- *chunk) error {
 	for c := range order {
-		state, err := p.hash(c.buf)
+		state, err := p.sums.take(c.buf, c.offset)
 		if err != nil {
 			return err
 		}
@@ -265,14 +279,6 @@ func (p *pipeline) handOver(order <-chan *chunk, free chan<- *chunk) error {
 		free <- c
 	}
 	return nil
-}
-
-func (p *pipeline) hash(b []byte) ([]byte, error) {
-	if p.known {
-		return nil, nil
-	}
-	p.sum.Write(b)
-	return digest.Save(p.sum)
 }
 
 // finish hands over the final frame and waits until the send worker has all.

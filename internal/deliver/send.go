@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -95,15 +96,50 @@ func (s Sender) deliver(conn *transport.Conn, in *bufio.Reader, d control.Delive
 	if err != nil {
 		return err
 	}
+	frames, err := handoff.NewConsumer(s.Handoff)
+	if err != nil {
+		return err
+	}
+	if _, ok := m.(wire.Describe); ok && d.Offer.Manifest > 0 {
+		if m, err = s.describe(conn, in, frames, d.Offer.Manifest); err != nil {
+			return err
+		}
+	}
 	switch m := m.(type) {
 	case wire.Deposited:
 		return s.settled(m, conn.Peer(), 0)
 	case wire.Refused:
 		return reason.New(m.Code, "%s", m.Detail)
 	case wire.Accept:
-		return s.stream(conn, in, d, m)
+		return s.stream(conn, in, frames, d, m)
 	}
 	return reason.New(reason.Protocol, "%T as the answer to an offer", m)
+}
+
+// describe sends the manifest of the folder that was offered, size bytes of it,
+// and gives the answer.
+func (s Sender) describe(conn *transport.Conn, in *bufio.Reader, pieces *handoff.Consumer, size int64) (wire.Message, error) {
+	if err := s.Control.Send(control.Describe{}); err != nil {
+		return nil, err
+	}
+	piece := make([]byte, handoff.SlotSize)
+	for size > 0 {
+		n, err := pieces.Receive(piece)
+		if err != nil {
+			return nil, err
+		}
+		if size -= int64(n); size < 0 {
+			return nil, errors.New("send: the manifest from the read worker is longer than was offered")
+		}
+		if err := wire.Write(conn, wire.Manifest{Text: string(piece[:n])}); err != nil {
+			return nil, transport.Explain(err, "sending the manifest")
+		}
+	}
+	if err := conn.Flush(); err != nil {
+		return nil, transport.Explain(err, "sending the manifest")
+	}
+	m, err := wire.Read(in)
+	return m, transport.Explain(err, "waiting for an answer")
 }
 
 func (s Sender) settled(m wire.Deposited, peer string, sent int64) error {
@@ -115,15 +151,11 @@ func (s Sender) settled(m wire.Deposited, peer string, sent int64) error {
 }
 
 // stream sends frames from the accepted offset on until the receiver settles.
-func (s Sender) stream(conn *transport.Conn, in *bufio.Reader, d control.Deliver, a wire.Accept) error {
+func (s Sender) stream(conn *transport.Conn, in *bufio.Reader, frames *handoff.Consumer, d control.Deliver, a wire.Accept) error {
 	if a.Offset > d.Offer.Size {
 		return reason.New(reason.OffsetMismatch, "the reception says that it holds %d bytes of %d", a.Offset, d.Offer.Size)
 	}
-	frames, err := handoff.NewConsumer(s.Handoff)
-	if err != nil {
-		return err
-	}
-	t := &stream{conn: conn, pace: newPacer(d.Rate), base: a.Offset, acked: a.Offset, sent: a.Offset, heard: time.Now()}
+	t := &sending{conn: conn, pace: newPacer(d.Rate), base: a.Offset, acked: a.Offset, sent: a.Offset, heard: time.Now()}
 	t.moved.L = &t.mu
 	conn.Patient(t.heardLately)
 	if err := s.Control.Send(control.Accepted{Offset: a.Offset, Identity: conn.Peer(), ReceiptKey: a.ReceiptKey, Free: a.Free}); err != nil {
@@ -143,7 +175,7 @@ func (s Sender) stream(conn *transport.Conn, in *bufio.Reader, d control.Deliver
 			outcome <- err
 		}
 	})
-	err = <-outcome
+	err := <-outcome
 	// The first outcome counts; the others are let go.
 	cancel()
 	frames.Close()
@@ -154,7 +186,7 @@ func (s Sender) stream(conn *transport.Conn, in *bufio.Reader, d control.Deliver
 }
 
 // answers reads what the receiver says, until it settles.
-func (s Sender) answers(t *stream, in *bufio.Reader) error {
+func (s Sender) answers(t *sending, in *bufio.Reader) error {
 	for {
 		m, err := wire.Read(in)
 		if err != nil {
@@ -183,7 +215,7 @@ func (s Sender) answers(t *stream, in *bufio.Reader) error {
 }
 
 // leases follows the rate that the supervisor allows.
-func (s Sender) leases(t *stream) error {
+func (s Sender) leases(t *sending) error {
 	for {
 		m, err := s.Control.Receive()
 		if err != nil {
@@ -197,8 +229,8 @@ func (s Sender) leases(t *stream) error {
 	}
 }
 
-// stream is one attempt's sending: how far it is, and how far the receiver.
-type stream struct {
+// sending is one attempt: how far it is, and how far the receiver.
+type sending struct {
 	conn *transport.Conn
 	pace *pacer
 	base int64
@@ -211,7 +243,7 @@ type stream struct {
 	stopped bool
 }
 
-func (t *stream) stop() {
+func (t *sending) stop() {
 	t.mu.Lock()
 	t.stopped = true
 	t.mu.Unlock()
@@ -223,7 +255,7 @@ const heardWithin = 10 * wire.KeepAlive
 
 // heardLately lets a write wait on while the receiver still speaks: its disk
 // may be slow.
-func (t *stream) heardLately() bool {
+func (t *sending) heardLately() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return time.Since(t.heard) < heardWithin
@@ -231,7 +263,7 @@ func (t *stream) heardLately() bool {
 
 // acknowledge takes note of an ack and says how much was sent in this attempt,
 // and whether the offset is new.
-func (t *stream) acknowledge(offset int64) (sent int64, news bool, err error) {
+func (t *sending) acknowledge(offset int64) (sent int64, news bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if offset < t.acked || offset > t.sent {
@@ -243,7 +275,7 @@ func (t *stream) acknowledge(offset int64) (sent int64, news bool, err error) {
 	return t.sent - t.base, news, nil
 }
 
-func (t *stream) progress() int64 {
+func (t *sending) progress() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.sent - t.base
@@ -251,7 +283,7 @@ func (t *stream) progress() int64 {
 
 // reserve waits until the window has room for a frame and counts it as sent:
 // it can be acknowledged from the moment its last byte leaves.
-func (t *stream) reserve(h frame.Header) error {
+func (t *sending) reserve(h frame.Header) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if h.Offset != t.sent {
@@ -268,7 +300,7 @@ func (t *stream) reserve(h frame.Header) error {
 }
 
 // pump sends the frames of the handoff, the final one included.
-func (t *stream) pump(ctx context.Context, frames *handoff.Consumer) error {
+func (t *sending) pump(ctx context.Context, frames *handoff.Consumer) error {
 	for final := false; !final; {
 		err := frames.Borrow(func(p []byte) error {
 			if len(p) < frame.PrefixSize {
@@ -296,7 +328,7 @@ func (t *stream) pump(ctx context.Context, frames *handoff.Consumer) error {
 }
 
 // write sends p at the pace allowed.
-func (t *stream) write(ctx context.Context, p []byte) error {
+func (t *sending) write(ctx context.Context, p []byte) error {
 	for len(p) > 0 {
 		n, err := t.pace.take(ctx, len(p))
 		if err != nil {

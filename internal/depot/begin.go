@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"maps"
 	"math"
 	"os"
 	"slices"
@@ -44,7 +43,7 @@ func (d *Depot) Begin(key Key, offer Offer, sign Sign) (*Incoming, error) {
 		return &Incoming{Key: key, Receipt: r}, nil
 	}
 	p := d.parts[key]
-	if p == nil || !p.offer.SameSource(offer) {
+	if p == nil || !p.offer.SameSource(offer) || p.offer.Folder() != offer.Folder() {
 		return d.beginAnew(key, offer)
 	}
 	return d.resume(key, p, offer)
@@ -79,7 +78,7 @@ func (d *Depot) alreadyDeposited(key Key, offer Offer, sign Sign) (*receipt.Rece
 // the same digest, as it was published, or "". The same bytes under another
 // title's name will not do: nobody would look for them there.
 func (d *Depot) sameTitle(o Offer) string {
-	return d.intact(o.SHA256, o.Size, func(dep deposit) bool {
+	return d.intact(o.SHA256, o.whole(), func(dep deposit) bool {
 		return dep.offer.Name == o.Name && dep.offer.Extension == o.Extension
 	})
 }
@@ -95,7 +94,7 @@ func (d *Depot) intact(sha256 string, size int64, fits func(deposit) bool) strin
 		if dep.sha256 != sha256 || dep.size != size || dep.file == nil || !fits(dep) {
 			continue
 		}
-		if info, err := d.fs.Stat(dep.path); err == nil && info.Mode.IsRegular() && factsOf(info) == *dep.file {
+		if d.asPublished(dep) {
 			paths = append(paths, dep.path)
 		}
 	}
@@ -105,11 +104,26 @@ func (d *Depot) intact(sha256 string, size int64, fits func(deposit) bool) strin
 	return slices.Min(paths)
 }
 
+// asPublished says whether what was deposited is there as it was published.
+func (d *Depot) asPublished(dep deposit) bool {
+	info, err := d.fs.Stat(dep.path)
+	switch {
+	case err != nil:
+		return false
+	case dep.file.Tree == "":
+		return info.Mode.IsRegular() && factsOf(info) == *dep.file
+	case !info.Mode.IsDir() || info.Inode != dep.file.Inode:
+		return false
+	}
+	now, err := treeFacts(d.fs, dep.path)
+	return err == nil && now == dep.file.Tree
+}
+
 // depositAtOnce gives a delivery its receipt for a file that is there. What
 // the part of that delivery had is given up.
 func (d *Depot) depositAtOnce(key Key, offer Offer, path string, sign Sign) (receipt.Receipt, error) {
 	now := d.clock()
-	res := Result{SHA256: offer.SHA256, Size: offer.Size}
+	res := Result{SHA256: offer.SHA256, Size: offer.whole()}
 	signed, err := seal(draft(key, offer, res, path, now, now), sign)
 	if err != nil {
 		return receipt.Receipt{}, err
@@ -119,6 +133,11 @@ func (d *Depot) depositAtOnce(key Key, offer Offer, path string, sign Sign) (rec
 		return receipt.Receipt{}, storeFailed(err, "what is published as %s cannot be looked at", path)
 	}
 	file := factsOf(info)
+	if offer.Folder() {
+		if file.Tree, err = treeFacts(d.fs, path); err != nil {
+			return receipt.Receipt{}, storeFailed(err, "what is published as %s cannot be looked at", path)
+		}
+	}
 	if err := d.storeReceipt(key, offer, &file, signed); err != nil {
 		return receipt.Receipt{}, err
 	}
@@ -132,20 +151,19 @@ func (d *Depot) beginAnew(key Key, offer Offer) (*Incoming, error) {
 	if err := d.drop(key); err != nil {
 		return nil, err
 	}
-	if err := d.room(key, offer.Size, 0); err != nil {
+	if err := d.room(key, offer.need(), 0); err != nil {
 		return nil, err
 	}
 	began := d.clock()
 	in, err := d.make(key, offer, began)
 	if err != nil {
 		if in != nil {
-			in.Data.Close()
-			in.Slots.Close()
+			in.close()
 		}
 		_ = d.drop(key) // the first error is the one to tell; Open removes what stays
 		return nil, err
 	}
-	d.parts[key] = &part{offer: offer, began: began, asked: began, live: in}
+	d.parts[key] = &part{offer: offer, began: began, asked: began, live: in, name: in.Name}
 	return in, nil
 }
 
@@ -154,36 +172,47 @@ func (d *Depot) make(key Key, offer Offer, began time.Time) (*Incoming, error) {
 	if err := d.makeDir(key.dir()); err != nil {
 		return nil, failed(err)
 	}
-	in, err := d.openFiles(key, os.O_CREATE|os.O_EXCL)
+	in, err := d.openFiles(key, offer, os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, failed(err)
 	}
-	if err := in.Data.SetMode(filePerm); err != nil {
-		return in, failed(err)
-	}
-	if err := d.reserve(key, in.Data, offer.Size); err != nil {
-		return in, err
+	if offer.Folder() {
+		if in.Name, err = d.folderName(key, offer); err != nil {
+			return in, err
+		}
+	} else {
+		if err := in.Data.SetMode(filePerm); err != nil {
+			return in, failed(err)
+		}
+		if err := d.reserve(key, in.Data, offer.Size); err != nil {
+			return in, err
+		}
 	}
 	if err := d.ask(key, in); err != nil {
 		return in, failed(err)
 	}
-	if err := d.writeJSON(key.file(offerFile), storedOffer{Version: format, Began: began.UTC(), Offer: offer}); err != nil {
+	if err := d.writeJSON(key.file(offerFile), storedOffer{Version: format, Began: began.UTC(), Name: in.Name, Offer: offer}); err != nil {
 		return in, failed(err)
 	}
 	return in, nil
 }
 
-func (d *Depot) openFiles(key Key, flag int) (*Incoming, error) {
-	data, err := d.fs.OpenFile(key.file(dataFile), os.O_RDWR|flag, filePerm)
-	if err != nil {
+func (d *Depot) openFiles(key Key, offer Offer, flag int) (*Incoming, error) {
+	in := &Incoming{Key: key}
+	var err error
+	if in.Slots, err = d.fs.OpenFile(key.file(slotsFile), os.O_RDWR|flag, filePerm); err != nil {
 		return nil, err
 	}
-	slots, err := d.fs.OpenFile(key.file(slotsFile), os.O_RDWR|flag, filePerm)
+	if offer.Folder() {
+		in.Dir, err = d.fs.Sub(key.dir())
+	} else {
+		in.Data, err = d.fs.OpenFile(key.file(dataFile), os.O_RDWR|flag, filePerm)
+	}
 	if err != nil {
-		data.Close()
+		in.Slots.Close()
 		return nil, err
 	}
-	return &Incoming{Key: key, Data: data, Slots: slots}, nil
+	return in, nil
 }
 
 // ask notes durably that the part was asked for now.
@@ -198,7 +227,7 @@ func (d *Depot) ask(key Key, in *Incoming) error {
 
 // resume opens a part of the same source.
 func (d *Depot) resume(key Key, p *part, offer Offer) (*Incoming, error) {
-	in, err := d.openFiles(key, 0)
+	in, err := d.openFiles(key, offer, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d.beginAnew(key, offer) // somebody removed the part
 	}
@@ -209,40 +238,57 @@ func (d *Depot) resume(key Key, p *part, offer Offer) (*Incoming, error) {
 		offer.SHA256 = p.offer.SHA256
 	}
 	if err := d.prepare(key, p, offer, in); err != nil {
-		in.Data.Close()
-		in.Slots.Close()
+		in.close()
 		return nil, err
 	}
-	p.offer, p.live, p.asked = offer, in, d.clock()
+	p.offer, p.live, p.asked, p.name = offer, in, d.clock(), in.Name
 	return in, nil
 }
 
 func (d *Depot) prepare(key Key, p *part, offer Offer, in *Incoming) error {
 	failed := func(err error) error { return storeFailed(err, "the part of delivery %s cannot be taken up", key) }
-	info, err := in.Data.Stat()
+	size, allocated, err := in.extent(offer)
 	if err != nil {
 		return failed(err)
 	}
-	if err := d.room(key, offer.Size, info.Allocated); err != nil {
+	if err := d.room(key, offer.need(), allocated); err != nil {
 		return err
 	}
-	if err := d.reserve(key, in.Data, offer.Size); err != nil {
+	if offer.Folder() {
+		in.Name = p.name
+		if !d.folderFree(key, in.Name) {
+			if in.Name, err = d.folderName(key, offer); err != nil {
+				return err
+			}
+		}
+	} else if err := d.reserve(key, in.Data, offer.Size); err != nil {
 		return err
 	}
 	if err := d.ask(key, in); err != nil {
 		return failed(err)
 	}
-	if p.offer != offer {
-		if err := d.writeJSON(key.file(offerFile), storedOffer{Version: format, Began: p.began.UTC(), Offer: offer}); err != nil {
+	if p.offer != offer || p.name != in.Name {
+		if err := d.writeJSON(key.file(offerFile), storedOffer{Version: format, Began: p.began.UTC(), Name: in.Name, Offer: offer}); err != nil {
 			return failed(err)
 		}
 	}
-	at, err := newest(in.Slots, info.Size, offer.Size)
+	at, err := newest(in.Slots, size, offer.Size)
 	if err != nil {
 		return failed(err)
 	}
 	in.Offset = at.offset
 	return nil
+}
+
+// extent is how many bytes a part has, and how many of the disk. What a folder
+// has is known by its slots alone.
+func (in *Incoming) extent(offer Offer) (size, allocated int64, err error) {
+	if offer.Folder() {
+		at, err := newest(in.Slots, offer.Size, offer.Size)
+		return offer.Size, at.offset, err
+	}
+	info, err := in.Data.Stat()
+	return info.Size, info.Allocated, err
 }
 
 // reserve takes the blocks of a whole file. A file system that cannot is no
@@ -296,15 +342,15 @@ func (d *Depot) left(key Key) (disk, quota int64, err error) {
 		if other == key {
 			continue
 		}
-		used += p.offer.Size
+		used += p.offer.need()
 		if p.live == nil {
 			continue
 		}
-		info, err := p.live.Data.Stat()
+		_, allocated, err := p.live.extent(p.offer)
 		if err != nil {
 			return 0, 0, storeFailed(err, "the part of delivery %s cannot be looked at", other)
 		}
-		free -= max(0, p.offer.Size-info.Allocated)
+		free -= max(0, p.offer.need()-allocated)
 	}
 	free = max(0, free)
 	if d.limits.Quota <= 0 {
@@ -315,14 +361,16 @@ func (d *Depot) left(key Key) (disk, quota int64, err error) {
 
 // published is how many bytes of files there are that receipts speak of.
 func (d *Depot) published() int64 {
-	paths := map[string]bool{}
+	paths := map[string]int64{}
 	for _, dep := range d.deposits {
-		paths[dep.path] = true
+		paths[dep.path] = dep.size
 	}
 	var total int64
-	for path := range maps.Keys(paths) {
+	for path, size := range paths {
 		if info, err := d.fs.Stat(path); err == nil && info.Mode.IsRegular() {
 			total += info.Size
+		} else if err == nil {
+			total += size
 		}
 	}
 	return total

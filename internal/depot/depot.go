@@ -57,6 +57,7 @@ type part struct {
 	asked   time.Time // when it was last asked for
 	live    *Incoming // nil when nobody has it
 	outcome *outcome  // the decision to publish, while it is not carried out
+	name    string    // of a folder, under which it will be published
 }
 
 // deposit is what is held in memory of a receipt.
@@ -79,6 +80,20 @@ type Incoming struct {
 	// Data and Slots are the files for OpenPart. They are the depot's, which
 	// closes them at Release, Publish or Withdraw.
 	Data, Slots disk.File
+	// Of a folder there is no Data but the directory for OpenFolder, and the
+	// name under which it will be published.
+	Dir  disk.FS
+	Name string
+}
+
+func (in *Incoming) close() {
+	if in.Data != nil {
+		in.Data.Close()
+	}
+	if in.Dir != nil {
+		in.Dir.Close()
+	}
+	in.Slots.Close()
 }
 
 // Open takes the lock of the store, so that one reception has it, and recovers
@@ -157,8 +172,7 @@ func (d *Depot) Release(key Key) {
 
 func (p *part) release() {
 	if p.live != nil {
-		p.live.Data.Close()
-		p.live.Slots.Close()
+		p.live.close()
 		p.live = nil
 	}
 }
@@ -226,12 +240,12 @@ func (d *Depot) drop(key Key) error {
 		p.release()
 		delete(d.parts, key)
 	}
-	names, err := d.fs.ReadDir(key.dir())
+	_, err := d.fs.Stat(key.dir())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil {
-		err = d.removeAll(key, names)
+		err = d.removeAll(key)
 	}
 	if err != nil {
 		return storeFailed(err, "delivery %s cannot be removed", key)
@@ -239,22 +253,21 @@ func (d *Depot) drop(key Key) error {
 	return nil
 }
 
-func (d *Depot) removeAll(key Key, names []string) error {
+func (d *Depot) removeAll(key Key) error {
 	// A decision to publish that could not be made durable may be there still.
 	// It goes first: without the part it would say that the part is published.
-	err := d.fs.Remove(key.file(outcomeFile))
-	if err == nil {
-		err = d.fs.SyncDir(key.dir())
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	for _, name := range names {
-		if err := d.fs.Remove(key.file(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	// Then goes the offer, without which the rest is a leftover: what is left
+	// of a folder must not be taken for it.
+	for _, name := range []string{outcomeFile, offerFile} {
+		err := d.fs.Remove(key.file(name))
+		if err == nil {
+			err = d.fs.SyncDir(key.dir())
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	if err := d.fs.Remove(key.dir()); err != nil {
+	if err := disk.RemoveTree(d.fs, key.dir()); err != nil {
 		return err
 	}
 	return d.fs.SyncDir(metaDir)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"videoclub/internal/disk"
+	"videoclub/internal/manifest"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
 )
@@ -19,7 +20,7 @@ type Offer struct {
 	Name  string `json:"name"`
 	// Extension is that of the source, with its dot, or empty.
 	Extension string `json:"extension"`
-	// Size is the length in bytes, from 0. MTime is when the source was last
+	// Size is the length of the stream in bytes, from 0. MTime is when the source was last
 	// modified, in nanoseconds since 1970. SHA256 is its digest in hex, empty
 	// where it is not known before the end. These three tell one version of a
 	// source from every other.
@@ -33,11 +34,42 @@ type Offer struct {
 	// identity of the central server, 64 hex digits.
 	Reception string `json:"reception"`
 	Central   string `json:"central"`
+	// Of a folder: the length and the digest of its manifest, how many files
+	// it has, and how many bytes they have together.
+	Manifest       int64  `json:"manifest,omitempty"`
+	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
+	Files          int    `json:"files,omitempty"`
+	Whole          int64  `json:"whole,omitempty"`
+}
+
+// Folder says whether a folder is offered.
+func (o Offer) Folder() bool { return o.Manifest > 0 }
+
+// whole is how many bytes what is offered has when it is published.
+func (o Offer) whole() int64 {
+	if o.Folder() {
+		return o.Whole
+	}
+	return o.Size
+}
+
+// block is what a file of a folder may take beyond its bytes.
+const block = 4096
+
+// need is how many bytes of the disk the offer takes.
+func (o Offer) need() int64 { return o.whole() + int64(o.Files)*block }
+
+// LongestFile is how long the worker that stores it may make any one file. Of a
+// folder that is one of its files, or what is noted of them all: a line of the
+// manifest has four bytes at least and is noted in 32, and a file stands in the
+// list of digests with its path, 64 digits and the name of the folder.
+func (o Offer) LongestFile() int64 {
+	return o.Size + SlotsSize + 8*o.Manifest + int64(o.Files)*(64+maxName+16)
 }
 
 // SameSource says whether two offers are of the same version of a source.
 func (o Offer) SameSource(other Offer) bool {
-	return o.Size == other.Size && o.MTime == other.MTime &&
+	return o.Size == other.Size && o.MTime == other.MTime && o.ManifestSHA256 == other.ManifestSHA256 &&
 		(o.SHA256 == "" || other.SHA256 == "" || o.SHA256 == other.SHA256)
 }
 
@@ -49,6 +81,10 @@ type Result struct {
 	// Frames and Resumes are as in the receipt.
 	Frames  int64
 	Resumes int
+	// Of a folder: what its files are known by again, and what is wrong with
+	// the source.
+	Facts    string
+	Warnings []string
 }
 
 // Sign completes a receipt: it sets Receiver and signs.
@@ -57,8 +93,12 @@ type Sign func(receipt.Receipt) (receipt.Receipt, error)
 // draft is the receipt for an offer before it is signed: of a delivery that
 // began then, and is decided now.
 func draft(key Key, o Offer, res Result, path string, began, now time.Time) receipt.Receipt {
+	version := receipt.Version
+	if o.Folder() {
+		version = receipt.VersionFolder
+	}
 	return receipt.Receipt{
-		Version: receipt.Version, Delivery: key.String(), Title: o.Title, Name: o.Name,
+		Version: version, Files: o.Files, Warnings: res.Warnings, Delivery: key.String(), Title: o.Title, Name: o.Name,
 		Reception: o.Reception, Path: path, Size: res.Size, SHA256: res.SHA256,
 		Frames: res.Frames, Resumes: res.Resumes,
 		Promised: receipt.Instant(o.Deadline), Started: receipt.Instant(began),
@@ -75,8 +115,11 @@ func checkOffer(key Key, o Offer, now time.Time) error {
 	if o.Size < 0 {
 		return reason.New(reason.Protocol, "delivery %s is offered without its size", key)
 	}
+	if o.Files < 0 || o.Files > manifest.MaxEntries || o.Whole < 0 || o.Folder() && o.Whole < o.Size {
+		return reason.New(reason.Protocol, "delivery %s is offered as a folder that cannot be", key)
+	}
 	zeros := strings.Repeat("0", 64)
-	r := draft(key, o, Result{SHA256: zeros, Size: o.Size}, SafeName(o.Name, o.Extension, o.Title), now, now)
+	r := draft(key, o, Result{SHA256: zeros, Size: o.whole()}, SafeName(o.Name, o.Extension, o.Title), now, now)
 	r.Receiver = zeros
 	if o.SHA256 != "" {
 		r.SHA256 = o.SHA256
@@ -131,7 +174,10 @@ func receiptKey(s string) (Key, error) { return ParseKey(strings.TrimSuffix(s, "
 type storedOffer struct {
 	Version int       `json:"version"`
 	Began   time.Time `json:"began"` // when the part was first asked for
-	Offer   Offer     `json:"offer"`
+	// Name is under which a folder will be published: the list of digests
+	// beside it speaks of it.
+	Name  string `json:"name,omitempty"`
+	Offer Offer  `json:"offer"`
 }
 
 // outcome is the decision to publish. Once it is durable the delivery is
@@ -142,6 +188,7 @@ type outcome struct {
 	Inode uint64 `json:"inode"`
 	// Adopt says that Path is a file that is already published and the same.
 	Adopt   bool            `json:"adopt,omitempty"`
+	Facts   string          `json:"facts,omitempty"` // of a folder, as in facts.Tree
 	Offer   Offer           `json:"offer"`
 	Receipt json.RawMessage `json:"receipt"`
 }
@@ -162,6 +209,7 @@ type facts struct {
 	MTime   int64  `json:"mtime"`
 	Inode   uint64 `json:"inode"`
 	Changed int64  `json:"changed"`
+	Tree    string `json:"tree,omitempty"` // of a folder, for which Inode alone stands beside it
 }
 
 func factsOf(info disk.Info) facts {

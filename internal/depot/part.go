@@ -22,8 +22,8 @@ const manyCores = 4
 // process that has it may be denied all the rest. Append and Sync may be
 // called by two goroutines; each has one caller at a time.
 type Part struct {
-	data, slots disk.File
-	size        int64
+	data disk.File
+	size int64
 
 	// mu is held for one Append, or while Sync notes where the part is: so
 	// what Sync makes durable always ends where an Append ended.
@@ -40,10 +40,8 @@ type Part struct {
 	done     chan struct{}
 
 	// syncing is held for a whole Sync.
-	syncing  sync.Mutex
-	sequence int64
-	place    int
-	durable  slot
+	syncing sync.Mutex
+	slots   slotWriter
 }
 
 // OpenPart takes up a part at its durable offset: what was written after it is
@@ -80,9 +78,9 @@ func OpenPart(data, slots disk.File, size int64) (*Part, error) {
 		}
 	}
 	p := &Part{
-		data: data, slots: slots, size: size, sum: from.sum, at: at,
+		data: data, size: size, sum: from.sum, at: at,
 		parallel: runtime.NumCPU() >= manyCores, work: make(chan []byte), done: make(chan struct{}),
-		sequence: at.sequence, place: from.place, durable: at,
+		slots: slotWriter{file: slots, sequence: at.sequence, place: from.place, durable: at},
 	}
 	go p.digest()
 	return p, nil
@@ -187,7 +185,7 @@ func (p *Part) Sync() (offset int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if at.offset == p.durable.offset {
+	if at.offset == p.slots.durable.offset {
 		return at.offset, nil
 	}
 	if err := p.settle(at); err != nil {
@@ -220,15 +218,9 @@ func (p *Part) settle(at slot) error {
 	if err := p.data.Datasync(); err != nil {
 		return storeFailed(err, "the part cannot be made durable up to offset %d", at.offset)
 	}
-	at.sequence = p.sequence + 1
-	place := 1 - p.place
-	if _, err := p.slots.WriteAt(at.encode(), int64(place)*slotStride); err != nil {
+	if err := p.slots.write(at); err != nil {
 		return storeFailed(err, "the durable offset %d cannot be noted", at.offset)
 	}
-	if err := p.slots.Datasync(); err != nil {
-		return storeFailed(err, "the durable offset %d cannot be noted", at.offset)
-	}
-	p.sequence, p.place, p.durable = at.sequence, place, at
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"path"
 	"time"
 
+	"videoclub/internal/atomicfile"
 	"videoclub/internal/disk"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
@@ -48,11 +49,15 @@ func (d *Depot) Publish(key Key, res Result, sign Sign) (receipt.Receipt, error)
 		return receipt.Receipt{}, reason.New(reason.UnknownDelivery, "there is no part of delivery %s", key)
 	}
 	if p.outcome == nil {
-		if err := d.verify(key, p, res); err != nil {
+		verify := d.verify
+		if p.offer.Folder() {
+			verify = d.verifyFolder
+		}
+		if err := verify(key, p, res); err != nil {
 			return receipt.Receipt{}, err
 		}
 		r := draft(key, p.offer, res, "", p.began, d.clock())
-		if err := d.decide(key, p, r, sign); err != nil {
+		if err := d.decide(key, p, r, res.Facts, sign); err != nil {
 			return receipt.Receipt{}, err
 		}
 	}
@@ -66,12 +71,11 @@ func (d *Depot) verify(key Key, p *part, res Result) error {
 		return reason.New(reason.DigestMismatch, "delivery %s arrived with digest %.64s, offered was %s", key, res.SHA256, p.offer.SHA256)
 	}
 	failed := func(err error) error { return storeFailed(err, "the part of delivery %s cannot be made durable", key) }
-	in, err := d.openFiles(key, 0)
+	in, err := d.openFiles(key, p.offer, 0)
 	if err != nil {
 		return failed(err)
 	}
-	defer in.Data.Close()
-	defer in.Slots.Close()
+	defer in.close()
 	info, err := in.Data.Stat()
 	if err != nil {
 		return failed(err)
@@ -100,13 +104,20 @@ func (d *Depot) verify(key Key, p *part, res Result) error {
 }
 
 // decide chooses the name, has the receipt signed and makes both durable.
-func (d *Depot) decide(key Key, p *part, r receipt.Receipt, sign Sign) error {
-	name, adopt, err := d.freeName(p.offer, r)
+func (d *Depot) decide(key Key, p *part, r receipt.Receipt, facts string, sign Sign) error {
+	var name string
+	var adopt bool
+	var err error
+	if p.offer.Folder() {
+		name, err = d.decidedName(key, p)
+	} else {
+		name, adopt, err = d.freeName(p.offer, r)
+	}
 	if err != nil {
 		return err
 	}
 	r.Path = name
-	file := key.file(dataFile)
+	file := key.body(p.offer)
 	if adopt {
 		file = name
 	}
@@ -122,7 +133,12 @@ func (d *Depot) decide(key Key, p *part, r receipt.Receipt, sign Sign) error {
 	if err != nil {
 		return reason.Wrap(reason.Internal, err, "the receipt of delivery %s cannot be written", key)
 	}
-	o := &outcome{Version: format, Inode: info.Inode, Adopt: adopt, Offer: p.offer, Receipt: text}
+	if p.offer.Folder() {
+		if err := atomicfile.Write(d.fs, key.file(receiptFile), append(text, '\n'), filePerm); err != nil {
+			return storeFailed(err, "the receipt of delivery %s cannot be written", key)
+		}
+	}
+	o := &outcome{Version: format, Inode: info.Inode, Adopt: adopt, Facts: facts, Offer: p.offer, Receipt: text}
 	if err := d.writeJSON(key.file(outcomeFile), o); err != nil {
 		return storeFailed(err, "the publishing of delivery %s cannot be decided", key)
 	}
@@ -158,10 +174,10 @@ func (d *Depot) complete(key Key, p *part, sign Sign) (receipt.Receipt, error) {
 		if !errors.Is(err, errTaken) {
 			return signed, err
 		}
-		if sign == nil {
-			break
+		if sign == nil || p.offer.Folder() {
+			break // what lies beside a folder has its name in it
 		}
-		if err := d.decide(key, p, unsigned(signed), sign); err != nil {
+		if err := d.decide(key, p, unsigned(signed), p.outcome.Facts, sign); err != nil {
 			return receipt.Receipt{}, err
 		}
 	}
@@ -197,14 +213,22 @@ func (d *Depot) finish(key Key, p *part) (receipt.Receipt, error) {
 		return r, err
 	}
 	if !p.outcome.Adopt {
-		if err := d.rename(key, r.Path); err != nil {
+		rename := d.rename
+		if p.outcome.Offer.Folder() {
+			rename = d.renameFolder
+		}
+		if err := rename(key, r.Path); err != nil {
 			if errors.Is(err, errTaken) {
 				return r, err
 			}
 			return r, storeFailed(err, "delivery %s cannot be published as %s", key, r.Path)
 		}
 	}
-	file, err := d.settle(r, p.outcome.Inode)
+	settle := d.settle
+	if p.outcome.Offer.Folder() {
+		settle = func(r receipt.Receipt, inode uint64) (*facts, error) { return d.settleFolder(key, r, p.outcome) }
+	}
+	file, err := settle(r, p.outcome.Inode)
 	if err != nil {
 		return r, storeFailed(err, "%s cannot be made durable", r.Path)
 	}
@@ -297,8 +321,9 @@ func (d *Depot) storeReceipt(key Key, offer Offer, file *facts, r receipt.Receip
 // deposit is what is held in memory of a record.
 func (rec record) deposit(r receipt.Receipt) deposit {
 	return deposit{
-		offer: Offer{Name: rec.Offer.Name, Extension: rec.Offer.Extension, Size: rec.Offer.Size, MTime: rec.Offer.MTime, SHA256: r.SHA256},
-		path:  r.Path, sha256: r.SHA256, size: r.Size, file: rec.File,
+		offer: Offer{Name: rec.Offer.Name, Extension: rec.Offer.Extension, Size: rec.Offer.Size, MTime: rec.Offer.MTime, SHA256: r.SHA256,
+			Manifest: rec.Offer.Manifest, ManifestSHA256: rec.Offer.ManifestSHA256},
+		path: r.Path, sha256: r.SHA256, size: r.Size, file: rec.File,
 	}
 }
 

@@ -156,7 +156,7 @@ func (d *Depot) recoverPart(key Key, p *part) error {
 	if err != nil {
 		return err
 	}
-	p.offer, p.began, p.asked = stored.Offer, stored.Began, info.ModTime
+	p.offer, p.began, p.asked, p.name = stored.Offer, stored.Began, info.ModTime, stored.Name
 	d.parts[key] = p
 	d.recovered.Parts = append(d.recovered.Parts, key)
 	return nil

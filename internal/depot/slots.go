@@ -129,3 +129,26 @@ func clearSlots(slots disk.File, places []int) error {
 	}
 	return slots.Datasync()
 }
+
+// slotWriter writes the slots of a part in turn.
+type slotWriter struct {
+	file     disk.File
+	sequence int64
+	place    int
+	durable  slot // the latest
+}
+
+// write makes at durable in the slot that is not the newest. What at vouches
+// for is durable before.
+func (w *slotWriter) write(at slot) error {
+	at.sequence = w.sequence + 1
+	place := 1 - w.place
+	if _, err := w.file.WriteAt(at.encode(), int64(place)*slotStride); err != nil {
+		return err
+	}
+	if err := w.file.Datasync(); err != nil {
+		return err
+	}
+	w.sequence, w.place, w.durable = at.sequence, place, at
+	return nil
+}

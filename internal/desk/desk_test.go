@@ -18,6 +18,7 @@ import (
 	"videoclub/internal/control"
 	"videoclub/internal/crew/puppet"
 	"videoclub/internal/dispatch"
+	"videoclub/internal/folders"
 	"videoclub/internal/identity"
 	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
@@ -116,7 +117,11 @@ func newDeskOf(t *testing.T, program string, connections int) *Desk {
 		t.Fatal(err)
 	}
 	list := titles.Open(titlesIn(t, "7 ^ La Piedra ^ 1 piedra.avi\n8 ^ Gone ^ 1 gone.avi\n9 ^ Camera ^ 1 v4l2:/dev/video0\n"), time.Now, log)
-	surveyor, err := survey.New(t.Context(), survey.Config{Ledger: book, Spawner: spawner, Open: source.Opener{}.Open, Clock: time.Now, Log: log})
+	shelf, err := folders.Open(filepath.Join(dir, "folders"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	surveyor, err := survey.New(t.Context(), survey.Config{Ledger: book, Spawner: spawner, Open: source.Opener{}.Open, Shelf: shelf, Clock: time.Now, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,10 @@ func (s *session) source(ctx context.Context, t catalogue.Title, path string) (*
 		return shown, nil
 	}
 	f.Close()
-	shown.Size = facts.Size
+	if shown.Size = facts.Size; facts.Folder {
+		shown.Size, shown.Folder = s.desk.Surveyor.FolderSize(path), true
+		return shown, nil
+	}
 	sum, known, err := s.desk.Ledger.DigestOf(ctx, path, facts.Size, facts.MTime)
 	switch offset, wanted := s.desk.Surveyor.Progress(path); {
 	case err != nil:
@@ -114,7 +117,17 @@ func (s *session) addTitle(ctx context.Context, q control.AddTitle) (*control.Ti
 	if err != nil {
 		return nil, err
 	}
-	if t.Duration > 0 {
+	if facts.Folder {
+		if t.Duration <= 0 {
+			f.Close()
+			return nil, reason.New(reason.DurationUnknown, "%s is a folder", t.Location)
+		}
+		var release func()
+		if facts.Size, facts.MTime, release, err = d.Surveyor.Describe(ctx, path, f); err != nil {
+			return nil, err
+		}
+		release()
+	} else if t.Duration > 0 {
 		f.Close()
 	} else if t.Duration, err = d.Surveyor.Duration(ctx, f, facts); err != nil {
 		return nil, reason.Wrap(reason.Of(err), err, "%s", t.Location)
@@ -123,7 +136,9 @@ func (s *session) addTitle(ctx context.Context, q control.AddTitle) (*control.Ti
 		return nil, err
 	}
 	d.Log.Info("title added", "title", t.Name, "number", t.Number, "location", t.Location, "duration", t.Duration)
-	if err := d.Surveyor.Want(ctx, ledger.Source{Location: path, Size: facts.Size, MTime: facts.MTime}); err != nil {
+	if facts.Folder {
+		// Its files are digested as they are delivered.
+	} else if err := d.Surveyor.Want(ctx, ledger.Source{Location: path, Size: facts.Size, MTime: facts.MTime}); err != nil {
 		// The title is there; its first delivery will compute the digest.
 		d.Log.Warn("the digest is not computed ahead", "title", t.Name, "error", err)
 	}

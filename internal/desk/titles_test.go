@@ -71,7 +71,7 @@ func TestAddTitle(t *testing.T) {
 		"no location":         {control.AddTitle{Name: "a"}, reason.Usage, "location is empty"},
 		"a camera":            {control.AddTitle{Name: "a", Location: "v4l2:/dev/video0"}, reason.Usage, "live source"},
 		"a device":            {control.AddTitle{Name: "a", Location: "/dev/zero", Duration: 5}, reason.Usage, "live source"},
-		"a folder":            {control.AddTitle{Name: "a", Location: ".", Duration: 5}, reason.TitleUnreadable, "not a regular file"},
+		"a folder":            {control.AddTitle{Name: "a", Location: "."}, reason.DurationUnknown, ". is a folder"},
 		"no such file":        {control.AddTitle{Name: "a", Location: "gone.avi", Duration: 5}, reason.TitleUnreadable, "no such file"},
 		"no duration":         {control.AddTitle{Name: "a", Location: "text"}, reason.DurationUnknown, "text: it is no MP4"},
 		"a number taken":      {control.AddTitle{Number: 7, Name: "a", Location: "two.wav"}, reason.Usage, "has that number"},

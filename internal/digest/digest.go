@@ -1,6 +1,7 @@
-// Package digest notes a delivery's running SHA-256 after each frame, in a
-// small file that outlives the read worker and its supervisor, so that a resume
-// from any offset within the window hashes nothing twice.
+// Package digest notes a delivery's running SHA-256 after each frame, and of a
+// folder those of its files, in a small file that outlives the read worker and
+// its supervisor, so that a resume from any offset within the window hashes
+// nothing twice.
 package digest
 
 import (
@@ -12,6 +13,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"time"
 )
 
 // The file is a ring of slots, one for each frame in turn. A torn slot has a
@@ -36,6 +38,10 @@ type Notes struct {
 	// What all read workers of the delivery have done together, in bytes of
 	// the source.
 	Read, Hashed int64
+
+	synced  time.Time // when the digests of files last were
+	ahead   []byte    // entries that Sum has read
+	aheadAt int64
 }
 
 // slot is one note.

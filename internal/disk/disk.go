@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"syscall"
 	"time"
 )
@@ -23,7 +24,8 @@ var ErrLocked = errors.New("locked by another process")
 // used by several goroutines.
 //
 // Nothing is durable by itself: a file's bytes are after its Datasync or Sync,
-// a name (made, renamed or removed) after SyncDir of the directory it is in.
+// a name (made, renamed or removed) after SyncDir of the directory it is in,
+// and both after SyncAll.
 type FS interface {
 	// OpenFile opens a regular file. The flag is os.O_RDONLY or os.O_RDWR with
 	// any of os.O_CREATE, os.O_EXCL and os.O_TRUNC; perm is that of a new file,
@@ -50,6 +52,13 @@ type FS interface {
 	SyncDir(name string) error
 	// Space gives what the file system has.
 	Space() (Space, error)
+	// SyncAll makes everything on the file system durable, bytes and names
+	// (syncfs(2)). After an error the same holds as for File.Datasync.
+	SyncAll() error
+	// Sub gives a directory as an FS of its own.
+	Sub(name string) (FS, error)
+	// Close gives the FS up. Files that are open stay open.
+	Close() error
 	// Lock takes the exclusive lock of a file, made if missing, until the
 	// result is closed or the process ends. It does not wait: ErrLocked.
 	Lock(name string) (io.Closer, error)
@@ -102,6 +111,28 @@ type Space struct {
 	Available int64
 	// Total is the size of the file system.
 	Total int64
+}
+
+// RemoveTree removes a file or a directory with all that is in it; what is not
+// there is no error.
+func RemoveTree(fsys FS, name string) error {
+	err := fsys.Remove(name)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
+		return err
+	}
+	names, err := fsys.ReadDir(name)
+	if err != nil {
+		return err
+	}
+	for _, below := range names {
+		if err := RemoveTree(fsys, path.Join(name, below)); err != nil {
+			return err
+		}
+	}
+	return fsys.Remove(name)
 }
 
 // IsNoSpace says whether err is for want of space or of disk quota.

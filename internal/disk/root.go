@@ -30,8 +30,49 @@ func OS(dir string) (*Root, error) {
 	return &Root{dir: f}, nil
 }
 
+// FromDir makes an FS of an open directory, such as one that a process was
+// given by its parent. The Root owns dir from then on.
+func FromDir(dir *os.File) *Root { return &Root{dir: dir} }
+
+// OSDir gives the open directory beneath an FS, to be handed to a process that
+// is started; it stays the FS's to close. It is false for an FS that has none.
+func OSDir(fsys FS) (*os.File, bool) {
+	r, ok := fsys.(*Root)
+	if !ok {
+		return nil, false
+	}
+	return r.dir, true
+}
+
 // Close gives up the directory. Files that are open stay open.
 func (r *Root) Close() error { return r.dir.Close() }
+
+// Sub implements FS.
+func (r *Root) Sub(name string) (FS, error) {
+	var sub *Root
+	err := r.at("open", name, func(dir int, base string) error {
+		fd, err := openat(dir, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+		if err == nil {
+			sub = FromDir(os.NewFile(uintptr(fd), name))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sub, nil
+}
+
+// SyncAll implements FS. Errors of writing that the kernel has met since the
+// directory was opened are told since Linux 5.8.
+func (r *Root) SyncAll() error {
+	defer runtime.KeepAlive(r)
+	err := again(func() error { return unix.Syncfs(int(r.dir.Fd())) })
+	if err != nil {
+		return &fs.PathError{Op: "syncfs", Path: r.dir.Name(), Err: err}
+	}
+	return nil
+}
 
 // at calls do with a descriptor of the directory that holds name and the last
 // element of name. The way down is walked one openat(2) at a time with
@@ -116,8 +157,9 @@ func (r *Root) Mkdir(name string, perm fs.FileMode) error {
 func (r *Root) Rename(from, to string) error { return r.rename(from, to, 0) }
 
 // RenameNoReplace implements FS. Where the file system does not know
-// RENAME_NOREPLACE the file gets its new name by link(2), which never
-// replaces either, and then loses the old one.
+// RENAME_NOREPLACE a file gets its new name by link(2), which never replaces
+// either, and then loses the old one; a directory takes the place of an empty
+// one, made for it, which rename(2) replaces and nothing else.
 func (r *Root) RenameNoReplace(from, to string) error {
 	err := r.rename(from, to, unix.RENAME_NOREPLACE)
 	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
@@ -128,6 +170,16 @@ func (r *Root) RenameNoReplace(from, to string) error {
 
 func (r *Root) renameByLink(from, to string) error {
 	return r.both("rename", from, to, func(fromDir int, fromBase string, toDir int, toBase string) error {
+		var st unix.Stat_t
+		if err := unix.Fstatat(fromDir, fromBase, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return err
+		}
+		if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			if err := unix.Mkdirat(toDir, toBase, st.Mode&0o777); err != nil {
+				return err
+			}
+			return unix.Renameat(fromDir, fromBase, toDir, toBase)
+		}
 		if err := unix.Linkat(fromDir, fromBase, toDir, toBase, 0); err != nil {
 			return err
 		}

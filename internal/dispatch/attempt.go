@@ -33,6 +33,8 @@ type attempt struct {
 	leases   chan rate.Rate // holds the latest that was not passed on
 	cancel   context.CancelCauseFunc
 
+	folder     *folder // nil for a file
+	described  bool    // the reception has asked for its manifest
 	send, read crew.Member
 	notes      *digest.Notes
 	accepted   bool             // the reception has
@@ -95,6 +97,9 @@ func (a *attempt) run(ctx context.Context) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
+	if a.folder != nil {
+		defer a.folder.list.Close() // a second time, once a worker has it
+	}
 	conn, err := a.d.dial(ctx, a.delivery.Address)
 	if err != nil {
 		f.Close()
@@ -145,9 +150,11 @@ func (a *attempt) start(source, conn *os.File) error {
 	label := "delivery=" + strconv.FormatInt(a.delivery.ID, 10)
 	errSend := a.send.Start(a.d.Spawner, worker.Send, label,
 		worker.File{Name: "conn", File: conn}, worker.File{Name: "ring", File: consumer.Ring}, worker.File{Name: "wake", File: consumer.Wake})
-	errRead := a.read.Start(a.d.Spawner, worker.Read, label,
-		worker.File{Name: "source", File: source}, worker.File{Name: "digests", File: notes},
-		worker.File{Name: "ring", File: producer.Ring}, worker.File{Name: "wake", File: producer.Wake})
+	files := []worker.File{{Name: "source", File: source}, {Name: "digests", File: notes}, {Name: "ring", File: producer.Ring}, {Name: "wake", File: producer.Wake}}
+	if a.folder != nil {
+		files = append(files, worker.File{Name: "manifest", File: a.folder.list})
+	}
+	errRead := a.read.Start(a.d.Spawner, worker.Read, label, files...)
 	if err := errors.Join(errSend, errRead); err != nil {
 		return err
 	}
@@ -262,6 +269,11 @@ func (a *attempt) handle(ctx context.Context, h crew.Said) error {
 	switch m := h.Message.(type) {
 	case control.Sign:
 		return a.sign(m)
+	case control.Describe:
+		if a.folder != nil && !a.described && !a.accepted {
+			a.described = true
+			return a.read.Tell(m)
+		}
 	case control.Accepted:
 		if a.send.Signed() && !a.accepted {
 			a.accepted = true
@@ -286,10 +298,15 @@ func (a *attempt) sign(m control.Sign) error {
 		return err
 	}
 	l := a.delivery
-	return a.send.Tell(control.Deliver{Rate: int64(a.first), Offer: control.Offer{
+	offer := control.Offer{
 		ID: l.ID, Title: l.Title, Name: l.Name, Extension: filepath.Ext(l.Location), Reception: l.Reception,
 		Size: l.Size, MTime: l.MTime, SHA256: l.SHA256, Duration: l.Duration.Milliseconds(), Pace: l.Pace, Promised: l.Deadline.UTC(),
-	}})
+	}
+	if a.folder != nil {
+		sum := a.folder.sum
+		offer.Extension, offer.Manifest, offer.ManifestSHA256, offer.Files, offer.Whole = "", sum.Bytes, sum.SHA256, sum.Files, sum.Whole
+	}
+	return a.send.Tell(control.Deliver{Rate: int64(a.first), Offer: offer})
 }
 
 // goOn lets the read worker begin where the reception goes on.

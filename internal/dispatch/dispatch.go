@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"videoclub/internal/folders"
 	"videoclub/internal/identity"
 	"videoclub/internal/journal"
 	"videoclub/internal/ledger"
@@ -65,20 +66,25 @@ type Reception struct {
 	Windows []moment.Window // none: always open
 }
 
-// Source opens the file at a title's location, as source.Opener does.
+// Source opens the file or folder at a title's location, as source.Opener does.
+// Of a folder it knows neither size nor time.
 type Source interface {
 	Open(location string) (f *os.File, size, mtime int64, err error)
 }
 
 // Config is what a Dispatcher needs.
 type Config struct {
-	Ledger   *ledger.Ledger
-	Spawner  *worker.Spawner
-	Keys     identity.Keys
-	Sources  Source
-	Clock    moment.Clock
-	Log      *slog.Logger
-	Digests  string // directory for the running digests of deliveries
+	Ledger  *ledger.Ledger
+	Spawner *worker.Spawner
+	Keys    identity.Keys
+	Sources Source
+	Clock   moment.Clock
+	Log     *slog.Logger
+	Digests string // directory for the running digests of deliveries
+	// Describe looks through a folder, as survey.Surveyor.Describe does, and
+	// Folders keeps what it finds. Without them no title is a folder.
+	Describe func(ctx context.Context, location string, f *os.File) (size, version int64, release func(), err error)
+	Folders  *folders.Shelf
 	Settings Settings
 	// Pulse, unless it is nil, is told what is going on each time that Run has
 	// come round, every 5 s at least.
@@ -150,6 +156,9 @@ func New(ctx context.Context, c Config) (*Dispatcher, error) {
 		c.Log.Info("taken up again, going on now", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "offset", l.Offset)
 	}
 	if err := d.sweepNotes(); err != nil {
+		return nil, err
+	}
+	if err := d.sweepFolders(); err != nil {
 		return nil, err
 	}
 	return d, d.rewithdraw(ctx)

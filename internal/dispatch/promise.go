@@ -48,10 +48,11 @@ func (d *Dispatcher) Promise(ctx context.Context, ask Ask) ([]ledger.Delivery, e
 	if err := ask.inTime(d.Clock()); err != nil {
 		return nil, err
 	}
-	drafts, errs, err := d.draft(ctx, ask)
+	drafts, errs, release, err := d.draft(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	return d.admit(ctx, drafts, errs, ask.ByEarliest)
 }
 
@@ -125,20 +126,16 @@ func (a Ask) fingerprint() string {
 
 // draft looks at the title's source and makes a delivery to each reception, as
 // it would be promised. A reception that cannot be located has an error in its
-// place.
-func (d *Dispatcher) draft(ctx context.Context, ask Ask) (drafts []ledger.Delivery, errs []error, err error) {
-	f, size, mtime, err := d.Sources.Open(ask.Title.Location)
+// place. What was found out of the source stays until release is called.
+func (d *Dispatcher) draft(ctx context.Context, ask Ask) (drafts []ledger.Delivery, errs []error, release func(), err error) {
+	src, release, err := d.look(ctx, ask.Title.Location)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	inode, err := inodeOf(f)
-	f.Close()
+	sum, _, err := d.Ledger.DigestOf(ctx, src.Location, src.Size, src.MTime)
 	if err != nil {
-		return nil, nil, reason.Wrap(reason.TitleUnreadable, err, "looking at the title")
-	}
-	sum, _, err := d.Ledger.DigestOf(ctx, ask.Title.Location, size, mtime)
-	if err != nil {
-		return nil, nil, err
+		release()
+		return nil, nil, nil, err
 	}
 	fingerprint, now := ask.fingerprint(), d.Clock()
 	addresses, errs := d.locateAll(ctx, ask.Receptions)
@@ -147,11 +144,11 @@ func (d *Dispatcher) draft(ctx context.Context, ask Ask) (drafts []ledger.Delive
 			Account: ask.Account, Key: ask.keyFor(reception), Fingerprint: fingerprint, Mail: ask.Mail, Language: ask.Language,
 			Title: ask.Title.Number, Name: ask.Title.Name, Location: ask.Title.Location,
 			Reception: reception, Address: addresses[i], Requested: now, Earliest: ask.From, Deadline: ask.By,
-			Size: size, MTime: mtime, Inode: inode, Duration: ask.Title.Duration, SHA256: sum,
-			Pace: int64(rate.PaceOf(size, ask.Title.Duration)),
+			Size: src.Size, MTime: src.MTime, Inode: src.Inode, Duration: ask.Title.Duration, SHA256: sum,
+			Pace: int64(rate.PaceOf(src.Size, ask.Title.Duration)),
 		})
 	}
-	return drafts, errs, nil
+	return drafts, errs, release, nil
 }
 
 // Cancel withdraws a delivery. What the reception holds of it is let go of as

@@ -20,12 +20,16 @@ func (a *attempt) open() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size != a.delivery.Size || mtime != a.delivery.MTime {
-		f.Close()
-		return nil, reason.New(reason.SourceChanged, "%s has %d bytes of %s; promised were %d of %s", a.delivery.Location,
+	if isFolder(f) {
+		err = a.openFolder()
+	} else if size != a.delivery.Size || mtime != a.delivery.MTime {
+		err = reason.New(reason.SourceChanged, "%s has %d bytes of %s; promised were %d of %s", a.delivery.Location,
 			size, time.Unix(0, mtime).UTC().Format(time.RFC3339Nano), a.delivery.Size, time.Unix(0, a.delivery.MTime).UTC().Format(time.RFC3339Nano))
 	}
-	if err := a.sameFile(f); err != nil {
+	if err == nil {
+		err = a.sameFile(f)
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}

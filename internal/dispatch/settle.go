@@ -100,8 +100,8 @@ func (a *attempt) prove(ctx context.Context, r receipt.Receipt, peer string) err
 	switch {
 	case r.Delivery != key || r.Central != a.d.central || r.Receiver != peer:
 		return reason.New(reason.ReceiptInvalid, "it is for delivery %s, not for %s", r.Delivery, key)
-	case r.Size != l.Size:
-		return reason.New(reason.ReceiptInvalid, "it is for %d bytes, not for %d", r.Size, l.Size)
+	case r.Size != a.whole() || (r.Version == receipt.VersionFolder) != (a.folder != nil):
+		return reason.New(reason.ReceiptInvalid, "it is for %d bytes, not for %d, or a folder's and no file's", r.Size, a.whole())
 	case sum != "" && r.SHA256 != sum:
 		return reason.New(reason.DigestMismatch, "the reception has %s, the source %s", r.SHA256, sum)
 	}
@@ -165,6 +165,9 @@ func (d *Dispatcher) drop(j *job) {
 	delete(d.jobs, j.ID)
 	d.planned = time.Time{}
 	d.removeNotes(j.ID)
+	if err := d.sweepFolders(); err != nil {
+		d.Log.Warn("manifests that nobody needs cannot be removed, leaving them", "error", err)
+	}
 	j.touch(d.Clock())
 }
 

@@ -23,10 +23,11 @@ func (d *Dispatcher) Where(ctx context.Context, ask Ask) ([]Prospect, error) {
 	if err := ask.inTime(d.Clock()); err != nil {
 		return nil, err
 	}
-	drafts, errs, err := d.draft(ctx, ask)
+	drafts, errs, release, err := d.draft(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
+	release()
 	if err := d.question(ctx); err != nil {
 		return nil, err
 	}

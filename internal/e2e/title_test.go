@@ -14,10 +14,12 @@ import (
 	"videoclub/internal/receipt"
 )
 
-// title is a source that was made.
+// title is a source that was made. The digest of a folder is that of its proven
+// manifest (docs/PROTOCOL.md, section 3).
 type title struct {
 	path, sha256 string
 	size         int64
+	folder       bool
 }
 
 // noise gives size bytes that do not compress, the same for the same seed.
@@ -90,7 +92,9 @@ func (r *reception) proven(d control.DeliveryStory, source title) receipt.Receip
 		r.t.Errorf("delivery %d: receipt of %d bytes %s, delivery %d bytes %s, source %d bytes %s",
 			d.ID, signed.Size, signed.SHA256, d.Offset, d.SHA256, source.size, source.sha256)
 	}
-	if got := digestOf(r.t, filepath.Join(r.store, signed.Path)); got != source.sha256 {
+	if source.folder {
+		r.provenFolder(signed, source)
+	} else if got := digestOf(r.t, filepath.Join(r.store, signed.Path)); got != source.sha256 {
 		r.t.Errorf("delivery %d: %s has digest %s, the source %s", d.ID, signed.Path, got, source.sha256)
 	}
 	return signed

@@ -13,12 +13,11 @@ import (
 	"videoclub/internal/reason"
 )
 
-// Version is the version of the receipts that this package makes and reads.
-const Version = 1
-
-// domain begins what is signed, so that a signature made for another purpose
-// is never one of a receipt.
-const domain = "vc receipt v1\n"
+// The versions of the receipts that this package makes and reads.
+const (
+	Version       = 1 // of a file
+	VersionFolder = 2 // of a folder
+)
 
 // Receipt says that a delivery is deposited whole. The JSON form is that of
 // Marshal and Parse.
@@ -43,6 +42,12 @@ type Receipt struct {
 	Resumes int   `json:"resumes"`
 	// Gaps are what a live source lost, ascending; a file has none.
 	Gaps []Gap `json:"gaps,omitempty"`
+	// Files is how many files a folder has, Warnings what is wrong with its
+	// source as it was delivered: one sentence each, with the path. Of a folder
+	// Size is that of all files together, and SHA256 that of the manifest with
+	// their digests (docs/PROTOCOL.md, section 3).
+	Files    int      `json:"files,omitzero"`
+	Warnings []string `json:"warnings,omitempty"`
 	// Promised is the deadline that was promised; zero where there was none.
 	// Started is when the first byte was accepted, Deposited when the whole
 	// was decided to be published. All are UTC, to the millisecond.
@@ -72,13 +77,18 @@ const (
 	MaxText = 512
 	// MaxGaps is how many gaps a receipt may list.
 	MaxGaps = 800
+	// MaxWarnings is how many warnings a receipt may list, each of at most
+	// MaxText bytes.
+	MaxWarnings = 12
 )
 
-// Sign gives r with the key and its signature in it, the version set and the
-// instants in UTC and cut to the millisecond. It does not look whether r is
-// valid; Verify does.
+// Sign gives r with the key and its signature in it, the version set unless it
+// is a folder's, and the instants in UTC and cut to the millisecond. It does not
+// look whether r is valid; Verify does.
 func Sign(r Receipt, key ed25519.PrivateKey) Receipt {
-	r.Version = Version
+	if r.Version != VersionFolder {
+		r.Version = Version
+	}
 	for _, t := range []*time.Time{&r.Promised, &r.Started, &r.Deposited} {
 		*t = Instant(*t)
 	}
@@ -121,9 +131,11 @@ func Verify(r Receipt) error {
 // 2006-01-02T15:04:05.000Z (nothing for a zero instant). The gaps are
 // FROM-TO,FROM-TO,… in one value. Every line ends with a line feed; signature
 // has none. The length makes two different receipts differ whatever stands in
-// their texts.
+// their texts, and the first line a receipt from anything else that is signed.
+// Only a folder's receipt, which begins with v2, has the lines files and
+// warnings; there each warning is followed by a line feed.
 func (r Receipt) Canonical() []byte {
-	b := []byte(domain)
+	b := fmt.Appendf(nil, "vc receipt v%d\n", r.Version)
 	line := func(name, value string) {
 		b = append(b, name...)
 		b = append(b, ' ')
@@ -148,6 +160,14 @@ func (r Receipt) Canonical() []byte {
 		gaps[i] = fmt.Sprintf("%d-%d", g.From, g.To)
 	}
 	line("gaps", strings.Join(gaps, ","))
+	if r.Version == VersionFolder {
+		number("files", int64(r.Files))
+		text := ""
+		for _, w := range r.Warnings {
+			text += w + "\n"
+		}
+		line("warnings", text)
+	}
 	line("promised", instant(r.Promised))
 	line("started", instant(r.Started))
 	line("deposited", instant(r.Deposited))

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,7 @@ func TestEveryFieldIsSigned(t *testing.T) {
 		"SHA256": strings.Repeat("a", 64), "Frames": int64(1), "Resumes": 1, "Gaps": []Gap{{0, 41}, {100, 120}},
 		"Promised": time.Time{}, "Started": time.Time{}, "Deposited": time.Unix(5, 0).UTC(),
 		"Central": "0a1b2c3d" + strings.Repeat("1", 56), "Receiver": strings.Repeat("a", 64),
-		"Key": strings.Repeat("a", 64), "Signature": strings.Repeat("a", 128), "Version": 2,
+		"Key": strings.Repeat("a", 64), "Signature": strings.Repeat("a", 128), "Version": 2, "Files": 3, "Warnings": []string{"b", "a"},
 	}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Receipt]()) {
 		value, ok := other[field.Name]
@@ -91,7 +92,11 @@ func TestEveryFieldIsSigned(t *testing.T) {
 			t.Errorf("no other value for %s", field.Name)
 			continue
 		}
-		r := Sign(sample(), testKey())
+		r := sample()
+		if field.Name == "Files" || field.Name == "Warnings" {
+			r = folderSample()
+		}
+		r = Sign(r, testKey())
 		was := string(r.Canonical())
 		reflect.ValueOf(&r).Elem().FieldByIndex(field.Index).Set(reflect.ValueOf(value))
 		if field.Name != "Signature" && string(r.Canonical()) == was {
@@ -102,6 +107,46 @@ func TestEveryFieldIsSigned(t *testing.T) {
 		}
 		if err := Verify(r); reason.Of(err) != reason.ReceiptInvalid {
 			t.Errorf("%s changed: %v", field.Name, err)
+		}
+	}
+}
+
+// folderSample is the receipt of a folder.
+func folderSample() Receipt {
+	r := sample()
+	r.Version, r.Gaps, r.Files, r.Warnings = VersionFolder, nil, 2, []string{"a", "b"}
+	return r
+}
+
+func TestFolderReceipt(t *testing.T) {
+	r := Sign(folderSample(), testKey())
+	if err := Verify(r); err != nil {
+		t.Fatal(err)
+	}
+	text := string(r.Canonical())
+	if !strings.HasPrefix(text, "vc receipt v2\nversion 1:2\n") || !strings.Contains(text, "\ngaps 0:\nfiles 1:2\nwarnings 4:a\nb\n\npromised ") {
+		t.Errorf("canonical form\n%s", text)
+	}
+	printed, err := Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Parse(printed); err != nil || string(again.Canonical()) != text {
+		t.Errorf("read again: %+v, %v", again, err)
+	}
+	for name, spoil := range map[string]func(*Receipt){
+		"gaps":          func(r *Receipt) { r.Gaps = []Gap{{1, 2}} },
+		"files":         func(r *Receipt) { r.Files = -1 },
+		"line feed":     func(r *Receipt) { r.Warnings = []string{"a\nb"} },
+		"no word":       func(r *Receipt) { r.Warnings = []string{""} },
+		"many":          func(r *Receipt) { r.Warnings = slices.Repeat([]string{"a"}, MaxWarnings+1) },
+		"a file's":      func(r *Receipt) { r.Version = Version },
+		"of a file":     func(r *Receipt) { r.Version, r.Warnings = Version, nil },
+		"of no version": func(r *Receipt) { r.Version = 3 },
+	} {
+		r := Sign(folderSample(), testKey())
+		if spoil(&r); r.Validate() == nil {
+			t.Errorf("%s is valid", name)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package receipt
 import (
 	"math"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 // Validate says whether every field but the key and the signature is one that
 // a receipt may have. Its errors have the code reason.ReceiptInvalid.
 func (r Receipt) Validate() error {
-	if r.Version != Version {
+	if r.Version != Version && r.Version != VersionFolder {
 		return invalid("version %d is not known; upgrade the older side", r.Version)
 	}
 	for _, c := range []struct {
@@ -31,6 +32,10 @@ func (r Receipt) Validate() error {
 		{r.Size < 0, "size is negative"},
 		{r.Frames < 0 || r.Resumes < 0, "frames or resumes are negative"},
 		{!isGaps(r.Gaps), "gaps are not ascending stretches"},
+		{r.Version == Version && (r.Files != 0 || len(r.Warnings) > 0), "only a folder has files and warnings"},
+		{r.Version == VersionFolder && len(r.Gaps) > 0, "a folder has no gaps"},
+		{r.Files < 0 || len(r.Warnings) > MaxWarnings || slices.ContainsFunc(r.Warnings, func(w string) bool { return !isText(w) }),
+			"files are negative, or warnings too many or not to be shown"},
 		{!isInstant(r.Promised) || !isInstant(r.Started) || !isInstant(r.Deposited),
 			"an instant is not UTC to the millisecond"},
 		{r.Deposited.IsZero(), "deposited is missing"},

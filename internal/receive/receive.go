@@ -30,6 +30,8 @@ type Receiver struct {
 	Conn    *os.File
 	Handoff handoff.End
 	Control *control.Conn
+
+	offered wire.Offer
 }
 
 // Run speaks the receiver's part of one connection. It returns when the
@@ -60,12 +62,32 @@ func (r Receiver) run() error {
 	if err != nil {
 		return err
 	}
+	var out *handoff.Producer
+	if _, ok := m.(control.Describe); ok {
+		if out, err = r.producer(); err != nil {
+			return err
+		}
+		if err := r.describe(conn, in, out); err != nil {
+			if blamesPeer(err) {
+				say(conn, wire.Refused{Code: reason.Of(err), Detail: err.Error()})
+			}
+			return err
+		}
+		if m, err = r.Control.Receive(); err != nil {
+			return err
+		}
+	}
 	switch m := m.(type) {
 	case control.Accept:
+		if out == nil {
+			if out, err = r.producer(); err != nil {
+				return err
+			}
+		}
 		if err := say(conn, wire.Accept{Offset: m.Offset, ReceiptKey: m.ReceiptKey, Free: m.Free}); err != nil {
 			return err
 		}
-		return r.take(conn, in, m.Offset)
+		return r.take(conn, in, out, m.Offset)
 	case control.LetGo:
 		return say(conn, wire.Withdrawn{})
 	}
@@ -74,7 +96,7 @@ func (r Receiver) run() error {
 }
 
 // greet reads what the peer wants, within one deadline, and tells the supervisor.
-func (r Receiver) greet(conn *transport.Conn, in *bufio.Reader) error {
+func (r *Receiver) greet(conn *transport.Conn, in *bufio.Reader) error {
 	m, err := wire.Read(in)
 	if err != nil {
 		return transport.Explain(err, "waiting for hello")
@@ -92,11 +114,44 @@ func (r Receiver) greet(conn *transport.Conn, in *bufio.Reader) error {
 	}
 	switch m := m.(type) {
 	case wire.Offer:
+		r.offered = m
 		return r.Control.Send(control.Offered{Identity: conn.Peer(), Offer: control.Offer(m)})
 	case wire.Withdraw:
 		return r.Control.Send(control.WithdrawAsked{Identity: conn.Peer(), ID: m.ID})
 	}
 	return reason.New(reason.Protocol, "%T instead of an offer", m)
+}
+
+func (r Receiver) producer() (*handoff.Producer, error) { return handoff.NewProducer(r.Handoff) }
+
+// describe asks for the manifest of the folder that was offered and passes it
+// on. Whether it is one is for the store worker to see.
+func (r Receiver) describe(conn *transport.Conn, in *bufio.Reader, out *handoff.Producer) error {
+	if err := say(conn, wire.Describe{}); err != nil {
+		return err
+	}
+	for left := r.offered.Manifest; left > 0; {
+		m, err := wire.Read(in)
+		if err != nil {
+			return transport.Explain(err, "waiting for the manifest")
+		}
+		piece, ok := m.(wire.Manifest)
+		if !ok || int64(len(piece.Text)) > left {
+			return reason.New(reason.Protocol, "%T instead of the rest of the manifest, %d bytes", m, left)
+		}
+		left -= int64(len(piece.Text))
+		slot, err := out.Slot()
+		if err == nil {
+			err = out.Send(slot, copy(slot.Buf, piece.Text))
+		}
+		if err == io.EOF {
+			return nil // the store worker has ended; its supervisor says why
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // say writes one message at once.
@@ -124,11 +179,7 @@ func conclude(conn *transport.Conn, m control.Message) (ended bool, err error) {
 
 // take passes the frames from offset on to the store worker and acknowledges
 // what became durable, until the supervisor ends it.
-func (r Receiver) take(conn *transport.Conn, in *bufio.Reader, offset int64) error {
-	out, err := handoff.NewProducer(r.Handoff)
-	if err != nil {
-		return err
-	}
+func (r Receiver) take(conn *transport.Conn, in *bufio.Reader, out *handoff.Producer, offset int64) error {
 	t := &taking{durable: offset, received: offset, moved: time.Now()}
 	conn.Patient(t.behind)
 	// A sender that has died is noticed by the silence; the store may still
@@ -142,7 +193,7 @@ func (r Receiver) take(conn *transport.Conn, in *bufio.Reader, offset int64) err
 	})
 	quit := make(chan struct{})
 	wg.Go(func() { outcome <- r.acknowledge(conn, t, quit) })
-	err = <-outcome
+	err := <-outcome
 	close(quit)
 	switch {
 	case err == nil: // the last words are said

@@ -17,12 +17,24 @@ import (
 )
 
 // Store is what the store worker is given: the two open files of one delivery,
-// and no way to others.
+// or a folder's own directory, and no way to others.
 type Store struct {
 	Data    *os.File
 	Slots   *os.File
+	Folder  *os.File // instead of both, for a folder
 	Handoff handoff.End
 	Control *control.Conn
+}
+
+// part is what becomes of the stream: a depot.Part or a depot.Folder.
+type part interface {
+	Append(frame []byte) error
+	Sync() (offset int64, err error)
+	Offset() int64
+	Frames() int64
+	Resumes() int
+	Effort() (written, hashed int64)
+	Close()
 }
 
 // Run checks the frames of the handoff and writes what they carry, tells the
@@ -45,21 +57,20 @@ func (s Store) run() error {
 	if !ok {
 		return fmt.Errorf("store: the supervisor says %T instead of what to fill", m)
 	}
-	part, err := depot.OpenPart(disk.FromOS(s.Data), disk.FromOS(s.Slots), fill.Size)
-	if err != nil {
-		return err
-	}
-	defer part.Close()
 	in, err := handoff.NewConsumer(s.Handoff)
 	if err != nil {
 		return err
 	}
 	go s.watch(in)
-	if err := s.Control.Send(control.Ready{Offset: part.Offset()}); err != nil {
+	if s.Folder != nil {
+		return s.folder(in, fill)
+	}
+	part, err := depot.OpenPart(disk.FromOS(s.Data), disk.FromOS(s.Slots), fill.Size)
+	if err != nil {
 		return err
 	}
-	f := &filling{part: part, control: s.Control, appended: make(chan struct{}, 1), quit: make(chan struct{})}
-	trailer, err := f.fill(in)
+	defer part.Close()
+	trailer, err := s.take(in, part)
 	if err != nil {
 		return err
 	}
@@ -67,14 +78,97 @@ func (s Store) run() error {
 	if err != nil {
 		return err
 	}
-	if sum != trailer.SHA256 {
-		return reason.New(reason.DigestMismatch, "SHA-256 is %s here and %.64q at the source", sum, trailer.SHA256)
+	return s.whole(part, trailer, control.Whole{SHA256: sum, Size: part.Offset()})
+}
+
+// take says where the part goes on and fills it with what then comes.
+func (s Store) take(in *handoff.Consumer, p part) (*frame.Trailer, error) {
+	if err := s.Control.Send(control.Ready{Offset: p.Offset()}); err != nil {
+		return nil, err
 	}
-	written, hashed := part.Effort()
-	if err := s.Control.Send(control.Durable{Offset: part.Offset()}); err != nil {
+	f := &filling{part: p, control: s.Control, appended: make(chan struct{}, 1), quit: make(chan struct{})}
+	return f.fill(in)
+}
+
+// whole compares the digests and tells the supervisor that all is there.
+func (s Store) whole(p part, trailer *frame.Trailer, m control.Whole) error {
+	if m.SHA256 != trailer.SHA256 {
+		return reason.New(reason.DigestMismatch, "SHA-256 is %s here and %.64q at the source", m.SHA256, trailer.SHA256)
+	}
+	m.Frames, m.Resumes = p.Frames(), p.Resumes()
+	m.Written, m.Hashed = p.Effort()
+	if err := s.Control.Send(control.Durable{Offset: p.Offset()}); err != nil {
 		return err
 	}
-	return s.Control.Send(control.Whole{SHA256: sum, Size: part.Offset(), Frames: part.Frames(), Resumes: part.Resumes(), Written: written, Hashed: hashed})
+	return s.Control.Send(m)
+}
+
+// folder is run for a folder.
+func (s Store) folder(in *handoff.Consumer, fill control.Fill) error {
+	plan := depot.Plan{
+		Size: fill.Size, Whole: fill.Whole, Files: fill.Files, Manifest: fill.Manifest, ManifestSHA256: fill.ManifestSHA256, Name: fill.Name,
+	}
+	dir := disk.FromDir(s.Folder)
+	defer dir.Close()
+	part, err := depot.OpenFolder(dir, plan)
+	if err != nil {
+		return err
+	}
+	defer part.Close()
+	if !part.Described() {
+		if err := s.Control.Send(control.Describe{}); err != nil {
+			return err
+		}
+		if err := part.Describe(&manifestReader{in: in, left: plan.Manifest}); err != nil {
+			return err
+		}
+	}
+	if err := part.Start(); err != nil {
+		return err
+	}
+	trailer, err := s.take(in, part)
+	if err != nil {
+		return err
+	}
+	done, err := part.Finish(func() { s.Control.Send(control.Durable{Offset: part.Offset()}) })
+	if err != nil {
+		return err
+	}
+	return s.whole(part, trailer, control.Whole{SHA256: done.SHA256, Size: fill.Whole, Whole: fill.Whole, Facts: done.Facts, Warnings: done.Warnings})
+}
+
+// manifestReader gives the manifest that comes by the handoff before the frames.
+type manifestReader struct {
+	in   *handoff.Consumer
+	left int64
+	buf  []byte // what was taken and not yet read
+	all  []byte // where it lies
+}
+
+func (m *manifestReader) Read(p []byte) (int, error) {
+	if len(m.buf) == 0 {
+		if m.left == 0 {
+			return 0, io.EOF
+		}
+		if m.all == nil {
+			m.all = make([]byte, handoff.SlotSize)
+		}
+		n, err := m.in.Receive(m.all)
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF // the receive worker has gone
+		}
+		if err != nil {
+			return 0, err
+		}
+		if int64(n) > m.left {
+			return 0, reason.New(reason.Protocol, "the manifest is longer than was offered")
+		}
+		m.left -= int64(n)
+		m.buf = m.all[:n]
+	}
+	n := copy(p, m.buf)
+	m.buf = m.buf[n:]
+	return n, nil
 }
 
 // watch lets the worker go when the supervisor does. It ends with the process.
@@ -90,7 +184,7 @@ func (s Store) watch(in *handoff.Consumer) {
 // filling is the way of the frames into the part: one goroutine takes and
 // checks them, one writes and digests, one makes durable.
 type filling struct {
-	part     *depot.Part
+	part     part
 	control  *control.Conn
 	appended chan struct{} // has a value while enough for a sync has come
 	quit     chan struct{}

@@ -40,6 +40,7 @@ type connection struct {
 	key            depot.Key   // zero until an offer is taken up
 	offer          depot.Offer
 	reported       journal.Progress
+	described      bool // the manifest of a folder was asked for
 	accepted       bool
 	safe           int64 // bytes that the store worker has called durable
 	ended          bool  // the sender has been told how it ended
@@ -196,6 +197,8 @@ func (c *connection) received(m control.Message) error {
 // stored answers the store worker, which knows of the part alone.
 func (c *connection) stored(m control.Message) error {
 	switch m := m.(type) {
+	case control.Describe:
+		return c.describe()
 	case control.Ready:
 		return c.ready(m)
 	case control.Durable:
@@ -249,6 +252,7 @@ func (c *connection) take(m control.Offered) error {
 	c.offer = depot.Offer{
 		Title: o.Title, Name: o.Name, Extension: o.Extension, Size: o.Size, MTime: o.MTime, SHA256: o.SHA256,
 		Duration: time.Duration(o.Duration) * time.Millisecond, Deadline: o.Promised, Reception: o.Reception, Central: m.Identity,
+		Manifest: o.Manifest, ManifestSHA256: o.ManifestSHA256, Files: o.Files, Whole: o.Whole,
 	}
 	in, err := c.r.Depot.Begin(key, c.offer, c.r.sign)
 	if err != nil {
@@ -258,28 +262,41 @@ func (c *connection) take(m control.Offered) error {
 		c.r.Log.Info("already here, deposited at once", "delivery", key, "title", in.Receipt.Name, "path", in.Receipt.Path)
 		return c.deposit(*in.Receipt)
 	}
-	data, errData := duplicate(in.Data)
-	slots, errSlots := duplicate(in.Slots)
-	if err := errors.Join(errData, errSlots); err != nil {
+	files, err := filesOf(in)
+	if err != nil {
 		return reason.Wrap(reason.StoreFailed, err, "opening the part")
 	}
-	err = c.store.Start(c.r.Spawner, worker.Store, "delivery="+key.String(),
-		worker.File{Name: "data", File: data}, worker.File{Name: "slots", File: slots},
-		worker.File{Name: "ring", File: c.consumer.Ring}, worker.File{Name: "wake", File: c.consumer.Wake})
-	if err != nil {
+	files = append(files, worker.File{Name: "ring", File: c.consumer.Ring}, worker.File{Name: "wake", File: c.consumer.Wake})
+	if err := c.store.Start(c.r.Spawner, worker.Store, "delivery="+key.String(), files...); err != nil {
 		return err
 	}
 	// It has not heard a byte of the sender yet, and cannot take more of the
 	// disk than was reserved for the delivery whatever it may hear.
-	if err := sandbox.LimitFiles(c.store.PID, uint64(o.Size)+depot.SlotsSize); err != nil {
+	if err := sandbox.LimitFiles(c.store.PID, uint64(c.offer.LongestFile())); err != nil {
 		return err
 	}
-	return c.store.Tell(control.Fill{Size: o.Size})
+	return c.store.Tell(control.Fill{
+		Size: o.Size, Manifest: o.Manifest, ManifestSHA256: o.ManifestSHA256, Files: o.Files, Whole: o.Whole, Name: in.Name,
+	})
 }
 
-// duplicate gives a second descriptor of f, for a worker.
-func duplicate(f disk.File) (*os.File, error) {
-	own, ok := disk.OSFile(f)
+// filesOf gives the descriptors of a part, for a store worker: its two files,
+// or a folder's own directory.
+func filesOf(in *depot.Incoming) ([]worker.File, error) {
+	if in.Dir != nil {
+		own, ok := disk.OSDir(in.Dir)
+		folder, err := duplicate(own, ok)
+		return []worker.File{{Name: "folder", File: folder}}, err
+	}
+	ownData, okData := disk.OSFile(in.Data)
+	ownSlots, okSlots := disk.OSFile(in.Slots)
+	data, errData := duplicate(ownData, okData)
+	slots, errSlots := duplicate(ownSlots, okSlots)
+	return []worker.File{{Name: "data", File: data}, {Name: "slots", File: slots}}, errors.Join(errData, errSlots)
+}
+
+// duplicate gives a second descriptor of a file.
+func duplicate(own *os.File, ok bool) (*os.File, error) {
 	if !ok {
 		return nil, errors.New("it is no file of this machine")
 	}
@@ -288,6 +305,15 @@ func duplicate(f disk.File) (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), own.Name()), nil
+}
+
+// describe has the sender asked for the manifest that the store worker lacks.
+func (c *connection) describe() error {
+	if c.accepted || c.described || !c.offer.Folder() {
+		return errors.New("the store worker asks for a manifest out of its turn")
+	}
+	c.described = true
+	return c.receive.Tell(control.Describe{})
 }
 
 // ready accepts the offer at the offset that the store worker goes on from.
@@ -331,7 +357,7 @@ func (c *connection) publish(m control.Whole) error {
 		return reason.New(reason.WorkerFailed, "the store worker (pid %d) %v", c.store.PID, exit)
 	}
 	r, err := c.r.Depot.Publish(c.key, depot.Result{
-		SHA256: m.SHA256, Size: m.Size, Frames: m.Frames, Resumes: m.Resumes,
+		SHA256: m.SHA256, Size: m.Size, Frames: m.Frames, Resumes: m.Resumes, Facts: m.Facts, Warnings: m.Warnings,
 	}, c.r.sign)
 	if err != nil {
 		return err

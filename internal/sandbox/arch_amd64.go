@@ -1,5 +1,10 @@
 package sandbox
 
+import "golang.org/x/sys/unix"
+
+// statAt is what unix.Fstatat calls.
+const statAt = unix.SYS_NEWFSTATAT
+
 // How calls of this program reach the kernel (linux/audit.h).
 const (
 	architecture = 0xc000003e // AUDIT_ARCH_X86_64

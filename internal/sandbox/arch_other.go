@@ -8,3 +8,5 @@ const (
 	architecture = 0
 	foreignFrom  = 0
 )
+
+const statAt = 1<<31 - 1 // no call has such a number

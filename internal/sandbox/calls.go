@@ -77,6 +77,17 @@ var Reading = plain(unix.SYS_FADVISE64)
 // Noting is for those that write notes at places of their own in a file.
 var Noting = plain(unix.SYS_PWRITE64)
 
+// Looking is for those that have a folder: they open what lies below it and
+// list names. A filter does not see which; that is for Landlock.
+var Looking = plain(unix.SYS_OPENAT, unix.SYS_OPENAT2, statAt, unix.SYS_GETDENTS64)
+
+// Making is for those that make a folder: files and folders in it, with their
+// modes and times, and all of it durable at once.
+var Making = plain(unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT2, unix.SYS_UTIMENSAT, unix.SYS_UMASK, unix.SYS_SYNCFS)
+
+// Syncing is for those that make their notes durable.
+var Syncing = plain(unix.SYS_FSYNC)
+
 // Storing is for those that make a file durable: it is cut to what is, its
 // space is reserved where the file system can, and it is synced.
 var Storing = plain(unix.SYS_PWRITE64, unix.SYS_FTRUNCATE, unix.SYS_FALLOCATE, unix.SYS_FSTATFS, unix.SYS_FDATASYNC, unix.SYS_FSYNC)

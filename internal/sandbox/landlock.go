@@ -48,13 +48,23 @@ func landlockThere() (abi int, why error) {
 	return abi, why
 }
 
-// restrict enters a domain that has no rules: of all that this version of the
-// ABI knows, nothing is allowed. What is open already stays usable.
+// belowRead and belowWrite are the rights to what lies below a directory
+// (landlock(7)); those that a version does not know it does not take away.
+const (
+	belowRead  = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
+	belowWrite = belowRead | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE |
+		unix.LANDLOCK_ACCESS_FS_MAKE_REG | unix.LANDLOCK_ACCESS_FS_MAKE_DIR |
+		unix.LANDLOCK_ACCESS_FS_REMOVE_FILE | unix.LANDLOCK_ACCESS_FS_REMOVE_DIR
+)
+
+// restrict enters a domain that has no rules but one for what lies below a
+// directory: of all else that this version of the ABI knows, nothing is
+// allowed. What is open already stays usable.
 //
 // Restricting one thread and executing this program again would do without
 // onAllThreads, and cost a second start of 10 ms and leave the program's own
 // file readable and executable.
-func restrict(abi int) error {
+func restrict(abi int, below Access, dir int) error {
 	var ruleset unix.LandlockRulesetAttr
 	for _, s := range landlockSteps {
 		if abi >= s.abi {
@@ -69,6 +79,14 @@ func restrict(abi int) error {
 		return fmt.Errorf("landlock_create_ruleset: %w", errno)
 	}
 	defer syscall.Close(int(fd))
+	rights := map[Access]uint64{Read: belowRead, Write: belowWrite}[below] & ruleset.Handled_access_fs
+	if rights != 0 {
+		rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(dir)}
+		_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, fd, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+		if errno != 0 {
+			return fmt.Errorf("landlock_add_rule: %w", errno)
+		}
+	}
 	if err := onAllThreads(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); err != nil {
 		return fmt.Errorf("landlock_restrict_self: %w", err)
 	}

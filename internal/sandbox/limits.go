@@ -33,7 +33,7 @@ const (
 // limit bounds what the process may use (getrlimit(2)). There is no bound on
 // processes (RLIMIT_NPROC): it counts all threads of the user, of all workers
 // together, and that there are no new processes is the filter's.
-func limit(fileSize uint64) error {
+func limit(fileSize, files uint64) error {
 	for _, l := range []struct {
 		name     string
 		resource int
@@ -41,7 +41,7 @@ func limit(fileSize uint64) error {
 	}{
 		// A core file would have the bytes of peers and passwords.
 		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0},
-		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, mostFiles},
+		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, files},
 		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, withLastWords(fileSize)},
 		{"RLIMIT_DATA", unix.RLIMIT_DATA, mostData + dataPerCore*uint64(runtime.NumCPU())},
 	} {

@@ -24,7 +24,25 @@ type Policy struct {
 
 	// GivesWay makes it the last to be given the processor and the disk.
 	GivesWay bool
+
+	// Below is what it may do with what lies below the directory that is open
+	// as Dir, where the kernel knows Landlock.
+	Below Access
+	Dir   int
+
+	// Files is how many descriptors it may have; 0 is the usual number.
+	Files uint64
 }
+
+// Access is what may be done with files.
+type Access int
+
+// The accesses. None is to no file but those that are open.
+const (
+	None  Access = iota
+	Read         // files and lists of names
+	Write        // the same, and to make, change, rename and remove them
+)
 
 // Kernel is what the running kernel can take from a worker.
 type Kernel struct {
@@ -76,7 +94,7 @@ func Confine(p Policy, passed []int) error {
 			return fmt.Errorf("sandbox: %w", err)
 		}
 	}
-	if err := limit(p.FileSize); err != nil {
+	if err := limit(p.FileSize, max(p.Files, mostFiles)); err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	// The filter is given to all threads by the kernel; this one asks for it.
@@ -87,7 +105,7 @@ func Confine(p Policy, passed []int) error {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	if abi, _ := landlockABI(); reached && abi > 0 {
-		if err := restrict(abi); err != nil {
+		if err := restrict(abi, p.Below, p.Dir); err != nil {
 			return fmt.Errorf("sandbox: %w", err)
 		}
 	}

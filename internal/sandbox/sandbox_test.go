@@ -44,6 +44,8 @@ var children = map[string]func() error{
 	"work":        func() error { return then(Policy{}, work) },
 	"bomb":        func() error { return then(Policy{}, bomb) },
 	"descriptors": descriptors,
+	"read below":  below(Read),
+	"write below": below(Write),
 	"time": func() error {
 		start := time.Now()
 		err := Confine(Policy{Calls: []Group{Connection, Taking}}, nil)
@@ -200,7 +202,7 @@ func landlockAlone() error {
 	if reached, err := dropPrivileges(); err != nil || !reached {
 		return fmt.Errorf("dropping privileges: %v, %v", reached, err)
 	}
-	if err := restrict(k.Landlock); err != nil {
+	if err := restrict(k.Landlock, None, 0); err != nil {
 		return err
 	}
 	err = everyThread(func() error {
@@ -427,4 +429,88 @@ func BenchmarkConfine(b *testing.B) {
 	slices.Sort(all)
 	b.ReportMetric(float64(all[len(all)/2]), "median-ns")
 	b.ReportMetric(float64(all[len(all)*99/100]), "p99-ns")
+}
+
+// Of a directory that a worker has, it may use what lies below and nothing
+// else: not by a path, not by the way up, not by a link.
+func TestBelow(t *testing.T) {
+	k := Look()
+	if k.Landlock == 0 {
+		t.Fatalf("there is no %s", k.Lacks())
+	}
+	top := t.TempDir()
+	inside := filepath.Join(top, "inside")
+	for path, text := range map[string]string{"secret": "x", "inside/a/b": "y"} {
+		at := filepath.Join(top, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o700), os.WriteFile(at, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("../secret", filepath.Join(inside, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, does := range []string{"read below", "write below"} {
+		dir, err := os.Open(inside)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, said := child(t, does, dir)
+		dir.Close()
+		done(t, said)
+	}
+	if text, err := os.ReadFile(filepath.Join(inside, "new/c")); string(text) != "z" || err != nil {
+		t.Errorf("made was %q, %v", text, err)
+	}
+}
+
+// below does what may and may not be done with the directory that is open as 3.
+func below(access Access) func() error {
+	p := Policy{Calls: []Group{Storing, Looking, Making}, FileSize: 4096, Below: access, Dir: 3}
+	return func() error {
+		if err := Confine(p, []int{3}); err != nil {
+			return err
+		}
+		open := func(dir int, path string, flags int) error {
+			fd, err := unix.Openat(dir, path, flags|unix.O_CLOEXEC, 0o600)
+			if err == nil {
+				unix.Close(fd)
+			}
+			return err
+		}
+		for path, want := range map[string]error{"a/b": nil, "a": nil, ".": nil, "../secret": unix.EACCES, "link": unix.EACCES, "..": unix.EACCES, "/": unix.EACCES, "/proc/self/maps": unix.EACCES} {
+			if err := open(3, path, unix.O_RDONLY); err != want {
+				return fmt.Errorf("opening %s: %v, want %v", path, err, want)
+			}
+		}
+		want := error(nil)
+		if access == Read {
+			want = unix.EACCES
+		}
+		for what, err := range map[string]error{
+			"a folder": unix.Mkdirat(3, "new", 0o700), "writing": open(3, "a/b", unix.O_RDWR),
+		} {
+			if err != want {
+				return fmt.Errorf("%s: %v, want %v", what, err, want)
+			}
+		}
+		if access == Read {
+			fmt.Println("done")
+			return nil
+		}
+		fd, err := unix.Openat(3, "new/c", unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC, 0o600)
+		if err != nil {
+			return err
+		}
+		if _, err := unix.Pwrite(fd, []byte("z"), 0); err != nil {
+			return err
+		}
+		if err := errors.Join(unix.Syncfs(3), unix.Renameat2(3, "a/b", 3, "a/d", 0)); err != nil {
+			return err
+		}
+		if err := unix.Mkdirat(3, "../beside", 0o700); err != unix.EACCES {
+			return fmt.Errorf("a folder beside it: %v", err)
+		}
+		fmt.Println("done")
+		return nil
+	}
 }

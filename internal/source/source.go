@@ -1,6 +1,7 @@
-// Package source reads a title's file as one stream and notices when it
-// changes. Its Opener runs in the supervisor and turns a location into a
-// descriptor; File runs in the read worker, which sees nothing else.
+// Package source reads a title's file, or the files of its folder, as one
+// stream and notices when they change. Its Opener runs in the supervisor and
+// turns a location into a descriptor; File and Folder run in the read worker,
+// which sees nothing else, and Describe in the survey worker.
 package source
 
 import (
@@ -21,11 +22,15 @@ import (
 // Facts identify a version of a file: while both are the same, so is the
 // content.
 type Facts struct {
-	Size  int64 // bytes
-	MTime int64 // nanoseconds since 1970
+	Size   int64 // bytes of the stream; 0 for a folder that was not described
+	MTime  int64 // nanoseconds since 1970; the version of a folder's manifest
+	Folder bool
 }
 
 func (f Facts) String() string {
+	if f.Folder {
+		return fmt.Sprintf("a folder of %d bytes, version %016x", f.Size, f.MTime)
+	}
 	return fmt.Sprintf("%d bytes of %s", f.Size, time.Unix(0, f.MTime).UTC().Format("2006-01-02 15:04:05.000000000 MST"))
 }
 
@@ -35,9 +40,10 @@ type Opener struct {
 	Never []string // absolute directories that are never read: the state, with its keys
 }
 
-// Open opens the file at an absolute location. Symbolic links are followed as
-// far as they stay within the roots. A file that is missing, unreadable, not a
-// regular file or not allowed gives reason.TitleUnreadable.
+// Open opens the file or the folder at an absolute location. Symbolic links on
+// the way there are followed as far as they stay within the roots. What is
+// missing, unreadable, neither a regular file nor a folder, or not allowed gives
+// reason.TitleUnreadable.
 func (o Opener) Open(location string) (*os.File, Facts, error) {
 	f, err := o.open(location)
 	if err != nil {
@@ -81,8 +87,9 @@ func (o Opener) check(f *os.File) (Facts, error) {
 	if err := unix.Fstat(int(f.Fd()), &stat); err != nil {
 		return Facts{}, err
 	}
-	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
-		return Facts{}, errors.New("it is not a regular file")
+	folder := stat.Mode&unix.S_IFMT == unix.S_IFDIR
+	if !folder && stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		return Facts{}, errors.New("it is neither a regular file nor a folder")
 	}
 	really, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 	if err != nil {
@@ -98,6 +105,12 @@ func (o Opener) check(f *os.File) (Facts, error) {
 		if _, ok := under(resolved, really); ok {
 			return Facts{}, fmt.Errorf("it lies in %s, which is the server's own", dir)
 		}
+		if _, ok := under(really, resolved); ok && folder {
+			return Facts{}, fmt.Errorf("%s, which is the server's own, lies in it", dir)
+		}
+	}
+	if folder {
+		return Facts{Folder: true}, nil
 	}
 	return factsOf(&stat), nil
 }

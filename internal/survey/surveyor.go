@@ -11,6 +11,7 @@ import (
 
 	"videoclub/internal/control"
 	"videoclub/internal/crew"
+	"videoclub/internal/folders"
 	"videoclub/internal/ledger"
 	"videoclub/internal/moment"
 	"videoclub/internal/reason"
@@ -35,8 +36,10 @@ const (
 type Config struct {
 	Ledger  *ledger.Ledger
 	Spawner *worker.Spawner
-	// Open opens the file at an absolute location.
-	Open  func(location string) (*os.File, source.Facts, error)
+	// Open opens the file or folder at an absolute location.
+	Open func(location string) (*os.File, source.Facts, error)
+	// Shelf keeps the manifests of folders.
+	Shelf *folders.Shelf
 	Clock moment.Clock
 	Log   *slog.Logger
 }
@@ -46,10 +49,12 @@ type Config struct {
 type Surveyor struct {
 	Config
 	looking chan struct{} // full while somebody's duration is looked for
+	walking chan struct{} // full while a folder is looked through
 	wake    chan struct{}
 
 	mu    sync.Mutex
-	tasks []*task // those whose digest is wanted, in the order in which they came
+	tasks []*task          // those whose digest is wanted, in the order in which they came
+	sizes map[string]int64 // of folders, when they were last looked through
 }
 
 // task is a source whose digest is wanted. The fields are guarded by the
@@ -64,7 +69,7 @@ type task struct {
 
 // New makes a Surveyor and takes up again the digests that are still wanted.
 func New(ctx context.Context, c Config) (*Surveyor, error) {
-	s := &Surveyor{Config: c, looking: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+	s := &Surveyor{Config: c, looking: make(chan struct{}, 1), walking: make(chan struct{}, 1), wake: make(chan struct{}, 1), sizes: make(map[string]int64)}
 	wanted, err := c.Ledger.WantedDigests(ctx)
 	if err != nil {
 		return nil, err
@@ -274,10 +279,10 @@ func (s *Surveyor) digest(ctx context.Context, t *task) (string, error) {
 
 // ask starts a worker on f, which is closed, and waits for its answer or its
 // end; none outlives the question. Of a task, it follows the progress.
-func (s *Surveyor) ask(ctx context.Context, f *os.File, label string, q control.Survey, t *task) (control.Message, error) {
+func (s *Surveyor) ask(ctx context.Context, f *os.File, label string, q control.Survey, t *task, more ...worker.File) (control.Message, error) {
 	var w crew.Member
 	defer w.Close()
-	if err := w.Start(s.Spawner, worker.Survey, label, worker.File{Name: "source", File: f}); err != nil {
+	if err := w.Start(s.Spawner, worker.Survey, label, append(more, worker.File{Name: "source", File: f})...); err != nil {
 		return nil, err
 	}
 	defer w.ExitWithin(grace)

@@ -19,6 +19,7 @@ import (
 
 	"videoclub/internal/control"
 	"videoclub/internal/crew/puppet"
+	"videoclub/internal/folders"
 	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
 	"videoclub/internal/source"
@@ -56,7 +57,14 @@ func serve(in *worker.Inside) error {
 		}
 		return puppet.Follow(f, c, nil)
 	}
-	return Worker{Source: f, Control: control.New(c)}.Run()
+	w := Worker{Source: f, Control: control.New(c)}
+	if in.Has("manifest") {
+		var err error
+		if w.Manifest, err = in.File("manifest"); err != nil {
+			return err
+		}
+	}
+	return w.Run()
 }
 
 // place is a Surveyor with its ledger, and a folder for sources.
@@ -80,8 +88,12 @@ func newPlace(t *testing.T) *place {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { spawner.Close(); book.Close() })
+	shelf, err := folders.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	p.Surveyor, err = New(t.Context(), Config{
-		Ledger: book, Spawner: spawner, Open: source.Opener{}.Open, Log: slog.New(slog.DiscardHandler),
+		Ledger: book, Spawner: spawner, Shelf: shelf, Open: source.Opener{}.Open, Log: slog.New(slog.DiscardHandler),
 		Clock: func() time.Time { p.mu.Lock(); defer p.mu.Unlock(); return time.Now().Add(p.clock) },
 	})
 	if err != nil {
@@ -287,5 +299,42 @@ func TestSurveyorChangedAndStopped(t *testing.T) {
 	p.until(t, p.settled(s.Location))
 	if got, want := p.digestOf(t, s), fmt.Sprintf("%x", sha256.Sum256([]byte("first"))); got != want {
 		t.Errorf("after the next start: %q", got)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	p := newPlace(t)
+	p.write(t, "a", []byte("12345"))
+	open := func() *os.File {
+		t.Helper()
+		f, facts, err := p.Open(p.dir)
+		if err != nil || !facts.Folder {
+			t.Fatalf("%+v, %v", facts, err)
+		}
+		return f
+	}
+	if size := p.FolderSize(p.dir); size != -1 {
+		t.Errorf("%d bytes before it was looked through", size)
+	}
+	size, version, release, err := p.Describe(t.Context(), p.dir, open())
+	if err != nil || size != 5 || p.FolderSize(p.dir) != 5 {
+		t.Fatalf("%d bytes, %v", size, err)
+	}
+	release()
+	list, sum, err := p.Shelf.Get(version)
+	if err != nil || sum.Files != 1 || sum.Whole != 5 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	list.Close()
+	if err := os.Symlink("a", filepath.Join(p.dir, "b")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, err := p.Describe(t.Context(), p.dir, open()); reason.Of(err) != reason.TitleUnreadable || !strings.Contains(err.Error(), `"b": it is a symbolic link`) {
+		t.Errorf("refused for %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, _, err := p.Describe(ctx, p.dir, open()); err == nil {
+		t.Error("described for nobody")
 	}
 }

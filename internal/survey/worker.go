@@ -22,8 +22,9 @@ const (
 
 // Worker is what the survey worker is given.
 type Worker struct {
-	Source  *os.File
-	Control *control.Conn
+	Source   *os.File
+	Manifest *os.File // of a folder, to be written
+	Control  *control.Conn
 }
 
 // Run answers the supervisor's one question. It returns when it has, or with
@@ -44,6 +45,9 @@ func (w Worker) run() error {
 	ask, ok := m.(control.Survey)
 	if !ok {
 		return fmt.Errorf("survey: the supervisor says %T instead of what to find out", m)
+	}
+	if ask.Folder {
+		return w.folder()
 	}
 	src, err := source.Take(w.Source, source.Facts{Size: ask.Size, MTime: ask.MTime})
 	if err != nil {

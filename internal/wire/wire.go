@@ -1,7 +1,7 @@
 // Package wire is the conversation around the frames: one JSON object a line,
 // at most 64 KiB (docs/PROTOCOL.md, section 3). The sender says hello and then
 // offer or withdraw; the receiver answers accept, deposited, refused or
-// withdrawn. After an accept, frames go one way and ack, deposited or refused
+// withdrawn, or asks first for a folder's manifest. After an accept, frames go one way and ack, deposited or refused
 // come back.
 package wire
 
@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"videoclub/internal/manifest"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
 )
@@ -71,6 +72,26 @@ type Offer struct {
 	Duration  int64     `json:"duration_ms"`
 	Pace      int64     `json:"pace"` // bytes a second that the promise reserves
 	Promised  time.Time `json:"promised"`
+
+	// Of a folder: how long its manifest is, in bytes, and its SHA-256; how
+	// many files it has, and how many bytes they have together, of which Size
+	// are in the stream. MTime is then the version that follows from the manifest.
+	Manifest       int64  `json:"manifest_size,omitempty"`
+	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
+	Files          int    `json:"files,omitempty"`
+	Whole          int64  `json:"whole_size,omitempty"`
+	// Supersedes is the id of the delivery whose folder has the files that the
+	// manifest keeps; 0 where it keeps none.
+	Supersedes int64 `json:"supersedes,omitempty"`
+}
+
+// Describe asks for the manifest of the folder that was offered.
+type Describe struct{}
+
+// Manifest is the next piece of a folder's manifest. They follow each other
+// until all its bytes are there.
+type Manifest struct {
+	Text string `json:"text"`
 }
 
 // Withdraw says that a delivery was cancelled: what was kept of it may go.
@@ -113,6 +134,8 @@ func (Ack) kind() string       { return "ack" }
 func (Deposited) kind() string { return "deposited" }
 func (Refused) kind() string   { return "refused" }
 func (Withdrawn) kind() string { return "withdrawn" }
+func (Describe) kind() string  { return "describe" }
+func (Manifest) kind() string  { return "manifest" }
 
 // Limits on the fields of a message.
 const (
@@ -122,6 +145,10 @@ const (
 	maxDetail = 4096
 	hexSHA256 = 64
 )
+
+// MaxText bounds the text of a Manifest, in bytes: however JSON escapes it, the
+// message is shorter than MaxLine.
+const MaxText = 10_000
 
 func (m Hello) check() error {
 	if m.Version < 1 || len(m.Program) > maxHost {
@@ -142,6 +169,30 @@ func (m Offer) check() error {
 		return errors.New("sha256 is not 64 lower-case hex digits")
 	case m.Duration < 0 || m.Pace < 0:
 		return errors.New("duration or pace is negative")
+	}
+	return m.checkFolder()
+}
+
+// checkFolder looks at what only a folder has.
+func (m Offer) checkFolder() error {
+	switch {
+	case m.Manifest == 0 && (m.ManifestSHA256 != "" || m.Files != 0 || m.Whole != 0 || m.Supersedes != 0):
+		return errors.New("a folder is offered without its manifest")
+	case m.Manifest == 0:
+		return nil
+	case m.Manifest < 0 || m.Manifest > manifest.MaxBytes || !isHex(m.ManifestSHA256, hexSHA256):
+		return errors.New("the size or digest of the manifest is out of range")
+	case m.Files < 0 || m.Files > manifest.MaxEntries || m.Whole < m.Size || m.Supersedes < 0:
+		return errors.New("files, whole size or what it supersedes is out of range")
+	}
+	return nil
+}
+
+func (m Describe) check() error { return nil }
+
+func (m Manifest) check() error {
+	if m.Text == "" || len(m.Text) > MaxText {
+		return fmt.Errorf("a piece of %d bytes, 1 to %d are allowed", len(m.Text), MaxText)
 	}
 	return nil
 }
@@ -257,6 +308,10 @@ func parse(line []byte) (Message, error) {
 		m, err = decode[Refused](line)
 	case "withdrawn":
 		m, err = decode[Withdrawn](line)
+	case "describe":
+		m, err = decode[Describe](line)
+	case "manifest":
+		m, err = decode[Manifest](line)
 	default:
 		return nil, reason.New(reason.Protocol, "a message of unknown type %.40q", head.Type)
 	}

@@ -33,10 +33,17 @@ func offer() Offer {
 	}
 }
 
+func folderOffer() Offer {
+	o := offer()
+	o.Manifest, o.ManifestSHA256, o.Files, o.Whole, o.Supersedes = 77, hex64, 3, 2<<40, 41
+	return o
+}
+
 func messages() []Message {
 	return []Message{
 		Hello{Version: 1, Program: "vccs"}, offer(), Withdraw{ID: 42}, Accept{Offset: 5, ReceiptKey: hex64}, Accept{ReceiptKey: hex64, Free: new(int64)}, Ack{}, Ack{Offset: 1 << 62},
 		Deposited{Receipt: signed()}, Refused{Code: reason.NoSpace, Detail: "x"}, Refused{Code: "a_reason_of_tomorrow"}, Withdrawn{},
+		folderOffer(), Describe{}, Manifest{Text: strings.Repeat("<", MaxText)},
 	}
 }
 

@@ -15,3 +15,26 @@ var policies = map[Kind]sandbox.Policy{
 	// Its supervisor lowers this to what was offered, before it says a word.
 	Store: {Calls: []sandbox.Group{sandbox.Storing}, FileSize: 1<<63 - 1},
 }
+
+// folderPolicy is that of a worker whose source or part is a folder.
+type folderPolicy struct {
+	known  string // the descriptor by which it is known
+	dir    string // that of the directory below which it may look for more
+	policy sandbox.Policy
+}
+
+// deep is how many folders may be open within each other, with some to spare
+// (package manifest).
+const deep = 160
+
+var ofFolders = map[Kind]folderPolicy{
+	// A manifest has at most 64 MiB.
+	Survey: {"manifest", "source", sandbox.Policy{Calls: []sandbox.Group{sandbox.Looking}, FileSize: 64 << 20, Below: sandbox.Read, Files: deep}},
+	// The notes have 40 bytes for each file besides (package digest).
+	Read: {"manifest", "source", sandbox.Policy{
+		Calls: []sandbox.Group{sandbox.Reading, sandbox.Looking, sandbox.Noting, sandbox.Syncing}, FileSize: 64 << 20, Below: sandbox.Read, Files: deep,
+	}},
+	Store: {"folder", "folder", sandbox.Policy{
+		Calls: []sandbox.Group{sandbox.Storing, sandbox.Looking, sandbox.Making}, FileSize: 1<<63 - 1, Below: sandbox.Write,
+	}},
+}

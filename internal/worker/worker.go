@@ -300,8 +300,15 @@ func (in *Inside) confine() error {
 	if !ok {
 		return fmt.Errorf("there is no policy for the kind %q", in.Kind)
 	}
+	if kind, ok := ofFolders[in.Kind]; ok && in.Has(kind.known) {
+		policy = kind.policy
+		policy.Dir = in.files[kind.dir]
+	}
 	return sandbox.Confine(policy, slices.Collect(maps.Values(in.files)))
 }
+
+// Has says whether a descriptor with that name was passed and not yet taken.
+func (in *Inside) Has(name string) bool { return in.files[name] != 0 }
 
 // File takes the descriptor with that name. Sockets are made non-blocking, so
 // that closing one lets go whoever waits for it.

@@ -138,7 +138,7 @@ func (d *Disk) tick(op, name string) (last bool, err error) {
 		return false, &fs.PathError{Op: op, Path: name, Err: ErrPower}
 	}
 	switch op {
-	case "read", "stat", "readdir", "statfs":
+	case "read", "stat", "readdir", "statfs", "sub":
 		return false, nil
 	}
 	d.done++

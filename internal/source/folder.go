@@ -1,0 +1,124 @@
+package source
+
+import (
+	"io"
+	"math"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"videoclub/internal/manifest"
+	"videoclub/internal/reason"
+)
+
+// Folder is the files of a folder one after another, as one stream. Each must
+// be as its manifest says when it is opened and when its last byte was read. Not
+// safe for concurrent use.
+type Folder struct {
+	tree subtree
+	list *os.File // the manifest
+	size int64
+	at   *manifest.Cursor
+	file *os.File // that of at, nil while it is not open
+}
+
+// TakeFolder makes a Folder of a directory and its manifest, whose stream has
+// size bytes.
+func TakeFolder(dir, list *os.File, size int64) *Folder {
+	f := &Folder{tree: subtree{root: dir}, list: list, size: size}
+	f.rewind()
+	return f
+}
+
+func (f *Folder) rewind() {
+	f.shut()
+	f.at = manifest.NewCursor(io.NewSectionReader(f.list, 0, math.MaxInt64))
+}
+
+func (f *Folder) shut() {
+	if f.file != nil {
+		f.file.Close()
+		f.file = nil
+	}
+}
+
+// Size is the length of the stream in bytes.
+func (f *Folder) Size() int64 { return f.size }
+
+// ReadAt fills p from offset of the stream on, which must have the bytes. It
+// goes back only by reading the manifest anew. A file that is not the one of
+// the manifest gives reason.SourceChanged with its path.
+func (f *Folder) ReadAt(p []byte, offset int64) error {
+	if offset < f.at.Start {
+		f.rewind()
+	}
+	for len(p) > 0 {
+		if err := f.open(offset); err != nil {
+			return err
+		}
+		part := p[:min(int64(len(p)), f.at.End()-offset)]
+		if _, err := f.file.ReadAt(part, offset-f.at.Start); err != nil {
+			if changed := f.Unchanged(); changed != nil {
+				return changed
+			}
+			return reason.Wrap(reason.SourceUnreadable, err, "reading %q", f.at.Entry.Path)
+		}
+		p, offset = p[len(part):], offset+int64(len(part))
+		if offset == f.at.End() {
+			if err := f.Unchanged(); err != nil {
+				return err
+			}
+			f.shut()
+		}
+	}
+	return nil
+}
+
+// open makes the file that has the byte at offset the open one.
+func (f *Folder) open(offset int64) error {
+	if f.file != nil && offset >= f.at.End() {
+		f.shut()
+	}
+	if err := f.at.Find(offset); err != nil {
+		return reason.Wrap(reason.SourceUnreadable, err, "the manifest at %d of %d", offset, f.size)
+	}
+	if f.file != nil {
+		return nil
+	}
+	var err error
+	if f.file, err = f.tree.file(f.at.Entry.Path); err != nil {
+		return reason.Wrap(reason.SourceChanged, err, "%q cannot be opened any more", f.at.Entry.Path)
+	}
+	if f.at.Entry.Size > 1<<20 {
+		// Only a hint: reading is right without it.
+		unix.Fadvise(int(f.file.Fd()), 0, 0, unix.FADV_SEQUENTIAL)
+	}
+	return f.Unchanged()
+}
+
+// Unchanged gives reason.SourceChanged, with its path, if the file that is
+// being read is another version than the manifest has.
+func (f *Folder) Unchanged() error {
+	if f.file == nil {
+		return nil
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(f.file.Fd()), &stat); err != nil {
+		return reason.Wrap(reason.SourceUnreadable, err, "looking at %q", f.at.Entry.Path)
+	}
+	e := f.at.Entry
+	want := Facts{Size: e.Size, MTime: e.MTime}
+	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		return reason.New(reason.SourceChanged, "%q is no file any more", e.Path)
+	}
+	if now := factsOf(&stat); now != want {
+		return reason.New(reason.SourceChanged, "%q: promised were %v, now it has %v", e.Path, want, now)
+	}
+	return nil
+}
+
+// Close closes what is open below the directory.
+func (f *Folder) Close() {
+	f.shut()
+	f.tree.close()
+}
