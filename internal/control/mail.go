@@ -40,6 +40,12 @@ type (
 		Reply string `json:"reply"`
 	}
 
+	// MailUnsecured says that TLS was optional, and failed: no mail was spoken of
+	// yet, and another connection may do without.
+	MailUnsecured struct {
+		Detail string `json:"detail"`
+	}
+
 	// MailRefused says that the server answered a step with another status than
 	// it should have. What failed without an answer is Failed.
 	MailRefused struct {
@@ -50,9 +56,10 @@ type (
 	}
 )
 
-func (SendMail) kind() string    { return "send_mail" }
-func (MailTaken) kind() string   { return "mail_taken" }
-func (MailRefused) kind() string { return "mail_refused" }
+func (SendMail) kind() string      { return "send_mail" }
+func (MailUnsecured) kind() string { return "mail_unsecured" }
+func (MailTaken) kind() string     { return "mail_taken" }
+func (MailRefused) kind() string   { return "mail_refused" }
 
 // MaxMails is the most entries of mail in a DeliveryStory: the latest.
 const MaxMails = 20

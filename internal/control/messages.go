@@ -242,7 +242,7 @@ var kinds = table(
 	unpack[Offered], unpack[WithdrawAsked], unpack[Accept], unpack[Refuse], unpack[Deposit], unpack[LetGo],
 	unpack[Fill], unpack[Ready], unpack[Durable], unpack[Whole], unpack[Describe],
 	unpack[Survey], unpack[Lasts], unpack[Surveying], unpack[Surveyed], unpack[Described],
-	unpack[SendMail], unpack[MailTaken], unpack[MailRefused],
+	unpack[SendMail], unpack[MailTaken], unpack[MailUnsecured], unpack[MailRefused],
 	unpack[Call], unpack[Reply],
 )
 

@@ -146,6 +146,8 @@ func (m Described) check() error {
 
 func (m MailTaken) check() error { return short(maxReply, "the reply", m.Reply) }
 
+func (m MailUnsecured) check() error { return short(maxDetail, "the detail", m.Detail) }
+
 func (m MailRefused) check() error {
 	return all(short(maxHost, "the step", m.Step), atLeast(0, "the status", int64(m.Status)), short(maxReply, "the text", m.Text))
 }

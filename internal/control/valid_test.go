@@ -36,6 +36,7 @@ func TestImpossibleMessages(t *testing.T) {
 		"offered   ":     `{"identity":"` + hex + `","offer":{"id":1,"manifest_size":5}}`,
 		"whole ":         `{"sha256":"` + hex + `","facts":"x"}`,
 		"mail_taken":     `{"reply":"` + strings.Repeat("x", maxReply+1) + `"}`,
+		"mail_unsecured": `{"detail":"` + strings.Repeat("x", maxDetail+1) + `"}`,
 		"mail_refused":   `{"step":"DATA","status":-1,"text":"","temporary":false}`,
 		"call":           `{"seq":1}`,
 		"call ":          `{"seq":1,"titles":{"after":0},"cancel":{"id":1}}`,

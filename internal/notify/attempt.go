@@ -56,6 +56,21 @@ func (a *attempt) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	err = a.converse(ctx, message)
+	// Whatever its worker says, who wants TLS or has a password gets no mail
+	// sent without.
+	if s := a.settings; errors.As(err, new(unsecured)) && s.TLS == control.TLSOptional && s.Username == "" && ctx.Err() == nil {
+		a.Log.Info("the mail server offers STARTTLS and fails at it, sending without", "delivery", a.mail.Delivery, "error", err)
+		plain := &attempt{Mailer: a.Mailer, mail: a.mail, settings: a.settings}
+		plain.settings.TLS = control.TLSNever
+		defer plain.end()
+		err = plain.converse(ctx, message)
+	}
+	return err
+}
+
+// converse sends the message on a connection.
+func (a *attempt) converse(ctx context.Context, message []byte) error {
 	conn, err := a.dial(ctx)
 	if err != nil {
 		return err
@@ -105,6 +120,9 @@ func (a *attempt) listen() error {
 			return err
 		}
 		return permanent{err}
+	case control.MailUnsecured:
+		a.said = true
+		return unsecured{reason.New(reason.ConnectionLost, "%.600s", m.Detail)}
 	case control.Failed:
 		return reason.New(m.Code, "%s", m.Detail)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/smtp"
+	"net/textproto"
 	"slices"
 	"strings"
 
@@ -26,8 +27,21 @@ func (c *conversation) secure() error {
 	if err != nil {
 		return err
 	}
-	return c.client.StartTLS(config)
+	err = c.client.StartTLS(config)
+	if state, _ := c.client.TLSConnectionState(); err == nil || state.HandshakeComplete || c.TLS != control.TLSOptional || c.Username != "" {
+		return err
+	}
+	if errors.As(err, new(*textproto.Error)) {
+		return nil // offered, and not to be had now (RFC 3207, section 4)
+	}
+	return unsecured{err}
 }
+
+// unsecured is why an optional TLS failed. Some servers offer it and cannot do
+// it: OpenSMTPD 6.8 with OpenSSL 3, as Debian 12 has it, fails at each handshake.
+type unsecured struct{ error }
+
+func (u unsecured) Unwrap() error { return u.error }
 
 // handshake begins TLS at the first byte.
 func (c *conversation) handshake() (*tls.Conn, error) {

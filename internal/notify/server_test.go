@@ -162,7 +162,10 @@ func (v *visit) obey(line string) bool {
 		if !v.answer(starttls, "220 go on") {
 			return false
 		}
-		if v.faults["TLS"] == garbage { // is set before the server is met
+		if strings.HasPrefix(v.faults[starttls], "454") { // is set before the server is met
+			return true
+		}
+		if v.faults["TLS"] != "" {
 			v.in.ReadByte()
 			return v.answer("TLS", "")
 		}

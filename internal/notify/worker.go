@@ -71,6 +71,9 @@ func (w Worker) Run() error {
 		c.quit()
 		return err
 	}
+	if errors.As(err, new(unsecured)) {
+		return errors.Join(err, w.Control.Send(control.MailUnsecured{Detail: c.step + ": " + c.words(err.Error())}))
+	}
 	return errors.Join(err, w.Control.Fail(reason.New(c.codeOf(err), "%s: %s", c.step, c.words(err.Error()))))
 }
 
