@@ -75,6 +75,11 @@ func TestPlain(t *testing.T) {
 			t.Errorf("%v becomes %v, %q", c.err, got, &out)
 		}
 	}
+	away := tester("es", new(bytes.Buffer))
+	away.Server = "central.example.org:4100"
+	if got := away.Plain(deep); !strings.HasPrefix(got.Error(), "central.example.org:4100: connection refused; ") || !strings.Contains(got.Error(), "sin --open") {
+		t.Errorf("another machine that refuses: %v", got)
+	}
 	var out bytes.Buffer
 	p := tester("en", &out)
 	p.JSON = true

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -124,7 +125,13 @@ func (p *Program) Plain(err error) error {
 		}
 		return reason.New(refused.Code, "%s", terminal.Clean(refused.Detail))
 	case reason.Of(err) == reason.Unreachable:
-		return reason.New(reason.Unreachable, "%s: %s", p.Server, terminal.Clean(rootOf(err)))
+		text := p.Server + ": " + terminal.Clean(rootOf(err))
+		if errors.Is(err, syscall.ECONNREFUSED) && !command.OnThisMachine(p.Server) {
+			// A server started without configuration does not even listen
+			// there, so that it cannot say so itself.
+			text += p.Words.PerhapsClosed
+		}
+		return reason.New(reason.Unreachable, "%s", text)
 	case errors.As(err, &known):
 		return reason.New(known.Code, "%s", terminal.Clean(known.Error()))
 	}

@@ -16,6 +16,7 @@ type Words struct {
 	// About the command line.
 	UnknownCommand, UnknownCommandAlike, Missing, TooMany string
 	BadServer, BadCount, NoShell                          string
+	PerhapsClosed                                         string // follows what was refused
 
 	// Help.
 	ServerFlag, PinFlag, JSONFlag, HelpFlag, MostFlag, AllFlag                   string
@@ -48,9 +49,10 @@ func english() Words {
 
 		UnknownCommand: "there is no command %q", UnknownCommandAlike: "there is no command %q; perhaps %s",
 		Missing: "%s: %s is missing", TooMany: "%s: %q is one argument too many",
-		BadServer: "--server: %q is not HOST:PORT, such as 127.0.0.1:%s",
-		BadCount:  "--number: %d deliveries cannot be listed, 1 is the least",
-		NoShell:   "there are no completions for %q, only for bash, zsh and fish",
+		BadServer:     "--server: %q is not HOST:PORT, such as 127.0.0.1:%s",
+		BadCount:      "--number: %d deliveries cannot be listed, 1 is the least",
+		NoShell:       "there are no completions for %q, only for bash, zsh and fish",
+		PerhapsClosed: "; no server runs there, or it was started without --open and accepts its own machine alone",
 
 		ServerFlag: "ask the central server at `HOST:PORT` (unless given, $%[1]s or 127.0.0.1:%[2]s; port %[2]s)",
 		PinFlag:    "the server on another machine has to be `IDENTITY`, as vccs --identity prints it there",
@@ -84,9 +86,10 @@ func spanish() Words {
 
 		UnknownCommand: "no hay ninguna orden %q", UnknownCommandAlike: "no hay ninguna orden %q; quizás %s",
 		Missing: "%s: falta %s", TooMany: "%s: %q es un argumento de más",
-		BadServer: "--server: %q no es HOST:PUERTO, como 127.0.0.1:%s",
-		BadCount:  "--number: no se pueden listar %d entregas, 1 es lo mínimo",
-		NoShell:   "no hay completado para %q, solo para bash, zsh y fish",
+		BadServer:     "--server: %q no es HOST:PUERTO, como 127.0.0.1:%s",
+		BadCount:      "--number: no se pueden listar %d entregas, 1 es lo mínimo",
+		NoShell:       "no hay completado para %q, solo para bash, zsh y fish",
+		PerhapsClosed: "; allí no hay un servidor en marcha, o fue iniciado sin --open y solo acepta su propia máquina",
 
 		ServerFlag: "pregunta al servidor central en `HOST:PUERTO` (si no se indica, $%[1]s o 127.0.0.1:%[2]s; puerto %[2]s)",
 		PinFlag:    "el servidor en otra máquina debe ser `IDENTIDAD`, como la muestra allí vccs --identity",

@@ -38,7 +38,7 @@ func KnownServers(getenv func(string) string) (string, error) {
 
 // TrustKnown is Trust with the servers that the person's clients remember.
 func TrustKnown(ctx context.Context, server, pin string, getenv func(string) string, who Asker) (api.Trust, error) {
-	if onThisMachine(server) && pin == "" {
+	if OnThisMachine(server) && pin == "" {
 		return nil, nil // not even a home is needed
 	}
 	file, err := KnownServers(getenv)
@@ -54,7 +54,7 @@ func TrustKnown(ctx context.Context, server, pin string, getenv func(string) str
 // pin, in either of the forms that --identity prints, or if the person says yes
 // to it, as ssh does; otherwise it is reason.IdentityUnknown.
 func Trust(ctx context.Context, server, pin string, pins identity.Pins, who Asker) (api.Trust, error) {
-	if onThisMachine(server) && pin == "" {
+	if OnThisMachine(server) && pin == "" {
 		return nil, nil
 	}
 	known, err := pins.Lookup(server)
@@ -80,7 +80,8 @@ func Trust(ctx context.Context, server, pin string, pins identity.Pins, who Aske
 	}, nil
 }
 
-func onThisMachine(server string) bool {
+// OnThisMachine says whether HOST:PORT is an address of this machine.
+func OnThisMachine(server string) bool {
 	host, _, err := net.SplitHostPort(server)
 	if err != nil {
 		return false
