@@ -64,11 +64,12 @@ fuzz:
 # The long form of the end-to-end tests: 200 faults instead of 30, 1,000 requests
 # under kills instead of 150.
 #
-# Root: the packages in trees of Debian and rpm, which are got and kept in
-# /var/cache/vc-lab.
+# Root, on Debian: the packages in trees of Debian and rpm, which are got and kept
+# in /var/cache/vc-lab; hosts in network namespaces, and real mail servers, whose
+# packages are fetched and not installed.
 e2e: package
 	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 15m ./internal/installed
-	VC_FAULTS=200 VC_REQUESTS=1000 $(GO) test -count=1 -timeout 20m ./internal/e2e
+	VC_FAULTS=200 VC_REQUESTS=1000 $(GO) test -tags root -count=1 -timeout 20m ./internal/e2e
 
 # The figures of the README, next to scp and rsync in the same run.
 bench: build

@@ -27,7 +27,10 @@ const patience = 90 * time.Second
 
 func TestMain(m *testing.M) { os.Exit(withPrograms(m.Run)) }
 
-// withPrograms builds the daemons and puts them first in PATH, where the tests
+// programs are what the tests run.
+var programs = []string{"videoclub/daemons/vccs", "videoclub/daemons/vcvrs"}
+
+// withPrograms builds the programs and puts them first in PATH, where the tests
 // find them.
 func withPrograms(run func() int) int {
 	dir, err := os.MkdirTemp("", "videoclub-e2e-")
@@ -36,10 +39,10 @@ func withPrograms(run func() int) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", dir, "videoclub/daemons/vccs", "videoclub/daemons/vcvrs")
+	build := exec.Command("go", append([]string{"build", "-o", dir}, programs...)...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the daemons: %v\n%s", err, out)
+		fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
 		return 1
 	}
 	if err := os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"videoclub/internal/lab"
 )
 
 const hangup = syscall.SIGHUP
@@ -23,6 +25,9 @@ type daemon struct {
 	t    *testing.T
 	name string
 	args []string
+	on   *lab.Host // nil is this machine
+	dir  string    // in which it is started; "" is that of the tests
+	env  []string  // besides that of the tests
 	log  *log
 	cmd  *exec.Cmd     // nil while it does not run
 	eof  chan struct{} // closed when nobody has its standard error any more
@@ -63,9 +68,14 @@ func (d *daemon) spawn() {
 	defer w.Close()
 	d.cmd = exec.Command(d.name, d.args...)
 	d.cmd.Stderr = w
+	d.cmd.Dir, d.cmd.Env = d.dir, append(os.Environ(), d.env...)
 	// If the tests are killed, nothing of them stays.
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := d.cmd.Start(); err != nil {
+	start := d.cmd.Start
+	if d.on != nil {
+		start = func() error { return d.on.Start(d.cmd) }
+	}
+	if err := start(); err != nil {
 		r.Close()
 		d.t.Fatal(err)
 	}
