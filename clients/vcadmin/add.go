@@ -24,6 +24,9 @@ func (p *program) add(h helpTexts) *cobra.Command {
 		Use: h.addUse, Args: p.Exactly(p.words.nameArgument, p.words.locationArgument), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: p.Action(func(ctx context.Context, client *api.Client, args []string) (err error) {
 			q.Name, q.Location = args[0], args[1]
+			if err := p.checkName(q.Name); err != nil {
+				return err
+			}
 			if q.Number < 0 {
 				return reason.New(reason.Usage, p.words.badTitle, strconv.Itoa(q.Number))
 			}
@@ -45,6 +48,14 @@ func (p *program) add(h helpTexts) *cobra.Command {
 	c.Flags().IntVar(&q.Number, "number", 0, h.number)
 	c.Flags().SortFlags = false
 	return c
+}
+
+// checkName says what a person may not know of a name. The server has the rest.
+func (p *program) checkName(name string) error {
+	if strings.Contains(name, "^") {
+		return reason.New(reason.Usage, "%s", p.words.caret)
+	}
+	return nil
 }
 
 // milliseconds reads a duration as people write it, or as minutes, which is how

@@ -41,7 +41,7 @@ func (p *program) menu(c *cobra.Command) error {
 // askAdd asks for a title; for its duration only where its file does not say it.
 func (p *program) askAdd(ctx context.Context, client *api.Client, s *menu.Screen) (err error) {
 	var q control.AddTitle
-	if q.Name, err = s.Ask(menu.Question{Text: p.words.askName}); err != nil {
+	if q.Name, err = s.Ask(menu.Question{Text: p.words.askName, Check: p.checkName}); err != nil {
 		return err
 	}
 	if q.Location, err = s.Ask(menu.Question{Text: p.words.askLocation}); err != nil {

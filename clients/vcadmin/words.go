@@ -10,6 +10,7 @@ type words struct {
 	badDuration, badTitle, noDuration                 string
 	menuList, menuAdd, menuRemove, menuDeliveries     string
 	askName, askLocation, askDescription, askDuration string
+	caret                                             string
 	askNumber, askForce, yes, no, yesOrNo             string
 }
 
@@ -32,6 +33,7 @@ func english() words {
 		noDuration:   "the file does not say how long it lasts",
 
 		menuList: "list the titles", menuAdd: "add a title", menuRemove: "remove a title", menuDeliveries: "deliveries",
+		caret:   "the name has a `^`, which separates the fields of the file of titles",
 		askName: "name", askLocation: "location on the server", askDescription: "description (may be empty)",
 		askDuration: "duration, such as 1h52m or 112 (minutes)", askNumber: "number of the title",
 		askForce: "withdraw these deliveries and remove it", yes: "yes", no: "no", yesOrNo: "write yes or no",
@@ -49,6 +51,7 @@ func spanish() words {
 		noDuration:   "el archivo no dice cuánto dura",
 
 		menuList: "listar los títulos", menuAdd: "agregar un título", menuRemove: "eliminar un título", menuDeliveries: "entregas",
+		caret:   "el nombre tiene un `^`, que separa los campos del archivo de títulos",
 		askName: "nombre", askLocation: "ubicación en el servidor", askDescription: "descripción (puede quedar vacía)",
 		askDuration: "duración, como 1h52m o 112 (minutos)", askNumber: "número del título",
 		askForce: "retirar esas entregas y eliminarlo", yes: "sí", no: "no", yesOrNo: "escriba sí o no",

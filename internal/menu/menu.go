@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// mostQuoted is how much of an answer that is none is said back, in bytes.
+const mostQuoted = 60
+
 // Option is something that can be chosen.
 type Option struct {
 	Text string
@@ -70,7 +73,7 @@ func (m Menu) show(out io.Writer) error {
 func (m Menu) choose(s *Screen) (chosen int, err error) {
 	_, err = s.Ask(Question{Text: m.Choose, Default: strconv.Itoa(m.Default), Check: func(answer string) error {
 		if chosen = m.find(answer); chosen < 0 {
-			return fmt.Errorf(m.Unknown, answer)
+			return fmt.Errorf(m.Unknown, answer[:min(len(answer), mostQuoted)])
 		}
 		return nil
 	}})

@@ -77,11 +77,19 @@ func TestMenu(t *testing.T) {
 	}
 }
 
+// A line that is longer than any answer is one wrong answer, and the next line
+// is the next.
 func TestLineTooLong(t *testing.T) {
-	var did []string
-	err := meal(&did, io.Discard).Run(Read(strings.NewReader(strings.Repeat("x", maxLine+1)), io.Discard))
-	if err == nil || errors.Is(err, io.EOF) {
-		t.Errorf("%v", err)
+	for _, extra := range []int{0, 1, maxLine, maxLine + 1, 5*maxLine - 1} {
+		var did []string
+		var out strings.Builder
+		long := strings.Repeat("x", maxLine-1+extra)
+		if err := meal(&did, &out).Run(Read(strings.NewReader(long+"\n9\n"), &out)); err != nil {
+			t.Errorf("%d bytes: %v", len(long), err)
+		}
+		if n := strings.Count(out.String(), "x"); n > 2*mostQuoted || !strings.Contains(out.String(), `"9"`) {
+			t.Errorf("%d bytes: %d are said back: %.300s", len(long), n, &out)
+		}
 	}
 }
 

@@ -14,8 +14,9 @@ import (
 	"golang.org/x/term"
 )
 
-// maxLine bounds a line from a pipe, in bytes; a terminal has a bound of its own.
-const maxLine = 64 << 10
+// maxLine is how much of a line from a pipe is heard, in bytes: more than any
+// answer has. A terminal has a bound of its own.
+const maxLine = 16 << 10
 
 // Screen is where a person is asked.
 type Screen struct {
@@ -42,9 +43,7 @@ func Open(in *os.File, out io.Writer) *Screen {
 
 // Read asks on a reader that is no terminal.
 func Read(in io.Reader, out io.Writer) *Screen {
-	scanner := bufio.NewScanner(in)
-	scanner.Buffer(nil, maxLine)
-	return &Screen{Out: out, in: &piped{out: out, scanner: scanner}}
+	return &Screen{Out: out, in: &piped{out: out, in: bufio.NewReaderSize(in, maxLine)}}
 }
 
 // edited is a terminal. It is in raw mode only while a line is edited, so that
@@ -77,26 +76,27 @@ func (e *edited) line(prompt string) (text string, err error) {
 
 // piped is what a program or a file says.
 type piped struct {
-	out     io.Writer
-	scanner *bufio.Scanner
+	out io.Writer
+	in  *bufio.Reader
 }
 
 func (p *piped) line(prompt string) (string, error) {
 	if _, err := io.WriteString(p.out, prompt); err != nil {
 		return "", err
 	}
-	found := p.scanner.Scan()
+	text, rest, err := p.in.ReadLine()
+	answer := string(text)
+	for rest && err == nil {
+		_, rest, err = p.in.ReadLine()
+	}
 	// Nobody's Enter has ended the prompt's line.
 	if _, err := io.WriteString(p.out, "\n"); err != nil {
 		return "", err
 	}
-	if !found {
-		if err := p.scanner.Err(); err != nil {
-			return "", fmt.Errorf("reading the answer: %w", err)
-		}
-		return "", io.EOF
+	if err != nil && err != io.EOF {
+		return "", fmt.Errorf("reading the answer: %w", err)
 	}
-	return p.scanner.Text(), nil
+	return answer, err
 }
 
 // ErrBack ends an option that the person does not want to go on with.
