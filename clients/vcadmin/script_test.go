@@ -36,7 +36,7 @@ func (b built) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", dir, "videoclub/daemons/vccs", "videoclub/daemons/vcvrs")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", dir, "videoclub/daemons/vccs", "videoclub/daemons/vcvrs")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the servers: %v\n%s", err, out)

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script against the real servers.
 func TestScripts(t *testing.T) {
 	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin, "../../daemons/...")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", bin, "../../daemons/...")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the servers: %v\n%s", err, out)

@@ -39,7 +39,7 @@ func withPrograms(run func() int) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", append([]string{"build", "-o", dir}, programs...)...)
+	build := exec.Command("go", append([]string{"build", "-ldflags=-s -w", "-o", dir}, programs...)...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
