@@ -11,6 +11,11 @@ import (
 // refillAgain is how long Spares waits after a worker could not be started.
 const refillAgain = time.Second
 
+// refillAfter is how long the one that was taken has the processor to itself:
+// a process takes more of it to start than a handshake does. While there is no
+// other spare one, nobody waits.
+const refillAfter = 20 * time.Millisecond
+
 // Spares keeps a few workers started ahead, which wait for the connection that
 // is theirs (control.Conn.Take), so that nobody waits for a process to start.
 type Spares struct {
@@ -42,19 +47,30 @@ func (p *Spares) fill() {
 			return
 		case <-p.missing:
 		}
+		if len(p.ready) > 0 && !p.pause(refillAfter) {
+			return
+		}
 		m := &Member{}
 		if err := m.Start(p.spawner, p.kind, "spare"); err != nil {
 			m.Close()
 			p.log.Warn("no spare worker could be started, trying again", "kind", string(p.kind), "error", err, "wait", refillAgain)
-			select {
-			case <-p.done:
+			if !p.pause(refillAgain) {
 				return
-			case <-time.After(refillAgain):
 			}
 			p.missing <- struct{}{} // its own place: there is room
 			continue
 		}
 		p.ready <- m // there is room for all that were missing
+	}
+}
+
+// pause waits, and says whether there is still something to wait for.
+func (p *Spares) pause(d time.Duration) bool {
+	select {
+	case <-p.done:
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
