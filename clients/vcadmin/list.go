@@ -33,8 +33,8 @@ func (p *program) listTitles(ctx context.Context, client *api.Client) error {
 		return nil
 	}
 	t := &terminal.Table{Columns: []terminal.Column{
-		{Title: p.Words.Number, Right: true}, {Title: p.Words.Name, Least: 16}, {Title: p.Words.Duration, Right: true}, {Title: p.Words.Size, Right: true},
-		{Title: p.words.digest}, {Title: p.words.location, Least: 16}, {Title: p.Words.Note, Least: 10},
+		{Title: p.Words.Number, Right: true}, {Title: p.Words.Name, Least: 12}, {Title: p.Words.Duration, Right: true}, {Title: p.Words.Size, Right: true},
+		{Title: p.words.digest}, {Title: p.words.location, Least: 12}, {Title: p.Words.Note, Least: 10},
 	}}
 	for _, title := range titles {
 		s := title.TitleSource

@@ -123,7 +123,7 @@ func minuteUp(t time.Time) time.Time {
 // printPromises prints what several receptions were promised.
 func (p *program) printPromises(made []control.Delivery) error {
 	t := &terminal.Table{Columns: []terminal.Column{
-		{Title: p.Words.ID, Right: true}, {Title: p.Words.Title, Least: 12}, {Title: p.Words.Reception, Least: 12},
+		{Title: p.Words.ID, Right: true}, {Title: p.Words.Title, Least: 8}, {Title: p.Words.Reception, Least: 8},
 		{Title: p.Words.State}, {Title: p.words.thereBy}, {Title: p.words.arrives},
 	}}
 	follow := []string{"watch"}

@@ -30,9 +30,12 @@ func (t *Table) Add(cells ...string) { t.rows = append(t.rows, cells) }
 const gap = "  "
 
 // Print writes the table. With a width, lines are cut to fit it where the
-// columns allow; 0 is no bound.
+// columns allow, and where they do not, each row is a form; 0 is no bound.
 func (t *Table) Print(w io.Writer, width int) error {
-	widths := t.widths(width)
+	widths, fit := t.widths(width)
+	if !fit {
+		return t.printForms(w)
+	}
 	var b strings.Builder
 	titles := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
@@ -45,10 +48,30 @@ func (t *Table) Print(w io.Writer, width int) error {
 	return err
 }
 
+// printForms writes the rows one below the other, with the titles as labels.
+func (t *Table) printForms(w io.Writer) error {
+	for n, row := range t.rows {
+		if n > 0 {
+			if _, err := io.WriteString(w, "\n"); err != nil {
+				return err
+			}
+		}
+		var f Form
+		for i, cell := range row {
+			f.Add(t.Columns[i].Title, cell)
+		}
+		if err := f.Print(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // widths gives the width of each column: as wide as its widest cell, and then
-// cut from the last column on, which matters least, until all of them fit.
-func (t *Table) widths(width int) []int {
-	widths := make([]int, len(t.Columns))
+// cut from the last column on, which matters least, until all of them fit, if
+// they do.
+func (t *Table) widths(width int) (widths []int, fit bool) {
+	widths = make([]int, len(t.Columns))
 	total := len(gap) * (len(t.Columns) - 1)
 	for i, c := range t.Columns {
 		widths[i] = Width(c.Title)
@@ -64,7 +87,7 @@ func (t *Table) widths(width int) []int {
 			total -= cut
 		}
 	}
-	return widths
+	return widths, width <= 0 || total <= width
 }
 
 func (t *Table) line(b *strings.Builder, row []string, widths []int) {

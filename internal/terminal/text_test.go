@@ -92,7 +92,8 @@ func TestTable(t *testing.T) {
 		38: "id  title            note\n 1  The Night Train  late\n10  東京物語         at risk: the link\n",
 		30: "id  title            note\n 1  The Night Train  late\n10  東京物語         at risk:…\n",
 		20: "id  title       note\n 1  The Night…  late\n10  東京物語    at …\n",
-		5:  "id  title   note\n 1  The N…  late\n10  東京…   at …\n",
+		16: "id  title   note\n 1  The N…  late\n10  東京…   at …\n",
+		15: "  id     1\n  title  The Night Train\n  note   late\n\n  id     10\n  title  東京物語\n  note   at risk: the link\n",
 	} {
 		var b strings.Builder
 		if err := list.Print(&b, width); err != nil || b.String() != want {
