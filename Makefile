@@ -66,9 +66,11 @@ fuzz:
 #
 # Root, on Debian: the packages in trees of Debian and rpm, which are got and kept
 # in /var/cache/vc-lab; hosts in network namespaces, and real mail servers, whose
-# packages are fetched and not installed.
+# packages are fetched and not installed; recordings as ffmpeg reads them; a camera
+# and a sound card, which Debian's kernel under qemu has drivers for.
 e2e: package
 	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 15m ./internal/installed
+	$(GO) test -tags root -count=1 -timeout 15m ./internal/capture ./internal/record
 	VC_FAULTS=200 VC_REQUESTS=1000 $(GO) test -tags root -count=1 -timeout 20m ./internal/e2e
 
 # The figures of the README, next to scp and rsync in the same run.

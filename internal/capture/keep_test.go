@@ -48,7 +48,7 @@ func TestKeeper(t *testing.T) {
 			nil,             // still away
 			{format: other}, // something else is plugged in
 			{format: format, buffers: []Buffer{{At: 3000 * ms}, {At: 3100 * ms, Sequence: 1}}, err: fault(errSilent, "silent")},
-			{format: format, buffers: []Buffer{{At: 4100 * ms, Sequence: 0}}, woken: make(chan struct{})},
+			{format: format, buffers: []Buffer{{At: 4100 * ms, Sequence: 2, Lost: 2}}, woken: make(chan struct{})},
 		}
 		opened := 0
 		var opens []time.Duration

@@ -146,5 +146,12 @@ func OpenNode(path string) (*os.File, error) {
 		unix.Close(fd)
 		return nil, reason.New(reason.DeviceUnfit, "%s is not a device", path)
 	}
+	// Of a descriptor that does not block, Go's runtime asks at once whether it
+	// is ready; and a camera that is asked so while it does not stream begins to
+	// by itself (vb2_poll of Linux), and is busy for everything else.
+	if err := unix.SetNonblock(fd, false); err != nil {
+		unix.Close(fd)
+		return nil, fault(err, "opening %s", path)
+	}
 	return os.NewFile(uintptr(fd), path), nil
 }

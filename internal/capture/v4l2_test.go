@@ -133,6 +133,13 @@ func TestOpenNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Go's runtime would poll it, which starts some cameras.
+	if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
+		t.Errorf("an open device has the flags %#x, %v", flags, err)
+	}
+	if err := f.SetDeadline(time.Now()); err == nil {
+		t.Error("Go's runtime polls an open device")
+	}
 	if _, err := OpenCamera(f, ask("/dev/video0"), time.Second); reason.Of(err) != reason.DeviceUnfit {
 		t.Errorf("/dev/null is a camera: %v", err)
 	}

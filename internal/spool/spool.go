@@ -1,0 +1,276 @@
+// Package spool is a recording while it is made: a file to which whole clusters
+// are appended, and a mark that says up to where it is durable. Who follows the
+// recording reads up to the mark; a restart goes on there. What nobody needs
+// any more can be let go at the front.
+package spool
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"videoclub/internal/reason"
+)
+
+// File is what is asked of the spool's files.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	// Datasync makes the bytes and the size durable.
+	Datasync() error
+	Truncate(size int64) error
+	// Punch gives the blocks of a range back; it then reads as zeros.
+	Punch(offset, length int64) error
+	Size() (int64, error)
+}
+
+// OS makes a File of an open one.
+func OS(f *os.File) File { return file{f} }
+
+type file struct{ *os.File }
+
+func (f file) Datasync() error { return unix.Fdatasync(int(f.Fd())) }
+
+func (f file) Punch(offset, length int64) error {
+	return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, offset, length)
+}
+
+func (f file) Size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// Mark is how far a recording is.
+type Mark struct {
+	// Offset is up to where the recording is durable, in bytes.
+	Offset int64
+	// Head is how many bytes at the front always stay, and Released up to where
+	// those behind them have gone; at least Head.
+	Head, Released int64
+	// Ended says that nothing follows.
+	Ended bool
+
+	number uint64
+}
+
+// The mark's file has two slots that are written in turn, each of them
+//
+//	"vcsp" · number u64 · offset u64 · head u64 · released u64 · ended u8 · CRC-32C of these
+//
+// little-endian, so that a slot that is only half written does no harm.
+const (
+	slotSize  = 64
+	slotUsed  = 4 + 4*8 + 1
+	slotMagic = "vcsp"
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func (m Mark) slot() []byte {
+	b := append(make([]byte, 0, slotSize), slotMagic...)
+	for _, n := range []uint64{m.number, uint64(m.Offset), uint64(m.Head), uint64(m.Released)} {
+		b = binary.LittleEndian.AppendUint64(b, n)
+	}
+	ended := byte(0)
+	if m.Ended {
+		ended = 1
+	}
+	b = append(b, ended)
+	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	return append(b, make([]byte, slotSize-len(b))...)
+}
+
+// readMark gives the newest slot that is whole; false if there is none.
+func readMark(r io.ReaderAt) (Mark, bool, error) {
+	b := make([]byte, 2*slotSize)
+	n, err := r.ReadAt(b, 0)
+	if err != nil && err != io.EOF {
+		return Mark{}, false, err
+	}
+	var newest Mark
+	found := false
+	for ; n >= slotSize; b, n = b[slotSize:], n-slotSize {
+		if string(b[:4]) != slotMagic || crc32.Checksum(b[:slotUsed], castagnoli) != binary.LittleEndian.Uint32(b[slotUsed:]) {
+			continue
+		}
+		at := func(i int) uint64 { return binary.LittleEndian.Uint64(b[4+8*i:]) }
+		m := Mark{number: at(0), Offset: int64(at(1)), Head: int64(at(2)), Released: int64(at(3)), Ended: b[slotUsed-1] == 1}
+		if m.Head < 0 || m.Released < m.Head || m.Offset < m.Head {
+			continue
+		}
+		if !found || m.number > newest.number {
+			newest, found = m, true
+		}
+	}
+	return newest, found, nil
+}
+
+// Whole finds the end of the cluster at offset in a file of size bytes, or
+// gives an error if it is not whole.
+type Whole func(r io.ReaderAt, offset, size int64) (end int64, err error)
+
+// Writer appends to a recording. It is for one goroutine.
+type Writer struct {
+	data, marks File
+	limit       int64
+	mark        Mark
+	broken      error // what was written last may not be durable
+}
+
+// Create begins a recording in two empty files with what stands before the
+// first cluster. limit bounds the bytes that it may hold at a time.
+func Create(data, marks File, head []byte, limit int64) (*Writer, error) {
+	w := &Writer{data: data, marks: marks, limit: limit}
+	if err := w.write(head); err != nil {
+		return nil, err
+	}
+	w.mark = Mark{Offset: int64(len(head)), Head: int64(len(head)), Released: int64(len(head))}
+	if err := w.note(); err != nil {
+		return nil, err
+	}
+	// The mark must be there after a power loss, though not always the newest.
+	if err := marks.Datasync(); err != nil {
+		return nil, reason.Wrap(reason.StoreFailed, err, "spool")
+	}
+	return w, nil
+}
+
+// Resume goes on with a recording after its last whole cluster. What stands
+// behind that is cut off. After a power loss the mark can be behind the data,
+// never before it: so the clusters beyond it are looked at.
+func Resume(data, marks File, whole Whole, limit int64) (*Writer, error) {
+	m, found, err := readMark(marks)
+	if err != nil {
+		return nil, reason.Wrap(reason.StoreFailed, err, "spool: reading the mark")
+	}
+	size, err := data.Size()
+	if err != nil {
+		return nil, reason.Wrap(reason.StoreFailed, err, "spool")
+	}
+	if !found || size < m.Offset {
+		return nil, reason.New(reason.StoreFailed, "spool: %d bytes without a mark that fits", size)
+	}
+	for !m.Ended && m.Offset < size {
+		end, err := whole(data, m.Offset, size)
+		if err != nil || end <= m.Offset || end > size {
+			break
+		}
+		m.Offset = end
+	}
+	if err := errors.Join(data.Truncate(m.Offset), data.Datasync()); err != nil {
+		return nil, reason.Wrap(reason.StoreFailed, err, "spool: cutting it at %d", m.Offset)
+	}
+	w := &Writer{data: data, marks: marks, limit: limit, mark: m}
+	return w, w.note()
+}
+
+// Mark is how far the recording is.
+func (w *Writer) Mark() Mark { return w.mark }
+
+// Append adds what is whole. When it returns, that is durable, and followers
+// see it. When there is no room, in the disk or in the limit, the error is
+// reason.SpoolFull, and the recording is as it was.
+func (w *Writer) Append(cluster []byte) error {
+	if w.broken != nil {
+		return w.broken
+	}
+	if w.mark.Ended {
+		return reason.New(reason.Internal, "spool: the recording has ended")
+	}
+	if held := w.mark.Offset - w.mark.Released + w.mark.Head; held+int64(len(cluster)) > w.limit {
+		return reason.New(reason.SpoolFull, "the recording holds %d bytes that are not delivered yet, of at most %d", held, w.limit)
+	}
+	if err := w.write(cluster); err != nil {
+		return err
+	}
+	w.mark.Offset += int64(len(cluster))
+	return w.note()
+}
+
+// write puts bytes at the end and makes them durable.
+func (w *Writer) write(b []byte) error {
+	_, err := w.data.WriteAt(b, w.mark.Offset)
+	if err != nil && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
+		full := reason.Wrap(reason.SpoolFull, err, "writing the recording at %d", w.mark.Offset)
+		if err := w.data.Truncate(w.mark.Offset); err != nil {
+			w.broken = reason.Wrap(reason.StoreFailed, err, "spool")
+		}
+		return full
+	}
+	if err == nil {
+		err = w.data.Datasync()
+	}
+	if err != nil {
+		// A page that was lost is told once: nothing after it can be trusted.
+		w.broken = reason.Wrap(reason.StoreFailed, err, "writing the recording at %d", w.mark.Offset)
+	}
+	return w.broken
+}
+
+// note writes the mark for followers, and for a restart of the program.
+func (w *Writer) note() error {
+	w.mark.number++
+	if _, err := w.marks.WriteAt(w.mark.slot(), int64(w.mark.number%2)*slotSize); err != nil {
+		return reason.Wrap(reason.StoreFailed, err, "spool: writing the mark")
+	}
+	return nil
+}
+
+// block is what is given back to the file system at once.
+const block = 4096
+
+// Release lets go of what every delivery has, up to an offset.
+func (w *Writer) Release(upTo int64) error {
+	upTo = min(upTo, w.mark.Offset)
+	if upTo <= w.mark.Released {
+		return nil
+	}
+	from := (w.mark.Released + block - 1) / block * block
+	w.mark.Released = upTo
+	// The mark first: who follows must not take zeros for the recording.
+	if err := w.note(); err != nil {
+		return err
+	}
+	if to := upTo / block * block; to > from {
+		if err := w.data.Punch(from, to-from); err != nil {
+			return reason.Wrap(reason.StoreFailed, err, "spool: giving back %d bytes", to-from)
+		}
+	}
+	return nil
+}
+
+// End adds what stands behind the last cluster, if anything, and says that
+// nothing follows. It may go beyond the limit.
+func (w *Writer) End(tail []byte) error {
+	if w.broken != nil || w.mark.Ended {
+		return w.broken
+	}
+	if len(tail) > 0 {
+		if err := w.write(tail); err != nil && reason.Of(err) != reason.SpoolFull {
+			return err
+		} else if err == nil {
+			w.mark.Offset += int64(len(tail))
+		}
+	}
+	w.mark.Ended = true
+	if err := w.note(); err != nil {
+		return err
+	}
+	if err := w.marks.Datasync(); err != nil {
+		return reason.Wrap(reason.StoreFailed, err, "spool")
+	}
+	return nil
+}
+
+func (m Mark) String() string {
+	return fmt.Sprintf("%d bytes, from %d on, ended %v", m.Offset, m.Released, m.Ended)
+}
