@@ -13,6 +13,7 @@ import (
 	"videoclub/internal/desk"
 	"videoclub/internal/dispatch"
 	"videoclub/internal/folders"
+	"videoclub/internal/journal"
 	"videoclub/internal/ledger"
 	"videoclub/internal/notify"
 	"videoclub/internal/reason"
@@ -155,11 +156,11 @@ func (c *central) run(ctx context.Context, hangups <-chan os.Signal, reload func
 func (c *central) reload(o options, running settings) {
 	s, err := load(o)
 	if err != nil {
-		c.log.Error("the configuration was not reloaded, going on with the one before", "reason", string(reason.Of(err)), "error", err)
+		c.log.Error("the configuration was not reloaded, going on with the one before", journal.NotReloaded.Mark(), "reason", string(reason.Of(err)), "error", err)
 		c.manager.Status("not reloaded: " + err.Error())
 		return
 	}
-	startup.WarnRestart(c.log, running.fixed(), s.fixed())
+	startup.WarnRestart(c.log, running.fixed(), s.fixed(), "vccs-user.socket vccs-admin.socket")
 	c.deliveries.SetSettings(s.dispatch())
 	c.mail.Ledger.SetMailing(s.mailing(c.deliveries.Central()))
 	c.mail.SetSettings(context.Background(), s.notify())

@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"videoclub/internal/control"
+	"videoclub/internal/dropin"
 	"videoclub/internal/identity"
 	"videoclub/internal/ledger"
 	"videoclub/internal/mailbox"
 	"videoclub/internal/notify"
 	"videoclub/internal/reason"
+	"videoclub/internal/startup"
 )
 
 // maxPassword bounds the file with the password, in bytes.
@@ -31,14 +33,14 @@ func (s *settings) completeMail() (err error) {
 		s.Mail.From = "videoclub@" + s.host
 	}
 	if s.Mail.PasswordFile != "" {
-		s.password, err = readPassword(s.Mail.PasswordFile)
+		s.password, err = readPassword(startup.Secret(dropin.MailPassword, s.Mail.PasswordFile))
 	}
 	return err
 }
 
-// readPassword reads a file that has a password in its only line. One that
-// others may read is refused: they may have read it.
-func readPassword(path string) (string, error) {
+// readPassword reads a file that has a password in its only line. One with
+// forbidden permissions is refused: others may have read it.
+func readPassword(path string, forbidden os.FileMode) (string, error) {
 	wrong := func(why string) (string, error) {
 		return "", reason.New(reason.ConfigInvalid, "password_file %s: %s", path, why)
 	}
@@ -53,7 +55,7 @@ func readPassword(path string) (string, error) {
 		return "", reason.Wrap(reason.ConfigInvalid, err, "password_file")
 	case !info.Mode().IsRegular():
 		return wrong("is no regular file")
-	case info.Mode().Perm()&0o077 != 0:
+	case info.Mode().Perm()&forbidden != 0:
 		return wrong("others may read it; chmod 600 it, and change the password if they may have")
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxPassword+1))

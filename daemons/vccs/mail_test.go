@@ -38,7 +38,7 @@ func TestReadPassword(t *testing.T) {
 		if err := os.Chmod(path, c.mode); err != nil {
 			t.Fatal(err)
 		}
-		got, err := readPassword(path)
+		got, err := readPassword(path, 0o077)
 		if got != c.want || (c.want == "") != (reason.Of(err) == reason.ConfigInvalid) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
@@ -47,7 +47,7 @@ func TestReadPassword(t *testing.T) {
 		}
 	}
 	for _, path := range []string{filepath.Join(dir, "none"), dir} {
-		if _, err := readPassword(path); reason.Of(err) != reason.ConfigInvalid {
+		if _, err := readPassword(path, 0o077); reason.Of(err) != reason.ConfigInvalid {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

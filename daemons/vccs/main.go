@@ -23,6 +23,9 @@ func main() {
 	if worker.Is(os.Args) {
 		os.Exit(worker.Run(os.Args, workers))
 	}
+	if startup.IsGenerator(os.Args) {
+		os.Exit(startup.Generator(os.Args, standard, dropins))
+	}
 	os.Exit(command.Main(root()))
 }
 
@@ -54,7 +57,7 @@ SIGHUP reads FILE and the titles anew; a FILE with mistakes changes nothing.`,
 			return startup.Failed(serve(c.Context(), o, s))
 		},
 	}
-	startup.CommonFlags(c, &o.config, &o.state, "/etc/vc/vccs.toml")
+	startup.CommonFlags(c, &o.config, &o.state, standard)
 	c.Flags().BoolVar(&o.open, "open", false, "with the ports: let other machines connect, and remember their keys at first sight")
 	c.Flags().BoolVar(&o.check, "check", false, "check the configuration and the titles, and exit")
 	c.Flags().BoolVar(&showIdentity, "identity", false, "print this server's identity, short and in full, and exit")
@@ -64,7 +67,7 @@ SIGHUP reads FILE and the titles anew; a FILE with mistakes changes nothing.`,
 // serve runs the central server until it is told to stop.
 func serve(ctx context.Context, o options, s settings) error {
 	sockets, manager := service.TakeSockets(), service.NewManager()
-	log := slog.New(journal.NewHandler(os.Stderr, startup.JournalOptions()))
+	log := slog.New(journal.New("vccs"))
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	hangups := startup.Hangups()

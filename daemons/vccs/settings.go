@@ -56,7 +56,7 @@ func load(o options) (settings, error) {
 		if o.open {
 			return s, reason.New(reason.Usage, "--open goes with the three ports")
 		}
-		text, err := startup.ReadConfig(&o.config, "/etc/vc/vccs.toml")
+		text, err := startup.ReadConfig(&o.config, standard)
 		if err != nil {
 			return s, err
 		}

@@ -37,6 +37,9 @@ func main() {
 	if worker.Is(os.Args) {
 		os.Exit(worker.Run(os.Args, workers))
 	}
+	if startup.IsGenerator(os.Args) {
+		os.Exit(startup.Generator(os.Args, standard, dropins))
+	}
 	os.Exit(command.Main(root()))
 }
 
@@ -77,7 +80,7 @@ SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
 			return startup.Failed(serve(c.Context(), o, s))
 		},
 	}
-	startup.CommonFlags(c, &o.config, &o.state, "/etc/vc/vcvrs.toml")
+	startup.CommonFlags(c, &o.config, &o.state, standard)
 	c.Flags().StringVar(&o.store, "store", "", "store what arrives in `DIR` (by default that of the configuration, or the current one)")
 	c.Flags().BoolVar(&o.open, "open", false, "with the port: let a central server on another machine connect, and remember its key at first sight")
 	c.Flags().BoolVar(&check, "check", false, "check the configuration, and exit")
@@ -109,7 +112,7 @@ func load(o options) (s settings, err error) {
 		if o.open {
 			return s, reason.New(reason.Usage, "--open goes with the port")
 		}
-		text, err := startup.ReadConfig(&o.config, "/etc/vc/vcvrs.toml")
+		text, err := startup.ReadConfig(&o.config, standard)
 		if err != nil {
 			return s, err
 		}
@@ -149,7 +152,7 @@ func (s settings) meet(log *slog.Logger) func(identity string) error {
 	pins := identity.OpenPins(filepath.Join(s.state, "central"))
 	return func(id string) error {
 		return pins.Check("central", id, func() error {
-			log.Info("the first central server, no other may deliver from now on", "identity", identity.Short(id), "file", pins.Path())
+			log.Info("the first central server, no other may deliver from now on", journal.PeerMet.Mark(), "identity", identity.Short(id), "file", pins.Path())
 			return nil
 		})
 	}
@@ -158,7 +161,7 @@ func (s settings) meet(log *slog.Logger) func(identity string) error {
 // serve runs the reception server until it is told to stop.
 func serve(ctx context.Context, o options, s settings) error {
 	sockets, manager := service.TakeSockets(), service.NewManager()
-	log := slog.New(journal.NewHandler(os.Stderr, startup.JournalOptions()))
+	log := slog.New(journal.New("vcvrs"))
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	hangups := startup.Hangups()
@@ -177,12 +180,12 @@ func serve(ctx context.Context, o options, s settings) error {
 	}
 	dir, err := disk.OS(s.store)
 	if err != nil {
-		return reason.Wrap(reason.StoreFailed, err, "the store")
+		return startup.Confined(reason.Wrap(reason.StoreFailed, err, "the store"), units)
 	}
 	defer dir.Close()
 	store, err := depot.Open(dir, depot.Options{Clock: time.Now, Limits: s.limits()})
 	if err != nil {
-		return err
+		return startup.Confined(err, units)
 	}
 	defer store.Close()
 	here, err := reception.New(reception.Config{
@@ -192,7 +195,7 @@ func serve(ctx context.Context, o options, s settings) error {
 	if err != nil {
 		return err
 	}
-	l, err := startup.Listen(sockets, startup.Place{Setting: "listen", Address: s.Listen, Open: s.open, Socket: service.Centrals, Unit: "vcvrs.socket"}, log)
+	l, err := startup.Listen(sockets, startup.Place{Setting: "listen", Address: s.Listen, Open: s.open, Socket: service.Centrals, Unit: units}, log)
 	if err != nil {
 		return err
 	}
@@ -221,11 +224,11 @@ func serve(ctx context.Context, o options, s settings) error {
 func reload(o options, running settings, store *depot.Depot, here *reception.Reception, manager *service.Manager, log *slog.Logger) {
 	s, err := load(o)
 	if err != nil {
-		log.Error("the configuration was not reloaded, going on with the one before", "reason", string(reason.Of(err)), "error", err)
+		log.Error("the configuration was not reloaded, going on with the one before", journal.NotReloaded.Mark(), "reason", string(reason.Of(err)), "error", err)
 		manager.Status("not reloaded: " + err.Error())
 		return
 	}
-	startup.WarnRestart(log, running.fixed(), s.fixed())
+	startup.WarnRestart(log, running.fixed(), s.fixed(), units)
 	store.SetLimits(s.limits())
 	here.SetSettings(s.connections())
 	log.LogAttrs(context.Background(), slog.LevelInfo, "reloaded", s.Effective()...)

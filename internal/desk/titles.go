@@ -8,6 +8,7 @@ import (
 
 	"videoclub/internal/catalogue"
 	"videoclub/internal/control"
+	"videoclub/internal/journal"
 	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
 )
@@ -135,7 +136,7 @@ func (s *session) addTitle(ctx context.Context, q control.AddTitle) (*control.Ti
 	if t, err = d.Titles.Add(t); err != nil {
 		return nil, err
 	}
-	d.Log.Info("title added", "title", t.Name, "number", t.Number, "location", t.Location, "duration", t.Duration)
+	d.Log.Info("title added", journal.TitleAdded.Mark(), "title", t.Name, "number", t.Number, "location", t.Location, "duration", t.Duration)
 	if facts.Folder {
 		// Its files are digested as they are delivered.
 	} else if err := d.Surveyor.Want(ctx, ledger.Source{Location: path, Size: facts.Size, MTime: facts.MTime}); err != nil {
@@ -183,7 +184,7 @@ func (s *session) removeTitle(ctx context.Context, q control.RemoveTitle) (*cont
 	if err != nil {
 		return nil, err
 	}
-	d.Log.Info("title removed", "title", gone.Name, "number", gone.Number, "location", gone.Location, "cancelled", len(change.Cancelled))
+	d.Log.Info("title removed", journal.TitleRemoved.Mark(), "title", gone.Name, "number", gone.Number, "location", gone.Location, "cancelled", len(change.Cancelled))
 	change.Title = publicTitle(gone)
 	if err := s.forget(ctx, gone); err != nil {
 		d.Log.Warn("a digest is computed that nobody needs", "title", gone.Name, "error", err)

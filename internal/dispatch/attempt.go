@@ -343,7 +343,7 @@ func (a *attempt) goOn(ctx context.Context, m control.Accepted) error {
 func (a *attempt) startedOrResumed(ctx context.Context, offset int64, resumes bool, why reason.Code, lost int64, now time.Time) error {
 	l := a.delivery
 	if !resumes {
-		a.d.Log.Info("sending", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "size", rate.Size(l.Size), "deadline", l.Deadline)
+		a.d.Log.Info("sending", journal.Started.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "size", rate.Size(l.Size), "deadline", l.Deadline)
 		if err := a.d.Ledger.Started(ctx, l.ID, now); err != nil {
 			return err
 		}
@@ -354,7 +354,7 @@ func (a *attempt) startedOrResumed(ctx context.Context, offset int64, resumes bo
 	if lost > 0 {
 		what = fmt.Sprintf("the reception has lost %v that it had", rate.Size(lost))
 	}
-	a.d.Log.Info("resuming", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "offset", offset,
+	a.d.Log.Info("resuming", journal.Resumed.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "offset", offset,
 		"at", fmt.Sprintf("%d%%", journal.Percent(offset, l.Size)), "lost", what, "reason", string(why))
 	if err := a.d.Ledger.Resumed(ctx, l.ID, offset, why, what, now); err != nil {
 		return err
@@ -391,8 +391,8 @@ func (a *attempt) acked(ctx context.Context, m control.Acked) error {
 	j.touch(now)
 	a.d.mu.Unlock()
 	if due {
-		a.d.Log.Info("progress", "delivery", a.delivery.ID, "title", a.delivery.Name, "reception", a.delivery.Reception,
-			"at", fmt.Sprintf("%d%%", journal.Percent(m.Offset, a.delivery.Size)), "offset", m.Offset, "rate", rate.Rate(measured))
+		a.d.Log.Info("progress", journal.Advanced.Mark(), "delivery", a.delivery.ID, "title", a.delivery.Name, "reception", a.delivery.Reception,
+			"at", fmt.Sprintf("%d%%", journal.Percent(m.Offset, a.delivery.Size)), "offset", m.Offset, "size", rate.Size(a.delivery.Size), "rate", rate.Rate(measured))
 	}
 	if a.sealed != "" && a.peer.Offset+m.Sent >= a.delivery.Size && !a.verifying {
 		a.verifying = true

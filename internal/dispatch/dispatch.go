@@ -153,7 +153,7 @@ func New(ctx context.Context, c Config) (*Dispatcher, error) {
 	}
 	for _, l := range active {
 		d.jobs[l.ID] = d.newJob(l)
-		c.Log.Info("taken up again, going on now", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "offset", l.Offset)
+		c.Log.Info("taken up again, going on now", journal.Resumed.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "offset", l.Offset)
 	}
 	if err := d.sweepNotes(); err != nil {
 		return nil, err
@@ -324,7 +324,7 @@ func (d *Dispatcher) replan(now time.Time) {
 	d.plan, d.planned = plan, now
 	for _, j := range d.jobs {
 		if r, ok := plan.Reservation(j.ID); ok && j.atRisk && !r.End.After(j.Deadline.Add(-settle)) {
-			d.Log.Info("no longer at risk", "delivery", j.ID, "title", j.Name, "reception", j.Reception, "deadline", j.Deadline)
+			d.Log.Info("no longer at risk", journal.OnTime.Mark(), "delivery", j.ID, "title", j.Name, "reception", j.Reception, "deadline", j.Deadline)
 			j.atRisk, j.expected, j.riskFrom = false, time.Time{}, time.Time{}
 			j.touch(now)
 		}
@@ -341,7 +341,7 @@ func (d *Dispatcher) replan(now time.Time) {
 		j.expected = l.By
 		if !j.atRisk {
 			j.atRisk = true
-			d.Log.Warn("at risk: it cannot be there by its deadline, sending as fast as can be", "delivery", j.ID,
+			d.Log.Warn("at risk: it cannot be there by its deadline, sending as fast as can be", journal.AtRisk.Mark(), "delivery", j.ID,
 				"title", j.Name, "reception", j.Reception, "deadline", j.Deadline, "expected", l.By.Add(settle))
 			j.touch(now)
 		}

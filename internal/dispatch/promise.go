@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"videoclub/internal/journal"
 	"videoclub/internal/ledger"
 	"videoclub/internal/rate"
 	"videoclub/internal/reason"
@@ -164,7 +165,7 @@ func (d *Dispatcher) Cancel(ctx context.Context, id int64) error {
 	if !ok {
 		return nil
 	}
-	d.Log.Info("cancelled", "delivery", id, "title", j.Name, "reception", j.Reception, "offset", j.acked)
+	d.Log.Info("cancelled", journal.Cancelled.Mark(), "delivery", id, "title", j.Name, "reception", j.Reception, "offset", j.acked)
 	j.cancel = true
 	if j.attempt != nil {
 		j.attempt.end(reason.New(reason.Cancelled, "it was cancelled")) // leaves when it has ended

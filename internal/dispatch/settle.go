@@ -12,6 +12,7 @@ import (
 	"videoclub/internal/control"
 	"videoclub/internal/handoff"
 	"videoclub/internal/identity"
+	"videoclub/internal/journal"
 	"videoclub/internal/ledger"
 	"videoclub/internal/rate"
 	"videoclub/internal/reason"
@@ -41,7 +42,7 @@ func (d *Dispatcher) meet(ctx context.Context, l ledger.Delivery, m control.Acce
 	case err != nil && reason.Of(err) != reason.UnknownReception:
 		return err
 	case err != nil:
-		d.Log.Info("reception seen for the first time, remembering its keys", "reception", l.Reception, "identity", identity.Short(m.Identity))
+		d.Log.Info("reception seen for the first time, remembering its keys", journal.PeerMet.Mark(), "reception", l.Reception, "identity", identity.Short(m.Identity))
 	}
 	return d.Ledger.RememberReception(ctx, ledger.Reception{
 		Name: l.Reception, Address: l.Address, Identity: m.Identity, ReceiptKey: m.ReceiptKey, Seen: d.Clock(),
@@ -68,7 +69,7 @@ func (a *attempt) settle(ctx context.Context, m control.Settled) error {
 		return err
 	}
 	a.settled = true
-	a.d.Log.Info("deposited", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "path", r.Path, "size", rate.Size(r.Size),
+	a.d.Log.Info("deposited", journal.Deposited.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "path", r.Path, "size", rate.Size(r.Size),
 		"sha256", r.SHA256, "resumes", r.Resumes, "promised", l.Deadline, "late", now.After(l.Deadline))
 	return nil
 }
@@ -143,7 +144,7 @@ func (d *Dispatcher) finish(a *attempt, out outcome, start int64) {
 	j.next = now.Add(wait)
 	j.Reason, j.Detail = code, out.err.Error()
 	d.note(d.Ledger.Interrupted(ctx, j.ID, code, out.err.Error(), now), j.ID)
-	d.Log.Warn("broke off, trying again", "delivery", j.ID, "title", j.Name, "reception", j.Reception, "offset", j.acked,
+	d.Log.Warn("broke off, trying again", journal.Interrupted.Mark(), "delivery", j.ID, "title", j.Name, "reception", j.Reception, "offset", j.acked,
 		"reason", string(code), "error", out.err, "wait", wait)
 }
 
@@ -155,7 +156,7 @@ func (d *Dispatcher) fail(ctx context.Context, j *job, code reason.Code, why err
 		j.next = now.Add(replanEvery)
 		return
 	}
-	d.Log.Error("failed for good", "delivery", j.ID, "title", j.Name, "reception", j.Reception, "offset", j.acked,
+	d.Log.Error("failed for good", journal.Failed.Mark(), "delivery", j.ID, "title", j.Name, "reception", j.Reception, "offset", j.acked,
 		"reason", string(code), "error", why)
 	d.leave(j, now)
 }
@@ -213,7 +214,7 @@ func (d *Dispatcher) withdraw(l ledger.Delivery) {
 		err := d.withdrawOnce(l)
 		switch {
 		case err == nil:
-			d.Log.Info("withdrawn, its space is free again", "delivery", l.ID, "title", l.Name, "reception", l.Reception)
+			d.Log.Info("withdrawn, its space is free again", journal.Withdrawn.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception)
 			return
 		case reason.Of(err) == reason.AlreadyEnded:
 			d.Log.Warn("not withdrawn: it was deposited before, and stays there", "delivery", l.ID, "title", l.Name, "reception", l.Reception)

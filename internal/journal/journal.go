@@ -1,5 +1,6 @@
-// Package journal writes what the programs log, as plain lines for people: one
-// record, one line, whatever its values contain.
+// Package journal writes what the programs log: to systemd's journal as entries
+// with fields, elsewhere as plain lines for people. One record is one line,
+// whatever its values contain.
 package journal
 
 import (
@@ -71,18 +72,23 @@ func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 	case r.Level >= slog.LevelWarn:
 		line = append(line, "warning: "...)
 	}
-	line = appendText(line, r.Message)
-	line = append(line, h.attrs...)
-	r.Attrs(func(a slog.Attr) bool {
-		line = appendAttr(line, h.prefix, a)
-		return true
-	})
-	line = append(line, '\n')
+	line = append(append(line, h.text(r)...), '\n')
 
 	h.out.mu.Lock()
 	defer h.out.mu.Unlock()
 	_, err := h.out.w.Write(line)
 	return err
+}
+
+// text is the line of a record without its time and level.
+func (h *Handler) text(r slog.Record) []byte {
+	line := appendText(make([]byte, 0, 256), r.Message)
+	line = append(line, h.attrs...)
+	r.Attrs(func(a slog.Attr) bool {
+		line = appendAttr(line, h.prefix, a)
+		return true
+	})
+	return line
 }
 
 // WithAttrs gives a handler whose records begin with attrs.

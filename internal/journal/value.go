@@ -21,6 +21,9 @@ const maxText = 4096
 // without a name is opened up.
 func appendAttr(line []byte, prefix string, a slog.Attr) []byte {
 	value := a.Value.Resolve()
+	if _, mark := eventOf(a.Key, value); mark {
+		return line
+	}
 	if value.Kind() == slog.KindGroup {
 		if a.Key != "" {
 			prefix += a.Key + "."

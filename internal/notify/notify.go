@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"videoclub/internal/control"
+	"videoclub/internal/journal"
 	"videoclub/internal/ledger"
 	"videoclub/internal/moment"
 	"videoclub/internal/reason"
@@ -213,7 +214,7 @@ func (m *Mailer) settle(ctx context.Context, mail ledger.Mail, s Settings, err e
 	now, attempts, code := m.Clock(), mail.Attempts+1, reason.Of(err)
 	if err == nil {
 		m.note(ctx, func(ctx context.Context) error { return m.Ledger.OutboxSent(ctx, mail.ID, now) })
-		m.Log.Info("mail sent", "delivery", mail.Delivery, "kind", string(mail.Kind), "to", mail.To, "attempts", attempts)
+		m.Log.Info("mail sent", journal.MailSent.Mark(), "delivery", mail.Delivery, "kind", string(mail.Kind), "to", mail.To, "attempts", attempts)
 		return
 	}
 	end := mail.Created.Add(s.GiveUp)
@@ -244,7 +245,7 @@ func (m *Mailer) giveUp(ctx context.Context, mail ledger.Mail, attempts int, cod
 	if code == reason.AlreadyEnded {
 		level = slog.LevelInfo // nobody misses it
 	}
-	m.Log.Log(ctx, level, "mail given up", "delivery", mail.Delivery, "kind", string(mail.Kind), "to", mail.To, "attempts", attempts,
+	m.Log.Log(ctx, level, "mail given up", journal.MailFailed.Mark(), "delivery", mail.Delivery, "kind", string(mail.Kind), "to", mail.To, "attempts", attempts,
 		"reason", string(code), "error", detail)
 }
 

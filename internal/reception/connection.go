@@ -66,14 +66,14 @@ func (r *Reception) serve(ctx context.Context, conn *net.TCPConn) {
 func (c *connection) report(err error) {
 	log := c.r.Log.With("peer", c.peer.String())
 	if c.key != (depot.Key{}) {
-		log = log.With("delivery", c.key.String(), "title", c.offer.Name)
+		log = c.r.about(c.key.String()).With("peer", c.peer.String(), "title", c.offer.Name)
 	}
 	switch {
 	case err == nil:
 	case errors.Is(err, errSuperseded), reason.Of(err) == reason.ShuttingDown, errors.Is(err, context.Canceled):
 		log.Info("connection ended, keeping what is durable", "why", err)
 	case c.accepted:
-		log.Warn("broke off, keeping what is durable until its sender comes back", "reason", string(reason.Of(err)), "error", err)
+		log.Warn("broke off, keeping what is durable until its sender comes back", journal.Interrupted.Mark(), "reason", string(reason.Of(err)), "error", err)
 	default:
 		log.Warn("refused", "reason", string(reason.Of(err)), "error", err)
 	}
@@ -259,7 +259,7 @@ func (c *connection) take(m control.Offered) error {
 		return err
 	}
 	if in.Receipt != nil {
-		c.r.Log.Info("already here, deposited at once", "delivery", key, "title", in.Receipt.Name, "path", in.Receipt.Path)
+		c.r.about(key.String()).Info("already here, deposited at once", journal.Deposited.Mark(), "title", in.Receipt.Name, "path", in.Receipt.Path)
 		return c.deposit(*in.Receipt)
 	}
 	files, err := filesOf(in)
@@ -323,11 +323,11 @@ func (c *connection) ready(m control.Ready) error {
 	}
 	c.accepted, c.safe = true, m.Offset
 	c.reported.Start(c.r.Clock(), m.Offset, c.offer.Size)
-	what := "receiving"
+	what, event := "receiving", journal.Started
 	if m.Offset > 0 {
-		what = "resuming, nothing lost"
+		what, event = "resuming, nothing lost", journal.Resumed
 	}
-	c.r.Log.Info(what, "delivery", c.key, "title", c.offer.Name, "size", rate.Size(c.offer.Size), "offset", m.Offset, "peer", c.peer)
+	c.r.about(c.key.String()).Info(what, event.Mark(), "title", c.offer.Name, "size", rate.Size(c.offer.Size), "offset", m.Offset, "peer", c.peer)
 	accept := control.Accept{Offset: m.Offset, ReceiptKey: c.r.receiptKey}
 	if free, err := c.r.Depot.Free(); err == nil { // else it goes without saying
 		accept.Free = &free
@@ -342,7 +342,7 @@ func (c *connection) durable(m control.Durable) error {
 	}
 	c.safe = m.Offset
 	if c.reported.Due(c.r.Clock(), m.Offset, c.offer.Size) {
-		c.r.Log.Info("progress", "delivery", c.key, "title", c.offer.Name, "at", fmt.Sprintf("%d%%", journal.Percent(m.Offset, c.offer.Size)), "offset", m.Offset)
+		c.r.about(c.key.String()).Info("progress", journal.Advanced.Mark(), "title", c.offer.Name, "at", fmt.Sprintf("%d%%", journal.Percent(m.Offset, c.offer.Size)), "offset", m.Offset, "size", rate.Size(c.offer.Size))
 	}
 	return c.receive.Tell(m)
 }
@@ -362,7 +362,7 @@ func (c *connection) publish(m control.Whole) error {
 	if err != nil {
 		return err
 	}
-	c.r.Log.Info("deposited", "delivery", c.key, "title", r.Name, "path", r.Path, "size", rate.Size(r.Size), "sha256", r.SHA256,
+	c.r.about(c.key.String()).Info("deposited", journal.Deposited.Mark(), "title", r.Name, "path", r.Path, "size", rate.Size(r.Size), "sha256", r.SHA256,
 		"resumes", r.Resumes, "written", m.Written, "hashed", m.Hashed)
 	return c.deposit(r)
 }
@@ -393,7 +393,7 @@ func (c *connection) withdraw(m control.WithdrawAsked) error {
 	if err := c.r.Depot.Withdraw(key); err != nil {
 		return err
 	}
-	c.r.Log.Info("withdrawn by its sender, its space is free again", "delivery", key)
+	c.r.about(key.String()).Info("withdrawn by its sender, its space is free again", journal.Withdrawn.Mark())
 	c.ended = true
 	return c.receive.Tell(control.LetGo{})
 }

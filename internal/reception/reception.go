@@ -17,6 +17,7 @@ import (
 
 	"videoclub/internal/depot"
 	"videoclub/internal/identity"
+	"videoclub/internal/journal"
 	"videoclub/internal/limit"
 	"videoclub/internal/moment"
 	"videoclub/internal/reason"
@@ -99,14 +100,24 @@ func New(c Config) (*Reception, error) {
 // tell logs what the depot found when it was opened.
 func (r *Reception) tell(found depot.Recovery) {
 	for _, signed := range found.Published {
-		r.Log.Info("deposited, as was decided before the last stop", "delivery", signed.Delivery, "title", signed.Name, "path", signed.Path, "sha256", signed.SHA256)
+		r.about(signed.Delivery).Info("deposited, as was decided before the last stop", journal.Deposited.Mark(), "title", signed.Name, "path", signed.Path, "sha256", signed.SHA256)
 	}
 	for _, key := range found.Parts {
-		r.Log.Info("keeping what is durable until its sender comes back", "delivery", key)
+		r.about(key.String()).Info("keeping what is durable until its sender comes back")
 	}
 	for _, damaged := range found.Damaged {
 		r.Log.Warn("a file of the store cannot be read, leaving it as it is", "file", damaged)
 	}
+}
+
+// about is the log about a delivery, under the number that it has at its central
+// server, so that both journals tell of it by the same.
+func (r *Reception) about(key string) *slog.Logger {
+	k, err := depot.ParseKey(key)
+	if err != nil {
+		return r.Log.With("delivery", key) // what a damaged store may have
+	}
+	return r.Log.With("delivery", k.ID, "central", k.Central)
 }
 
 // Identity is the identity of this server.
@@ -157,7 +168,7 @@ func (r *Reception) sweep(ctx context.Context) {
 			r.Log.Warn("looking for expired deliveries failed, trying again", "error", err, "wait", sweepEvery)
 		}
 		for _, d := range dropped {
-			r.Log.Warn("expired: nobody asked for it, its space is free again", "delivery", d.Key, "title", d.Offer.Name)
+			r.about(d.Key.String()).Warn("expired: nobody asked for it, its space is free again", journal.Expired.Mark(), "title", d.Offer.Name)
 		}
 		select {
 		case <-ctx.Done():

@@ -60,7 +60,7 @@ func file(t *testing.T) *os.File {
 }
 
 func TestSockets(t *testing.T) {
-	s := &Sockets{byName: map[string][]*os.File{Users: {file(t)}, Console: {file(t), file(t)}, "odd": {file(t)}}, given: true}
+	s := &Sockets{byName: map[string][]*os.File{Users: {file(t)}, Console: {file(t), file(t)}, "odd": {file(t)}}}
 	l, err := s.Listener(Users)
 	if err != nil || l == nil {
 		t.Fatalf("users: %v, %v", l, err)

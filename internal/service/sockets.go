@@ -29,18 +29,13 @@ const (
 // (sd_listen_fds(3)), by their names.
 type Sockets struct {
 	byName map[string][]*os.File
-	given  bool
 }
 
 // TakeSockets takes over what systemd handed to this process. It is called once,
 // before anything else opens or passes on descriptors.
 func TakeSockets() *Sockets {
-	byName := activation.FilesWithNames()
-	return &Sockets{byName: byName, given: len(byName) > 0}
+	return &Sockets{byName: activation.FilesWithNames()}
 }
-
-// Given says whether there were any.
-func (s *Sockets) Given() bool { return s.given }
 
 // Listener takes the one socket with that name; nil if there is none.
 func (s *Sockets) Listener(name string) (net.Listener, error) {

@@ -23,7 +23,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"videoclub/internal/identity"
-	"videoclub/internal/journal"
 	"videoclub/internal/reason"
 	"videoclub/internal/service"
 )
@@ -86,12 +85,6 @@ func StateDir(flag, configured, program, listen string) (string, error) {
 	return filepath.Join(home, "videoclub", program+"-"+port), nil
 }
 
-// JournalOptions are how to log: under systemd (systemd.exec(5),
-// JOURNAL_STREAM) without times, which the journal adds.
-func JournalOptions() journal.Options {
-	return journal.Options{Time: os.Getenv("JOURNAL_STREAM") == ""}
-}
-
 // Place is where a daemon listens for something.
 type Place struct {
 	Setting string // which names it: "users"
@@ -123,7 +116,7 @@ func Listen(sockets *service.Sockets, p Place, log *slog.Logger) (net.Listener, 
 	if l, err = net.Listen("tcp", p.Address); err != nil {
 		return nil, fmt.Errorf("listening for %s: %w", p.Setting, err)
 	}
-	if sockets.Given() {
+	if managed() {
 		// As after daemon-reload with another port: systemd has closed the
 		// socket at the old one.
 		log.Warn("listening without systemd, which starts nothing when somebody connects and keeps no connection over a restart",
@@ -132,9 +125,21 @@ func Listen(sockets *service.Sockets, p Place, log *slog.Logger) (net.Listener, 
 	return l, nil
 }
 
+// managed says whether systemd has started this daemon (sd_notify(3)).
+func managed() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
+
 // adopt is the command that has systemd listen where the settings say. The
 // service requires its sockets, so it is restarted with them.
 func adopt(unit string) string { return "systemctl daemon-reload && systemctl restart " + unit }
+
+// Confined explains an error that comes of a path which the unit does not let
+// the daemon use: that of a setting which systemd has not read yet.
+func Confined(err error, units string) error {
+	if !managed() || !errors.Is(err, syscall.EROFS) && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return reason.Wrap(reason.Of(err), err, "the unit may not let it be used yet; once it is there, run: %s", adopt(units))
+}
 
 // Refuse lets go of the sockets that systemd has handed over and nobody took,
 // so that no one waits there for an answer.
@@ -173,8 +178,13 @@ func OnHangup(ctx context.Context, hangups <-chan os.Signal, reload func()) {
 	}
 }
 
-// WarnRestart says which settings have changed that take effect at a start alone.
-func WarnRestart(log *slog.Logger, running, loaded map[string]string) {
+// WarnRestart says which settings have changed that take effect at a start
+// alone, and under systemd the command that adopts them, by the units that
+// listen: the service requires them, and is restarted with them.
+func WarnRestart(log *slog.Logger, running, loaded map[string]string, units string) {
+	if managed() {
+		log = log.With("run", adopt(units))
+	}
 	for _, key := range slices.Sorted(maps.Keys(running)) {
 		if running[key] != loaded[key] {
 			log.Warn("takes effect at the next start", "setting", key, "running", running[key], "configured", loaded[key])

@@ -1,0 +1,145 @@
+// Package dropin is what the settings of a daemon ask of its units: the
+// addresses that systemd listens at for it, and the paths that it may use. It
+// takes settings and gives the text of drop-ins (systemd.unit(5)).
+package dropin
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"videoclub/internal/config"
+)
+
+// File is the name of each drop-in in the folder of its unit. Those of the
+// administrator, in /etc, are read after it where their names come later.
+const File = "40-toml.conf"
+
+// MailPassword is the name of the credential that has the password of mail.
+const MailPassword = "mail-password"
+
+// Dropin is what is added to a unit.
+type Dropin struct {
+	Unit string // "vccs-user.socket"
+	Text string
+}
+
+// Central gives the drop-ins for vccs, which is configured by file. The password
+// of mail becomes a credential if there is one.
+func Central(file string, c config.Central, password bool) []Dropin {
+	s := paths{read: c.Roots}
+	for _, written := range []string{c.State, path.Dir(c.Videos)} {
+		if path.IsAbs(written) {
+			s.write = append(s.write, written)
+		}
+	}
+	service := s.text()
+	if password {
+		service += "# Read as root: the file is nobody else's.\nLoadCredential=" + quote(MailPassword+":"+c.Mail.PasswordFile) + "\n"
+	}
+	return written(file, socket("vccs-user.socket", c.Users), socket("vccs-admin.socket", c.Administrators),
+		Dropin{"vccs.service", section("Service", service)})
+}
+
+// Reception gives the drop-ins for vcvrs.
+func Reception(file string, r config.Reception) []Dropin {
+	var s paths
+	unit := ""
+	if path.IsAbs(r.Store) {
+		s.write = append(s.write, r.Store)
+		unit = "# Nothing is stored into the empty directory that a missing disk leaves.\nRequiresMountsFor=" + quote(r.Store) + "\n"
+	}
+	if path.IsAbs(r.State) {
+		s.write = append(s.write, r.State)
+	}
+	return written(file, socket("vcvrs.socket", r.Listen),
+		Dropin{"vcvrs.service", section("Unit", unit) + section("Service", s.text())})
+}
+
+// written puts where it comes from above each drop-in that says anything.
+func written(file string, all ...Dropin) []Dropin {
+	var some []Dropin
+	for _, d := range all {
+		if d.Text != "" {
+			d.Text = fmt.Sprintf("# Made from %s at daemon-reload: edit that.\n%s", strings.ReplaceAll(file, "\n", " "), d.Text)
+			some = append(some, d)
+		}
+	}
+	return some
+}
+
+func section(name, text string) string {
+	if text == "" {
+		return ""
+	}
+	return "[" + name + "]\n" + text
+}
+
+// socket gives the drop-in that has systemd listen at address, HOST:PORT. Of
+// port 0, any free one, systemd knows nothing: the daemon then says what is wrong.
+func socket(unit, address string) Dropin {
+	if strings.HasSuffix(address, ":0") {
+		return Dropin{Unit: unit}
+	}
+	// Without a host it is the port alone, which is every address.
+	address = strings.ReplaceAll(strings.TrimPrefix(address, ":"), "%", "%%")
+	return Dropin{unit, section("Socket", "ListenStream=\nListenStream="+address+"\n")}
+}
+
+// paths are what a service reads and writes outside of its own directories.
+type paths struct{ read, write []string }
+
+// text gives the settings of the service for them. What is not there is no
+// reason for systemd not to start it: it says itself what it misses.
+func (s paths) text() string {
+	var b strings.Builder
+	home := false
+	for _, p := range s.read {
+		fmt.Fprintf(&b, "ReadOnlyPaths=%s\n", quote("-"+p))
+		home = bind(&b, "BindReadOnlyPaths", p) || home
+	}
+	for _, p := range s.write {
+		fmt.Fprintf(&b, "ReadWritePaths=%s\n", quote("-"+p))
+		home = bind(&b, "BindPaths", p) || home
+	}
+	if home {
+		b.WriteString("# Homes are empty but for what is bound above.\nProtectHome=tmpfs\n")
+	}
+	return b.String()
+}
+
+// bind has p seen where the unit has hidden it, and says whether that is a home.
+func bind(b *strings.Builder, key, p string) (home bool) {
+	hidden := false
+	for _, dir := range []string{"/home", "/root", "/run/user", "/tmp", "/var/tmp"} {
+		if p == dir || strings.HasPrefix(p, dir+"/") {
+			hidden, home = true, !strings.HasSuffix(dir, "tmp")
+		}
+	}
+	if hidden {
+		fmt.Fprintf(b, "%s=%s\n", key, quote("-"+strings.ReplaceAll(p, ":", `\:`)))
+	}
+	return home
+}
+
+// quote writes a word so that a unit reads it as it is (systemd.syntax(7)), and
+// no path adds settings of its own.
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range []byte(s) {
+		switch {
+		case c == '%':
+			b.WriteString("%%") // no specifier
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < ' ' || c == 0x7f:
+			fmt.Fprintf(&b, `\x%02x`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

@@ -1,0 +1,77 @@
+package dropin
+
+import (
+	"strings"
+	"testing"
+
+	"videoclub/internal/config"
+)
+
+func joined(all []Dropin) string {
+	var b strings.Builder
+	for _, d := range all {
+		b.WriteString("== " + d.Unit + "\n" + d.Text)
+	}
+	return b.String()
+}
+
+func TestCentral(t *testing.T) {
+	const head = "# Made from /etc/vc/vccs.toml at daemon-reload: edit that.\n"
+	for name, c := range map[string]struct {
+		toml     string
+		password bool
+		want     string
+	}{
+		"defaults": {"", false, "== vccs-user.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4100\n" +
+			"== vccs-admin.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4101\n"},
+		"all": {"users = \":4200\"\nadministrators = \"[fe80::1%eth0]:0\"\nvideos = \"/srv/club/videos.txt\"\nstate = \"/srv/state\"\n" +
+			"roots = [\"/srv/films\", \"/home/ana/dcp\"]\n[mail]\nusername = \"club\"\npassword_file = \"/etc/vc/secret\"", true,
+			"== vccs-user.socket\n" + head + "[Socket]\nListenStream=\nListenStream=4200\n" +
+				"== vccs.service\n" + head + "[Service]\nReadOnlyPaths=\"-/srv/films\"\nReadOnlyPaths=\"-/home/ana/dcp\"\nBindReadOnlyPaths=\"-/home/ana/dcp\"\n" +
+				"ReadWritePaths=\"-/srv/state\"\nReadWritePaths=\"-/srv/club\"\n# Homes are empty but for what is bound above.\nProtectHome=tmpfs\n" +
+				"# Read as root: the file is nobody else's.\nLoadCredential=\"mail-password:/etc/vc/secret\"\n"},
+	} {
+		settings, err := config.ParseCentral("vccs.toml", []byte(c.toml))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if got := joined(Central("/etc/vc/vccs.toml", settings, c.password)); got != c.want {
+			t.Errorf("%s:\n%s\nwant:\n%s", name, got, c.want)
+		}
+	}
+}
+
+func TestReception(t *testing.T) {
+	for _, c := range []struct{ toml, want string }{
+		{"listen = \"192.0.2.7:4102\"\nstore = \"/tmp/a b\"\nstate = \"/root/x\"",
+			"[Unit]\n# Nothing is stored into the empty directory that a missing disk leaves.\nRequiresMountsFor=\"/tmp/a b\"\n" +
+				"[Service]\nReadWritePaths=\"-/tmp/a b\"\nBindPaths=\"-/tmp/a b\"\nReadWritePaths=\"-/root/x\"\nBindPaths=\"-/root/x\"\n" +
+				"# Homes are empty but for what is bound above.\nProtectHome=tmpfs\n"},
+		{"", ""},
+	} {
+		settings, err := config.ParseReception("vcvrs.toml", []byte(c.toml))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, got, _ := strings.Cut(joined(Reception("/etc/vc/vcvrs.toml", settings)), "== vcvrs.service\n")
+		if _, got, _ = strings.Cut(got, "edit that.\n"); got != c.want {
+			t.Errorf("%s:\n%s\nwant:\n%s", c.toml, got, c.want)
+		}
+	}
+}
+
+// No path adds a line to a unit, or means another one there.
+func TestQuote(t *testing.T) {
+	for in, want := range map[string]string{
+		"/srv/a b":              `"/srv/a b"`,
+		"/srv/100%":             `"/srv/100%%"`,
+		"/srv/\nUser=root":      `"/srv/\x0aUser=root"`,
+		`/srv/"x" \n`:           `"/srv/\"x\" \\n"`,
+		"/srv/Ñandú":            `"/srv/Ñandú"`,
+		"/srv/\x7f\x01\r\t\x1b": `"/srv/\x7f\x01\x0d\x09\x1b"`,
+	} {
+		if got := quote(in); got != want {
+			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+}
