@@ -117,10 +117,9 @@ func (s *storm) account(j *stormJob, d control.DeliveryStory) effort {
 // what was acknowledged.
 func (s *storm) resumesOf(j *stormJob) (offsets []int64, deposits []string) {
 	s.t.Helper()
-	suffix := fmt.Sprintf("-%d", j.id)
 	for _, line := range j.r.log.all(0) {
 		switch {
-		case !strings.HasSuffix(field(line, "delivery"), suffix):
+		case field(line, "delivery") != fmt.Sprint(j.id):
 		case strings.Contains(line, " receiving ") || strings.Contains(line, " resuming, "):
 			offsets = append(offsets, number(s.t, line, "offset"))
 		case strings.Contains(line, " deposited ") && field(line, "written") != "":
