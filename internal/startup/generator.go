@@ -39,7 +39,7 @@ func Generator(args []string, config string, dropins func(path string) ([]dropin
 		err = writeDropins(args[2], all)
 	}
 	if err != nil {
-		complain(args[0]+"-generator", fmt.Sprintf("the units stay as they are by default: %s", strings.ReplaceAll(err.Error(), "\n", "; ")))
+		complain(filepath.Base(args[0])+"-generator", fmt.Sprintf("the units stay as they are by default: %s", strings.ReplaceAll(err.Error(), "\n", "; ")))
 		return 1
 	}
 	return 0
