@@ -89,7 +89,7 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 	}
 	if c.counter, err = desk.New(desk.Config{
 		Dispatcher: c.deliveries, Titles: c.titles, Surveyor: c.surveyor, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log,
-		Connections: s.Connections, PerAddress: s.ConnectionsPerAddress,
+		Limits: s.limits(),
 	}); err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (c *central) reload(o options, running settings) {
 	c.deliveries.SetSettings(s.dispatch())
 	c.mail.Ledger.SetMailing(s.mailing(c.deliveries.Central()))
 	c.mail.SetSettings(context.Background(), s.notify())
-	c.counter.SetLimits(s.Connections, s.ConnectionsPerAddress)
+	c.counter.SetLimits(s.limits())
 	c.titles.Reload(s.videos)
 	c.log.LogAttrs(context.Background(), slog.LevelInfo, "reloaded", s.Effective()...)
 }

@@ -11,7 +11,9 @@ import (
 	"strconv"
 
 	"videoclub/internal/config"
+	"videoclub/internal/desk"
 	"videoclub/internal/dispatch"
+	"videoclub/internal/limit"
 	"videoclub/internal/reason"
 	"videoclub/internal/source"
 	"videoclub/internal/startup"
@@ -83,7 +85,7 @@ func (s settings) fixed() map[string]string {
 // dispatch gives the settings of deliveries.
 func (s settings) dispatch() dispatch.Settings {
 	d := dispatch.Settings{
-		Uplink: s.Uplink, Link: s.Link, MaxPace: s.MaxPace, Deliveries: s.Deliveries, Silence: s.Silence,
+		Uplink: s.Uplink, Link: s.Link, MaxPace: s.MaxPace, Deliveries: s.Deliveries, Promises: s.PromisesPerAccount, Silence: s.Silence,
 		Receptions: make(map[string]dispatch.Reception),
 		// Receptions elsewhere have to be known by their keys first.
 		Loopback: !s.open,
@@ -95,6 +97,14 @@ func (s settings) dispatch() dispatch.Settings {
 		d.Receptions[r.Name] = dispatch.Reception{Address: s.AddressOf(r), Link: r.Link, Windows: r.Windows}
 	}
 	return d
+}
+
+// limits gives those of clients.
+func (s settings) limits() desk.Limits {
+	return desk.Limits{
+		Connections: limit.Bounds{All: s.Connections, PerAddress: s.ConnectionsPerAddress, Strangers: s.Strangers},
+		Handshake:   s.Handshake, Requests: s.RequestsPerConnection,
+	}
 }
 
 // check is --check: the settings were read; the titles are looked at too.

@@ -24,6 +24,7 @@ import (
 	"videoclub/internal/disk"
 	"videoclub/internal/identity"
 	"videoclub/internal/journal"
+	"videoclub/internal/limit"
 	"videoclub/internal/reason"
 	"videoclub/internal/receive"
 	"videoclub/internal/reception"
@@ -136,11 +137,12 @@ func (s settings) fixed() map[string]string {
 }
 
 func (s settings) limits() depot.Limits {
-	return depot.Limits{Quota: int64(s.Quota), MinFree: int64(s.MinFree), Expire: s.Expire}
+	return depot.Limits{Quota: int64(s.Quota), MinFree: int64(s.MinFree), Parts: s.Unfinished, Expire: s.Expire}
 }
 
 func (s settings) connections() reception.Settings {
-	return reception.Settings{Silence: s.Silence, Connections: s.Connections, PerAddress: s.ConnectionsPerAddress}
+	return reception.Settings{Silence: s.Silence, Handshake: s.Handshake,
+		Connections: limit.Bounds{All: s.Connections, PerAddress: s.ConnectionsPerAddress, Strangers: s.Strangers}}
 }
 
 // meet says which central servers may deliver: on this machine alone, any; else

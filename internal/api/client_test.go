@@ -76,7 +76,7 @@ func serve(t *testing.T, answer func(control.Call) control.Reply) *Client {
 // supervise is the supervisor's part of one session.
 func supervise(t *testing.T, c *control.Conn, cert []byte, answer func(control.Call) control.Reply) {
 	defer c.Close()
-	if err := c.Send(control.Start{Certificate: cert, Silence: time.Minute}); err != nil {
+	if err := c.Send(control.Start{Certificate: cert, Handshake: time.Minute, Silence: time.Minute}); err != nil {
 		t.Error(err)
 	}
 	for {

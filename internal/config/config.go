@@ -28,6 +28,10 @@ type Central struct {
 	Silence               time.Duration   // after which a peer is dropped, 1 s to 10 min
 	Connections           int             // of clients at once, 1 to 4096
 	ConnectionsPerAddress int             // of them from one address, at most Connections
+	Strangers             int             // of them that have asked nothing yet, at most Connections
+	Handshake             time.Duration   // within which a client must have established TLS, 1 s to 1 min
+	RequestsPerConnection int             // 1 to 1,000,000
+	PromisesPerAccount    int             // open at once, 1 to 1,000,000
 	Sandbox               string          // SandboxAuto, SandboxRequire or SandboxOff
 	Mail                  Mail            // how people are written to
 	Receptions            []ReceptionLink // in the order of the file, no name twice
@@ -53,6 +57,9 @@ type Reception struct {
 	Silence               time.Duration // after which a peer is dropped, 1 s to 10 min
 	Connections           int           // at once, 1 to 4096
 	ConnectionsPerAddress int           // of them from one address, at most Connections
+	Strangers             int           // of them that have offered nothing yet, at most Connections
+	Handshake             time.Duration // within which a peer must have established TLS, 1 s to 1 min
+	Unfinished            int           // deliveries that are begun and not deposited, 1 to 100,000
 	Sandbox               string        // SandboxAuto, SandboxRequire or SandboxOff
 	Language              string        // "es" or "en"
 }
@@ -84,6 +91,10 @@ func DefaultCentral() Central {
 		Silence:               20 * time.Second,
 		Connections:           256,
 		ConnectionsPerAddress: 32,
+		Strangers:             64,
+		Handshake:             10 * time.Second,
+		RequestsPerConnection: 10_000,
+		PromisesPerAccount:    10_000,
 		Sandbox:               SandboxAuto,
 		Mail:                  defaultMail(),
 	}
@@ -99,6 +110,9 @@ func DefaultReception() Reception {
 		Silence:               20 * time.Second,
 		Connections:           64,
 		ConnectionsPerAddress: 32,
+		Strangers:             16,
+		Handshake:             10 * time.Second,
+		Unfinished:            1000,
 		Sandbox:               SandboxAuto,
 		Language:              spanish,
 	}
@@ -141,6 +155,10 @@ func (c Central) Effective() []slog.Attr {
 		slog.String("silence", moment.FormatDuration(c.Silence)),
 		slog.Int("connections", c.Connections),
 		slog.Int("connections_per_address", c.ConnectionsPerAddress),
+		slog.Int("strangers", c.Strangers),
+		slog.String("handshake", moment.FormatDuration(c.Handshake)),
+		slog.Int("requests_per_connection", c.RequestsPerConnection),
+		slog.Int("promises_per_account", c.PromisesPerAccount),
 		slog.String("sandbox", c.Sandbox),
 		c.Mail.effective(),
 		slog.Any("reception", receptions),
@@ -160,6 +178,9 @@ func (r Reception) Effective() []slog.Attr {
 		slog.String("silence", moment.FormatDuration(r.Silence)),
 		slog.Int("connections", r.Connections),
 		slog.Int("connections_per_address", r.ConnectionsPerAddress),
+		slog.Int("strangers", r.Strangers),
+		slog.String("handshake", moment.FormatDuration(r.Handshake)),
+		slog.Int("unfinished", r.Unfinished),
 		slog.String("sandbox", r.Sandbox),
 		slog.String("language", r.Language),
 	}

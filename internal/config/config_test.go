@@ -117,6 +117,9 @@ max_pace = "2.5 MB/s"
 deliveries = 256
 silence = "10m"
 connections = 16
+handshake = "5s"
+requests_per_connection = 100
+promises_per_account = 50
 sandbox = "require"
 [mail]
 server = "Mail.Example.org:587"
@@ -160,6 +163,10 @@ windows = []
 		Silence:               10 * time.Minute,
 		Connections:           16,
 		ConnectionsPerAddress: 16,
+		Strangers:             16,
+		Handshake:             5 * time.Second,
+		RequestsPerConnection: 100,
+		PromisesPerAccount:    50,
 		Sandbox:               "require",
 		Mail: Mail{
 			Server: "mail.example.org:587", From: "club@example.org", TLS: "required", Username: "club", PasswordFile: "secret/mail",
@@ -192,6 +199,9 @@ expire = "365d"
 silence = "1s"
 connections = 4096
 connections_per_address = 1
+strangers = 7
+handshake = "1m"
+unfinished = 3
 sandbox = "off"
 language = "en"
 `))
@@ -204,6 +214,9 @@ language = "en"
 		Silence:               time.Second,
 		Connections:           4096,
 		ConnectionsPerAddress: 1,
+		Strangers:             7,
+		Handshake:             time.Minute,
+		Unfinished:            3,
 		Sandbox:               "off",
 		Language:              "en",
 	}

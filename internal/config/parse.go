@@ -17,6 +17,11 @@ const (
 	mostExpire     = 365 * 24 * time.Hour
 	mostClients    = 4096
 	mostDeliveries = 256
+	leastHandshake = time.Second
+	mostHandshake  = time.Minute
+	mostRequests   = 1_000_000
+	mostPromises   = 1_000_000
+	mostUnfinished = 100_000
 )
 
 // ParseCentral reads the settings of vccs from the TOML text of file, whose
@@ -44,7 +49,10 @@ func ParseCentral(file string, text []byte) (Central, error) {
 	set(s, "max_pace", unlessNone(rate.ParseRate), &c.MaxPace)
 	s.whole("deliveries", 1, mostDeliveries, &c.Deliveries)
 	set(s, "silence", span(leastSilence, mostSilence), &c.Silence)
-	readConnections(s, &c.Connections, &c.ConnectionsPerAddress)
+	readConnections(s, &c.Connections, &c.ConnectionsPerAddress, &c.Strangers)
+	set(s, "handshake", span(leastHandshake, mostHandshake), &c.Handshake)
+	s.whole("requests_per_connection", 1, mostRequests, &c.RequestsPerConnection)
+	s.whole("promises_per_account", 1, mostPromises, &c.PromisesPerAccount)
 	set(s, "sandbox", oneOf("a way", sandboxes()), &c.Sandbox)
 	if table, given := s.table("mail"); given {
 		readMail(table, &c.Mail)
@@ -113,7 +121,9 @@ func ParseReception(file string, text []byte) (Reception, error) {
 	set(s, "min_free", rate.ParseSize, &r.MinFree)
 	set(s, "expire", span(leastExpire, mostExpire), &r.Expire)
 	set(s, "silence", span(leastSilence, mostSilence), &r.Silence)
-	readConnections(s, &r.Connections, &r.ConnectionsPerAddress)
+	readConnections(s, &r.Connections, &r.ConnectionsPerAddress, &r.Strangers)
+	set(s, "handshake", span(leastHandshake, mostHandshake), &r.Handshake)
+	s.whole("unfinished", 1, mostUnfinished, &r.Unfinished)
 	set(s, "sandbox", oneOf("a way", sandboxes()), &r.Sandbox)
 	set(s, "language", language, &r.Language)
 	s.end()
@@ -125,10 +135,12 @@ func ParseReception(file string, text []byte) (Reception, error) {
 
 func sandboxes() []string { return []string{SandboxAuto, SandboxRequire, SandboxOff} }
 
-// readConnections reads both limits on connections. One address cannot have
-// more than there are, so that what is logged is what is in force.
-func readConnections(s *section, all, perAddress *int) {
+// readConnections reads the limits on connections. Of one address, and of
+// strangers, there cannot be more than of all, so that what is logged is what is
+// in force.
+func readConnections(s *section, all, perAddress, strangers *int) {
 	s.whole("connections", 1, mostClients, all)
 	s.whole("connections_per_address", 1, mostClients, perAddress)
-	*perAddress = min(*perAddress, *all)
+	s.whole("strangers", 1, mostClients, strangers)
+	*perAddress, *strangers = min(*perAddress, *all), min(*strangers, *all)
 }

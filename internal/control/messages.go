@@ -25,9 +25,11 @@ type (
 // To any worker.
 type (
 	// Start is the first message to a worker that has a connection: the
-	// certificate to show, in DER, and after how long a silent peer is dropped.
+	// certificate to show, in DER, how long the handshake may take, and after how
+	// long a silent peer is dropped then.
 	Start struct {
 		Certificate []byte        `json:"certificate"`
+		Handshake   time.Duration `json:"handshake"`
 		Silence     time.Duration `json:"silence"`
 	}
 

@@ -154,6 +154,9 @@ func (d *Depot) beginAnew(key Key, offer Offer) (*Incoming, error) {
 	if err := d.room(key, offer.need(), 0); err != nil {
 		return nil, err
 	}
+	if d.limits.Parts > 0 && len(d.parts) >= d.limits.Parts {
+		return nil, reason.New(reason.NoSpace, "%d deliveries are begun and not deposited, no more than %d may be", len(d.parts), d.limits.Parts)
+	}
 	began := d.clock()
 	in, err := d.make(key, offer, began)
 	if err != nil {

@@ -23,6 +23,9 @@ type Limits struct {
 	Quota int64
 	// MinFree is how many bytes are left free on the file system.
 	MinFree int64
+	// Parts is how many parts there may be, begun and not deposited; 0 is no
+	// limit.
+	Parts int
 	// Expire is how long a part is kept that nobody asks for; 0 is for ever.
 	Expire time.Duration
 }

@@ -142,3 +142,24 @@ func TestExpire(t *testing.T) {
 	_, err = d.Expire(now)
 	code(t, err, reason.ShuttingDown)
 }
+
+// Deliveries that are begun and come to nothing have a bound, though they be
+// empty: each takes a folder and two files.
+func TestUnfinishedAreBounded(t *testing.T) {
+	fsys := powerloss.New(clock, 1<<20)
+	d := mustOpen(t, fsys, Limits{Parts: 2})
+	for id := range int64(2) {
+		o := offerOf(nil)
+		o.MTime += id
+		_, err := d.Begin(key(id+1), o, nil)
+		ok(t, err)
+	}
+	o := offerOf(nil)
+	o.MTime = 99
+	_, err := d.Begin(key(3), o, nil)
+	code(t, err, reason.NoSpace)
+	gone(t, fsys, ".vc/0a1b2c3d-3")
+	ok(t, d.Withdraw(key(1)))
+	_, err = d.Begin(key(3), o, nil)
+	ok(t, err)
+}

@@ -24,6 +24,10 @@ func (s *session) handle(ctx context.Context, m control.Message, answering *sync
 		s.desk.Log.Debug("session failed", "reason", string(m.Code), "error", m.Detail)
 		return true, nil
 	case control.Call:
+		s.place.Known()
+		if s.left--; s.left < 0 {
+			return true, errors.New("the session has asked as often as one connection may")
+		}
 		select {
 		case s.open <- struct{}{}:
 		default:

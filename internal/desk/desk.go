@@ -44,9 +44,6 @@ const (
 
 	// mostWait bounds how long a call may wait for news of a delivery.
 	mostWait = 30 * time.Second
-
-	// handshake bounds how long a client may take to establish TLS.
-	handshake = 10 * time.Second
 )
 
 // Config is what a Desk needs.
@@ -59,20 +56,29 @@ type Config struct {
 	TLS        ed25519.PrivateKey
 	Clock      moment.Clock
 	Log        *slog.Logger
-	// Connections and PerAddress bound the connections of each role.
-	Connections, PerAddress int
+	Limits     Limits
+}
+
+// Limits are on what clients may do; a reload may change them.
+type Limits struct {
+	Connections limit.Bounds  // of each role; a stranger is one that has asked nothing yet
+	Handshake   time.Duration // within which a client must have established TLS
+	Requests    int           // on one connection
 }
 
 // Desk serves users and administrators.
 type Desk struct {
 	Config
 	certificate []byte
-	limits      map[Role]*limit.Connections
+	connections map[Role]*limit.Connections
 	spares      *crew.Spares
 	serving     sync.WaitGroup
 	// promising is held for reading from where a title is looked up until it
 	// is promised, and for writing while one is removed.
 	promising sync.RWMutex
+
+	mu     sync.Mutex
+	limits Limits
 }
 
 // New makes a Desk.
@@ -81,9 +87,9 @@ func New(c Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Desk{Config: c, certificate: certificate, limits: make(map[Role]*limit.Connections)}
+	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits}
 	for _, role := range []Role{User, Administrator} {
-		d.limits[role] = limit.New(c.Connections, c.PerAddress)
+		d.connections[role] = limit.New(c.Limits.Connections, c.Clock)
 	}
 	d.spares = crew.NewSpares(c.Spawner, worker.Session, spares, c.Log)
 	return d, nil
@@ -92,10 +98,13 @@ func New(c Config) (*Desk, error) {
 // Close ends the spare workers, once Serve has returned.
 func (d *Desk) Close() { d.spares.Close() }
 
-// SetLimits changes the bounds of connections.
-func (d *Desk) SetLimits(connections, perAddress int) {
-	for _, l := range d.limits {
-		l.Set(connections, perAddress)
+// SetLimits changes the limits, for connections to come.
+func (d *Desk) SetLimits(l Limits) {
+	d.mu.Lock()
+	d.limits = l
+	d.mu.Unlock()
+	for _, c := range d.connections {
+		c.Set(l.Connections)
 	}
 }
 
@@ -104,10 +113,10 @@ func (d *Desk) SetLimits(connections, perAddress int) {
 func (d *Desk) Serve(ctx context.Context, l net.Listener, role Role) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
-	err := limit.Accept(ctx, l, d.limits[role], d.Log, func(conn *net.TCPConn, release func()) {
+	err := limit.Accept(ctx, l, d.connections[role], d.Log, func(conn *net.TCPConn, place *limit.Place) {
 		d.serving.Go(func() {
-			defer release()
-			if err := d.serve(ctx, conn, role); err != nil {
+			defer place.Leave()
+			if err := d.serve(ctx, conn, role, place); err != nil {
 				d.Log.Debug("session ended", "peer", conn.RemoteAddr(), "error", err)
 			}
 		})
@@ -121,17 +130,22 @@ type session struct {
 	desk *Desk
 	role Role
 	*crew.Member
-	open chan struct{} // one for each call that is being answered
+	open  chan struct{} // one for each call that is being answered
+	place *limit.Place
+	left  int // how many calls it may still make
 }
 
-func (d *Desk) serve(ctx context.Context, conn *net.TCPConn, role Role) error {
+func (d *Desk) serve(ctx context.Context, conn *net.TCPConn, role Role, place *limit.Place) error {
 	file, err := conn.File()
 	conn.Close()
 	if err != nil {
 		return err
 	}
 	member, err := d.spares.Take()
-	s := &session{desk: d, role: role, Member: member, open: make(chan struct{}, calls)}
+	d.mu.Lock()
+	limits := d.limits
+	d.mu.Unlock()
+	s := &session{desk: d, role: role, Member: member, open: make(chan struct{}, calls), place: place, left: limits.Requests}
 	defer s.Close()
 	if err != nil {
 		file.Close()
@@ -144,12 +158,19 @@ func (d *Desk) serve(ctx context.Context, conn *net.TCPConn, role Role) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, s.Kill)()
+	go func() {
+		select {
+		case <-place.Lost():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	err = s.Control.Hand(file)
 	file.Close()
 	if err != nil {
 		return err
 	}
-	if err := s.Control.Send(control.Start{Certificate: d.certificate, Silence: handshake}); err != nil {
+	if err := s.Control.Send(control.Start{Certificate: d.certificate, Handshake: limits.Handshake, Silence: limits.Handshake}); err != nil {
 		return err
 	}
 	var answering sync.WaitGroup

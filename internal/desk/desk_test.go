@@ -21,6 +21,7 @@ import (
 	"videoclub/internal/folders"
 	"videoclub/internal/identity"
 	"videoclub/internal/ledger"
+	"videoclub/internal/limit"
 	"videoclub/internal/reason"
 	"videoclub/internal/source"
 	"videoclub/internal/survey"
@@ -125,7 +126,7 @@ func newDeskOf(t *testing.T, program string, connections int) *Desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk, err := New(Config{Dispatcher: d, Titles: list, Surveyor: surveyor, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log, Connections: connections, PerAddress: connections})
+	desk, err := New(Config{Dispatcher: d, Titles: list, Surveyor: surveyor, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log, Limits: Limits{Connections: limit.Bounds{All: connections, PerAddress: connections, Strangers: connections}, Handshake: time.Minute, Requests: 100_000}})
 	if err != nil {
 		t.Fatal(err)
 	}

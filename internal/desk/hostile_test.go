@@ -103,6 +103,18 @@ func TestHostileSessions(t *testing.T) {
 		conn.Close()
 		at = log.await(t, at, name, c.says)
 	}
+	few := d.Limits
+	few.Requests = 3
+	d.SetLimits(few)
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, strings.Repeat(titles+"\n", 4)); err != nil {
+		t.Fatal(err)
+	}
+	log.await(t, at, "a fourth request of three", "as often as one connection may")
 	// A user's session may not do what an administrator's may, whatever the worker.
 	if r := (&session{desk: d, role: User}).answer(t.Context(), removeOf(7)); r.Refusal == nil || r.Refusal.Code != "not_permitted" {
 		t.Errorf("a user has removed a title: %+v", r)

@@ -64,6 +64,9 @@ func (d *Dispatcher) admit(ctx context.Context, drafts []ledger.Delivery, errs [
 	d.admitting.Lock()
 	release := sync.OnceFunc(d.admitting.Unlock)
 	defer release()
+	if err := d.withinOpen(drafts); err != nil {
+		return nil, err
+	}
 	b, err := d.bookOf(ctx, receptionsOf(drafts))
 	if err != nil {
 		return nil, err
@@ -95,6 +98,25 @@ func (d *Dispatcher) admit(ctx context.Context, drafts []ledger.Delivery, errs [
 		d.Log.Info("promised", journal.Promised.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "size", rate.Size(l.Size), "deadline", l.Deadline, "start", l.Start, "end", l.End)
 	}
 	return promised, nil
+}
+
+// withinOpen says whether an account may have so many more promises open.
+func (d *Dispatcher) withinOpen(drafts []ledger.Delivery) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.settings.Promises == 0 || len(drafts) == 0 {
+		return nil
+	}
+	open := 0
+	for _, j := range d.jobs {
+		if j.Account == drafts[0].Account {
+			open++
+		}
+	}
+	if open+len(drafts) > d.settings.Promises {
+		return reason.New(reason.Busy, "%d promises are open, and no more than %d may be; some have to be kept or cancelled first", open, d.settings.Promises)
+	}
+	return nil
 }
 
 func receptionsOf(drafts []ledger.Delivery) []string {

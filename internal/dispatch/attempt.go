@@ -158,7 +158,7 @@ func (a *attempt) start(source, conn *os.File) error {
 	if err := errors.Join(errSend, errRead); err != nil {
 		return err
 	}
-	return a.send.Tell(control.Start{Certificate: a.d.certificate, Silence: a.d.silence()})
+	return a.send.Tell(control.Start{Certificate: a.d.certificate, Handshake: a.d.silence(), Silence: a.d.silence()})
 }
 
 func (d *Dispatcher) notesPath(id int64) string {

@@ -50,6 +50,7 @@ type Settings struct {
 	Link       rate.Rate            // of a reception that gives none
 	MaxPace    rate.Rate            // of one delivery; 0 is no bound
 	Deliveries int                  // at once
+	Promises   int                  // of one account that are open at once; 0 is no bound
 	Silence    time.Duration        // a peer silent this long is dropped
 	Receptions map[string]Reception // by name
 	// Port, unless 0, is where a reception that is not in Receptions is

@@ -456,3 +456,34 @@ func (s *stand) holds(t *rapid.T, ask Ask, made []ledger.Delivery, before int) {
 		t.Fatalf("these cannot be kept: %+v", late)
 	}
 }
+
+// An account has so many promises open, and no more; those that have ended do
+// not count.
+func TestOpenPromisesAreBounded(t *testing.T) {
+	settings := three()
+	settings.Promises = 3
+	s := newStand(t, settings, films{"/night": 1000})
+	if _, err := s.Promise(t.Context(), asking("a", time.Hour, "hall", "attic")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Promise(t.Context(), asking("b", time.Hour, "hall", "attic")); reason.Of(err) != reason.Busy {
+		t.Errorf("four of three: %v", err)
+	}
+	other := asking("b", time.Hour, "hall", "attic")
+	other.Account = "somebody else"
+	if _, err := s.Promise(t.Context(), other); err != nil {
+		t.Errorf("another account: %v", err)
+	}
+	if _, err := s.Promise(t.Context(), asking("c", time.Hour, "studio")); err != nil {
+		t.Errorf("the third: %v", err)
+	}
+	if again, err := s.Promise(t.Context(), asking("c", time.Hour, "studio")); err != nil || len(again) != 1 {
+		t.Errorf("the same again: %v, %v", again, err)
+	}
+	if err := s.Cancel(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Promise(t.Context(), asking("d", time.Hour, "studio")); err != nil {
+		t.Errorf("after one was cancelled: %v", err)
+	}
+}

@@ -250,7 +250,7 @@ func (d *Dispatcher) withdrawOnce(l ledger.Delivery) error {
 		return err
 	}
 	defer context.AfterFunc(ctx, a.send.Kill)()
-	if err := a.send.Tell(control.Start{Certificate: d.certificate, Silence: d.silence()}); err != nil {
+	if err := a.send.Tell(control.Start{Certificate: d.certificate, Handshake: d.silence(), Silence: d.silence()}); err != nil {
 		return err
 	}
 	for {

@@ -1,5 +1,5 @@
-// Package limit bounds how many connections there are at once, in all and from
-// one address, before anything is spent on them.
+// Package limit bounds how many connections there are at once, in all, from one
+// address, and of those that nobody knows yet, before anything is spent on them.
 package limit
 
 import (
@@ -9,41 +9,42 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
+
+	"videoclub/internal/moment"
 )
 
-// Connections counts connections against two bounds. Safe for concurrent use.
-type Connections struct {
-	mu         sync.Mutex
-	most, each int
-	all        int
-	from       map[netip.Addr]int
+// Bounds are on connections at once. A stranger is one that has not shown yet
+// who it is, or asked for anything.
+type Bounds struct {
+	All        int
+	PerAddress int // of them from one address
+	Strangers  int // of all
 }
 
-// New allows most connections at once and each of them from one address.
-func New(most, each int) *Connections {
-	return &Connections{most: most, each: each, from: make(map[netip.Addr]int)}
+// Connections counts connections against bounds. Safe for concurrent use.
+type Connections struct {
+	clock moment.Clock
+
+	mu        sync.Mutex
+	bounds    Bounds
+	all       int
+	from      map[netip.Addr]int
+	strangers []*Place // in the order in which they came
+}
+
+// New makes Connections.
+func New(b Bounds, clock moment.Clock) *Connections {
+	return &Connections{bounds: b, clock: clock, from: make(map[netip.Addr]int)}
 }
 
 // Set changes the bounds. Connections beyond them stay.
-func (c *Connections) Set(most, each int) {
+func (c *Connections) Set(b Bounds) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.most, c.each = most, each
-}
-
-// Take counts a connection from addr, unless a bound is reached.
-func (c *Connections) Take(addr netip.Addr) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	addr = of(addr)
-	if c.all >= c.most || c.from[addr] >= c.each {
-		return false
-	}
-	c.all++
-	c.from[addr]++
-	return true
+	c.bounds = b
 }
 
 // Count is how many there are.
@@ -53,14 +54,77 @@ func (c *Connections) Count() int {
 	return c.all
 }
 
-// Release undoes Take.
-func (c *Connections) Release(addr netip.Addr) {
+// Place is a connection's among those that there may be.
+type Place struct {
+	in    *Connections
+	from  netip.Addr
+	since time.Time
+	lost  chan struct{}
+	left  bool
+}
+
+// chance is how long a stranger has before it makes room for others: a
+// handshake takes milliseconds. It bounds how often one takes another's place,
+// and so how many workers are started for those that say nothing.
+const chance = 3 * time.Second
+
+// Enter gives a connection from addr its place, nil where a bound is reached. A
+// stranger that has had its chance makes room: else a few that say nothing would
+// keep everybody out, and those that share their address first of all.
+func (c *Connections) Enter(addr netip.Addr) *Place {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	addr = of(addr)
+	now := c.clock()
+	for c.all >= c.bounds.All || c.from[addr] >= c.bounds.PerAddress || len(c.strangers) >= c.bounds.Strangers {
+		crowd := c.from[addr] >= c.bounds.PerAddress
+		i := slices.IndexFunc(c.strangers, func(p *Place) bool { return !crowd || p.from == addr })
+		if i < 0 || now.Sub(c.strangers[i].since) < chance {
+			return nil
+		}
+		close(c.strangers[i].lost)
+		c.strangers[i].leave()
+	}
+	p := &Place{in: c, from: addr, since: now, lost: make(chan struct{})}
+	c.all++
+	c.from[addr]++
+	c.strangers = append(c.strangers, p)
+	return p
+}
+
+// Lost is closed when the place is another's: the connection is to end.
+func (p *Place) Lost() <-chan struct{} { return p.lost }
+
+// Known says that the connection is no stranger any more: it keeps its place.
+func (p *Place) Known() {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	p.known()
+}
+
+func (p *Place) known() {
+	if i := slices.Index(p.in.strangers, p); i >= 0 {
+		p.in.strangers = slices.Delete(p.in.strangers, i, i+1)
+	}
+}
+
+// Leave gives the place up. It may be called more than once.
+func (p *Place) Leave() {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	p.leave()
+}
+
+func (p *Place) leave() {
+	if p.left {
+		return
+	}
+	p.left = true
+	p.known()
+	c := p.in
 	c.all--
-	if c.from[addr]--; c.from[addr] == 0 {
-		delete(c.from, addr)
+	if c.from[p.from]--; c.from[p.from] == 0 {
+		delete(c.from, p.from)
 	}
 }
 
@@ -87,11 +151,11 @@ const (
 const pulseEvery = 2 * time.Second
 
 // Accept takes connections from l and gives those within the bounds to serve,
-// which must not block and must see to it that release is called once; the
+// which must not block, and must see to it that the place is left; the
 // others are closed. Unless it is nil, pulse is called each time that the loop
 // comes round, every 2 s at least. Accept returns nil once ctx has ended and l
 // is closed.
-func Accept(ctx context.Context, l net.Listener, c *Connections, log *slog.Logger, serve func(conn *net.TCPConn, release func()), pulse func()) error {
+func Accept(ctx context.Context, l net.Listener, c *Connections, log *slog.Logger, serve func(conn *net.TCPConn, place *Place), pulse func()) error {
 	pause := firstPause
 	var refused refusals
 	for {
@@ -118,14 +182,15 @@ func Accept(ctx context.Context, l net.Listener, c *Connections, log *slog.Logge
 		}
 		pause = firstPause
 		addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
-		if !c.Take(addr) {
+		place := c.Enter(addr)
+		if place == nil {
 			conn.Close()
 			if n := refused.count(time.Now()); n > 0 {
 				log.Warn("too many connections, refusing more", "peer", addr, "refused", n)
 			}
 			continue
 		}
-		serve(conn.(*net.TCPConn), sync.OnceFunc(func() { c.Release(addr) }))
+		serve(conn.(*net.TCPConn), place)
 	}
 }
 

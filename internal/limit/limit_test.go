@@ -10,38 +10,108 @@ import (
 	"time"
 )
 
+var noon = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+
+// at is a clock that stands.
+type at struct{ time.Time }
+
+func (a *at) now() time.Time { return a.Time }
+
 func TestBounds(t *testing.T) {
-	c := New(3, 2)
+	clock := &at{noon}
+	c := New(Bounds{All: 3, PerAddress: 2, Strangers: 3}, clock.now)
 	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	for range 2 {
-		if !c.Take(a) {
-			t.Fatal("within both bounds, yet refused")
-		}
+	first, second := c.Enter(a), c.Enter(a)
+	if first == nil || second == nil {
+		t.Fatal("within the bounds, yet refused")
 	}
-	if c.Take(a) {
+	if c.Enter(a) != nil {
 		t.Error("a third from one address")
 	}
-	if !c.Take(b) || c.Take(b) {
+	third := c.Enter(b)
+	if third == nil || c.Enter(b) != nil || c.Count() != 3 {
 		t.Error("the bound of all is not kept")
 	}
-	c.Release(a)
-	if !c.Take(netip.MustParseAddr("::ffff:192.0.2.2")) {
+	first.Leave()
+	first.Leave()
+	fourth := c.Enter(netip.MustParseAddr("::ffff:192.0.2.2"))
+	if fourth == nil {
 		t.Error("a free place is not given")
 	}
-	c.Release(b)
-	c.Release(b)
-	c.Release(a)
-	if len(c.from) != 0 || c.all != 0 {
-		t.Errorf("%d and %v stay behind", c.all, c.from)
+	for _, p := range []*Place{second, third, fourth} {
+		p.Leave()
+	}
+	if len(c.from) != 0 || c.all != 0 || len(c.strangers) != 0 {
+		t.Errorf("%d, %v and %v stay behind", c.all, c.from, c.strangers)
+	}
+}
+
+func lost(p *Place) bool {
+	select {
+	case <-p.Lost():
+		return true
+	default:
+		return false
+	}
+}
+
+// Who has had a chance to show who it is and has not makes room; who has shown
+// it does not.
+func TestStrangers(t *testing.T) {
+	clock := &at{noon}
+	c := New(Bounds{All: 10, PerAddress: 4, Strangers: 2}, clock.now)
+	addr := func(n byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, n}) }
+	first, second := c.Enter(addr(1)), c.Enter(addr(2))
+	if c.Enter(addr(3)) != nil {
+		t.Error("a third stranger was let in at once")
+	}
+	clock.Time = noon.Add(chance)
+	third := c.Enter(addr(3))
+	if third == nil || !lost(first) || lost(second) || c.Count() != 2 {
+		t.Errorf("the oldest has not made room: %v %v, %d", lost(first), lost(second), c.Count())
+	}
+	second.Known()
+	if c.Enter(addr(4)) == nil || lost(second) || c.Count() != 3 {
+		t.Error("one that is known counts as a stranger")
+	}
+	first.Leave() // it has gone already
+	if c.Count() != 3 {
+		t.Errorf("%d are counted instead of 3", c.Count())
+	}
+	clock.Time = noon.Add(-time.Hour) // set back
+	if c.Enter(addr(5)) != nil {
+		t.Error("a stranger was thrown out before its chance")
+	}
+}
+
+// Silent ones do not keep out those who share their address.
+func TestCrowdOfOneAddress(t *testing.T) {
+	clock := &at{noon}
+	c := New(Bounds{All: 10, PerAddress: 2, Strangers: 10}, clock.now)
+	crowd, elsewhere := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	other, one, two := c.Enter(elsewhere), c.Enter(crowd), c.Enter(crowd)
+	one.Known()
+	clock.Time = noon.Add(chance)
+	if c.Enter(crowd) == nil || !lost(two) || lost(one) || lost(other) {
+		t.Errorf("lost are %v of those known, %v of the crowd, %v elsewhere", lost(one), lost(two), lost(other))
+	}
+	clock.Time = noon.Add(time.Hour)
+	if p := c.Enter(crowd); p == nil {
+		t.Error("nobody made room")
+	} else {
+		p.Known()
+	}
+	if c.Enter(crowd) != nil || lost(other) {
+		t.Error("those known have made room, or one elsewhere")
 	}
 }
 
 func TestOneHostOfIPv6(t *testing.T) {
-	c := New(10, 1)
-	if !c.Take(netip.MustParseAddr("2001:db8::1")) || c.Take(netip.MustParseAddr("2001:db8::ffff:2")) {
+	c := New(Bounds{10, 1, 10}, time.Now)
+	if c.Enter(netip.MustParseAddr("2001:db8::1")) == nil || c.Enter(netip.MustParseAddr("2001:db8::ffff:2")) != nil {
 		t.Error("a /64 counts as more than one")
 	}
-	if !c.Take(netip.MustParseAddr("2001:db8:0:1::1")) {
+	if c.Enter(netip.MustParseAddr("2001:db8:0:1::1")) == nil {
 		t.Error("another /64 counts as the same")
 	}
 }
@@ -55,8 +125,8 @@ func TestAccept(t *testing.T) {
 	served := make(chan func(), 1)
 	ended := make(chan error)
 	go func() {
-		ended <- Accept(ctx, l, New(1, 1), slog.New(slog.DiscardHandler), func(conn *net.TCPConn, release func()) {
-			served <- func() { conn.Close(); release() }
+		ended <- Accept(ctx, l, New(Bounds{1, 1, 1}, time.Now), slog.New(slog.DiscardHandler), func(conn *net.TCPConn, place *Place) {
+			served <- func() { conn.Close(); place.Leave() }
 		}, nil)
 	}()
 	dial := func() net.Conn {
@@ -110,7 +180,7 @@ func (l *idle) Accept() (net.Conn, error) {
 func TestPulse(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	l, pulses := &idle{rounds: 3, end: cancel}, 0
-	if err := Accept(ctx, l, New(1, 1), slog.New(slog.DiscardHandler), nil, func() { pulses++ }); err != nil {
+	if err := Accept(ctx, l, New(Bounds{1, 1, 1}, time.Now), slog.New(slog.DiscardHandler), nil, func() { pulses++ }); err != nil {
 		t.Error(err)
 	}
 	if pulses != 4 || len(l.until) != 4 || time.Until(l.until[3]) > pulseEvery {

@@ -18,6 +18,7 @@ import (
 	"videoclub/internal/handoff"
 	"videoclub/internal/identity"
 	"videoclub/internal/journal"
+	"videoclub/internal/limit"
 	"videoclub/internal/rate"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
@@ -32,6 +33,7 @@ const grace = 5 * time.Second
 type connection struct {
 	r      *Reception
 	peer   net.Addr
+	place  *limit.Place
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when both workers are reaped and the part is released
 
@@ -49,10 +51,10 @@ type connection struct {
 func (c *connection) end(why error) { c.cancel(why) }
 
 // serve sees to one connection from its first byte to the end of its workers.
-func (r *Reception) serve(ctx context.Context, conn *net.TCPConn) {
+func (r *Reception) serve(ctx context.Context, conn *net.TCPConn, place *limit.Place) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	c := &connection{r: r, peer: conn.RemoteAddr(), cancel: cancel, done: make(chan struct{})}
+	c := &connection{r: r, peer: conn.RemoteAddr(), place: place, cancel: cancel, done: make(chan struct{})}
 	defer close(c.done)
 	err := c.run(ctx, conn)
 	c.endWorkers()
@@ -97,7 +99,7 @@ func (c *connection) run(ctx context.Context, conn *net.TCPConn) error {
 		return err
 	}
 	c.r.mu.Lock()
-	start := control.Start{Certificate: c.r.certificate, Silence: c.r.silence}
+	start := control.Start{Certificate: c.r.certificate, Handshake: c.r.settings.Handshake, Silence: c.r.settings.Silence}
 	c.r.mu.Unlock()
 	if err := c.receive.Tell(start); err != nil {
 		return err
@@ -136,6 +138,8 @@ func (c *connection) converse(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-c.place.Lost():
+			return reason.New(reason.Busy, "it has offered nothing, and others want its place")
 		case h = <-said:
 		}
 		if h.Err != nil {
@@ -244,6 +248,7 @@ func (c *connection) take(m control.Offered) error {
 	if err != nil {
 		return err
 	}
+	c.place.Known()
 	if err := c.r.claim(key, c); err != nil {
 		return err
 	}
@@ -386,6 +391,7 @@ func (c *connection) withdraw(m control.WithdrawAsked) error {
 	if err != nil {
 		return err
 	}
+	c.place.Known()
 	if err := c.r.claim(key, c); err != nil {
 		return err
 	}

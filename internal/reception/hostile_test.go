@@ -17,6 +17,7 @@ import (
 	"videoclub/internal/depot"
 	"videoclub/internal/disk"
 	"videoclub/internal/identity"
+	"videoclub/internal/limit"
 	"videoclub/internal/worker"
 )
 
@@ -96,7 +97,7 @@ func newPlace(t *testing.T) *place {
 	}
 	p.Reception, err = New(Config{
 		Depot: store, Spawner: spawner, Keys: keys, Clock: time.Now, Log: slog.New(slog.NewTextHandler(p.log, nil)),
-		Settings: Settings{Silence: patience, Connections: 8, PerAddress: 8},
+		Settings: Settings{Silence: patience, Handshake: patience, Connections: limit.Bounds{All: 8, PerAddress: 8, Strangers: 8}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -32,8 +32,8 @@ const sweepEvery = time.Minute
 // Settings are what a reload may change.
 type Settings struct {
 	Silence     time.Duration // a peer silent this long is dropped
-	Connections int           // at once
-	PerAddress  int           // of them from one address
+	Handshake   time.Duration // within which a peer must have established TLS
+	Connections limit.Bounds  // a stranger is one that has offered nothing yet
 }
 
 // Config is what a Reception needs.
@@ -75,7 +75,7 @@ type Reception struct {
 	serving     sync.WaitGroup
 
 	mu       sync.Mutex
-	silence  time.Duration
+	settings Settings
 	stopping bool
 	live     map[depot.Key]*connection
 }
@@ -90,7 +90,7 @@ func New(c Config) (*Reception, error) {
 		Config: c, certificate: certificate,
 		identity:    identity.ID(c.Keys.TLS.Public().(ed25519.PublicKey)),
 		receiptKey:  hex.EncodeToString(c.Keys.Receipt.Public().(ed25519.PublicKey)),
-		connections: limit.New(c.Settings.Connections, c.Settings.PerAddress), silence: c.Settings.Silence,
+		connections: limit.New(c.Settings.Connections, c.Clock), settings: c.Settings,
 		live: make(map[depot.Key]*connection),
 	}
 	r.tell(c.Depot.Recovered())
@@ -126,9 +126,9 @@ func (r *Reception) Identity() string { return r.identity }
 // SetSettings changes the settings, for connections to come.
 func (r *Reception) SetSettings(s Settings) {
 	r.mu.Lock()
-	r.silence = s.Silence
+	r.settings = s
 	r.mu.Unlock()
-	r.connections.Set(s.Connections, s.PerAddress)
+	r.connections.Set(s.Connections)
 }
 
 // Serve takes connections until ctx ends, then ends their workers and returns
@@ -138,10 +138,10 @@ func (r *Reception) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	r.serving.Go(func() { r.sweep(ctx) })
-	err := limit.Accept(ctx, l, r.connections, r.Log, func(conn *net.TCPConn, release func()) {
+	err := limit.Accept(ctx, l, r.connections, r.Log, func(conn *net.TCPConn, place *limit.Place) {
 		r.serving.Go(func() {
-			defer release()
-			r.serve(ctx, conn)
+			defer place.Leave()
+			r.serve(ctx, conn, place)
 		})
 	}, r.pulse)
 	// What is still served ends by ctx; nobody claims a delivery any more.

@@ -84,7 +84,7 @@ func establish(file *os.File, ctl *control.Conn, alpn string, side func(*conn, c
 	}
 	// The whole handshake has one deadline: a peer that sends a byte a second
 	// is silent too.
-	ctx, cancel := context.WithTimeout(context.Background(), start.Silence)
+	ctx, cancel := context.WithTimeout(context.Background(), start.Handshake)
 	defer cancel()
 	if err := c.HandshakeContext(ctx); err != nil {
 		return nil, explainHandshake(err)

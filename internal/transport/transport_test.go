@@ -77,7 +77,7 @@ func supervise(t *testing.T, side identity.Side, silence time.Duration) *control
 	worker := control.New(theirs)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if own.Send(control.Start{Certificate: certificate, Silence: silence}) != nil {
+		if own.Send(control.Start{Certificate: certificate, Handshake: silence, Silence: silence}) != nil {
 			return
 		}
 		m, err := own.Receive()
