@@ -62,7 +62,8 @@ fuzz:
 	  done; done
 
 # The long form of the end-to-end tests: 200 faults instead of 30, 1,000 requests
-# under kills instead of 150.
+# under kills instead of 150; and a minute of 2,000 hostile peers, alone, as it
+# looks at the pace of others.
 #
 # Root, on Debian: the packages in trees of Debian and rpm, which are got and kept
 # in /var/cache/vc-lab; hosts in network namespaces, and real mail servers, whose
@@ -72,6 +73,7 @@ e2e: package
 	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 15m ./internal/installed
 	$(GO) test -tags root -count=1 -timeout 15m ./internal/capture ./internal/record
 	VC_FAULTS=200 VC_REQUESTS=1000 $(GO) test -tags root -count=1 -timeout 20m ./internal/e2e
+	VC_SIEGE=60 $(GO) test -count=1 -timeout 5m -run '^TestSiege$$' -v ./internal/e2e
 
 # The figures of the README, next to scp and rsync in the same run.
 bench: build
