@@ -137,10 +137,11 @@ func sandboxes() []string { return []string{SandboxAuto, SandboxRequire, Sandbox
 
 // readConnections reads the limits on connections. Of one address, and of
 // strangers, there cannot be more than of all, so that what is logged is what is
-// in force.
+// in force; of strangers there may be as many where nothing is said.
 func readConnections(s *section, all, perAddress, strangers *int) {
 	s.whole("connections", 1, mostClients, all)
 	s.whole("connections_per_address", 1, mostClients, perAddress)
+	*strangers = mostClients
 	s.whole("strangers", 1, mostClients, strangers)
 	*perAddress, *strangers = min(*perAddress, *all), min(*strangers, *all)
 }
