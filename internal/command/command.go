@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -96,10 +97,17 @@ func Explain(w io.Writer, program, language string, err error) int {
 	} else {
 		fmt.Fprintf(w, "%s: %s: %s\n", program, meaning, detail)
 	}
-	if hint != "" {
+	// A full disk behind the output is no fault of the program to be reported.
+	if hint != "" && !unwritten(err) {
 		fmt.Fprintf(w, "%s: %s [%s]\n", program, hint, code)
 	}
 	return code.Exit()
+}
+
+// unwritten says whether err is that the output could not be written.
+func unwritten(err error) bool {
+	var output *fs.PathError
+	return errors.As(err, &output) && output.Op == "write" && output.Path == os.Stdout.Name()
 }
 
 // unknownCommand says whether err is cobra's for a command line that it does
