@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -25,7 +26,7 @@ var real = []struct {
 	test func(*testing.T)
 }{
 	{"camera", realCamera}, {"camera held", realCameraBusy}, {"camera unplugged", realCameraUnplugged},
-	{"microphone", realMicrophone}, {"microphone overrun", realMicrophoneOverrun}, {"absent", realAbsent},
+	{"microphone", realMicrophone}, {"microphone overrun", realMicrophoneOverrun}, {"absent", realAbsent}, {"list", realList},
 }
 
 const camera0, recorder0, player0 = "/dev/video0", "/dev/snd/pcmC0D1c", "/dev/snd/pcmC0D0p"
@@ -33,13 +34,9 @@ const camera0, recorder0, player0 = "/dev/video0", "/dev/snd/pcmC0D1c", "/dev/sn
 func openReal(t *testing.T, location string) (Device, error) {
 	t.Helper()
 	a := ask(location)
-	path := a.Device
-	if a.Kind == feed.ALSA {
-		c, err := feed.ParseCard(a.Device)
-		if err != nil {
-			t.Fatal(err)
-		}
-		path = c.Node(0)
+	path, err := Node(a, "/proc/asound")
+	if err != nil {
+		t.Fatal(err)
 	}
 	f, err := OpenNode(path)
 	if err != nil {
@@ -74,7 +71,7 @@ func realCamera(t *testing.T) {
 				t.Fatalf("%s: picture %d: %v", location, n, err)
 			}
 			// vivid stamps a picture with the end of its time, up to a period ahead.
-			if off := monotonic() - b.At; off < -110*ms || off > 2*time.Second {
+			if off := Now() - b.At; off < -110*ms || off > 2*time.Second {
 				t.Errorf("%s: picture %d was taken %v ago", location, n, off)
 			}
 			if n == 0 {
@@ -213,7 +210,7 @@ func play(t *testing.T, a *feed.Ask, stop <-chan struct{}) <-chan struct{} {
 
 // What the other side plays is recorded, sample by sample, in each form.
 func realMicrophone(t *testing.T) {
-	for _, location := range []string{"alsa:hw:0,1?rate=48000&channels=2", "alsa:hw:0,1?rate=44100&channels=1&bits=32", "alsa:hw:0,1?rate=16000&channels=4&bits=24"} {
+	for _, location := range []string{"alsa:hw:Loopback,1?rate=48000&channels=2", "alsa:hw:0,1?rate=44100&channels=1&bits=32", "alsa:hw:0,1?rate=16000&channels=4&bits=24"} {
 		a := ask(location)
 		played := *a
 		played.Frequency = 440
@@ -232,7 +229,9 @@ func realMicrophone(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", location, err)
 			}
-			if off := monotonic() - b.At; off < -10*ms || off > time.Second {
+			// The time is smoothed: of a card that stands still and then catches up,
+			// as under an emulator that has to wait, it may run ahead.
+			if off := Now() - b.At; off < -40*ms || off > time.Second {
 				t.Errorf("%s: a block began %v ago", location, off)
 			}
 			if all.Len() == 0 {
@@ -316,6 +315,40 @@ func realMicrophoneOverrun(t *testing.T) {
 
 func realAbsent(t *testing.T) {
 	if _, err := openReal(t, "/dev/video77"); reason.Of(err) != reason.DeviceAbsent {
+		t.Error(err)
+	}
+}
+
+// All that is there is listed with what it can do.
+func realList(t *testing.T) {
+	offers := make(map[string]Offer)
+	for _, f := range Find("/dev", "/proc/asound") {
+		node, err := OpenNode(f.Node)
+		if err != nil {
+			t.Errorf("%v: %v", f, err)
+			continue
+		}
+		o, err := Look(node, f.Kind)
+		if err != nil {
+			t.Errorf("%v: %v", f, err)
+		}
+		t.Logf("%s: %+v", f.Location, o)
+		offers[f.Location] = o
+	}
+	camera, sound := offers["v4l2:"+camera0], offers["alsa:hw:Loopback,1"]
+	want := Shape{Pixels: feed.YUYV, Width: 640, Height: 360}
+	known := slices.ContainsFunc(camera.Shapes, func(s Shape) bool {
+		return s.Pixels == want.Pixels && s.Width == want.Width && s.Height == want.Height && slices.Contains(s.Rates, feed.Fraction{Num: 30, Den: 1})
+	})
+	if !known || !slices.Contains(sound.Bits, 16) || sound.SampleRates[1] != 192_000 || sound.Channels[0] != 1 {
+		t.Errorf("not all is known: %+v", offers)
+	}
+	// Looking leaves it free.
+	d, err := openReal(t, camera0+"?size=320x180")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
 		t.Error(err)
 	}
 }

@@ -69,6 +69,18 @@ func (c *camera) ioctl(request uint, arg unsafe.Pointer) error {
 		}
 		d.pixelFormat = fourCC(c.formats[d.index])
 		copy(d.description[:], c.formats[d.index])
+	case vidiocEnumSizes: // its own, and half of it
+		d := (*v4l2FrameSize)(arg)
+		if d.index > 1 {
+			return unix.EINVAL
+		}
+		d.kind, d.union[0], d.union[1] = v4l2Discrete, c.width>>d.index, c.height>>d.index
+	case vidiocEnumIntervals:
+		d := (*v4l2FrameInterval)(arg)
+		if d.index > 1 {
+			return unix.EINVAL
+		}
+		d.kind, d.union[0], d.union[1] = v4l2Discrete, 1, 30>>d.index
 	case vidiocGetFmt, vidiocSetFmt:
 		f := (*v4l2Format)(arg)
 		f.width, f.height, f.bytesPerLine, f.sizeImage = c.width, c.height, 2*c.width, c.size()

@@ -128,9 +128,10 @@ func (k *Keeper) reopen(retry *time.Duration) error {
 	return nil
 }
 
-// same says whether what follows can be kept with what was before.
+// same says whether what follows can be kept with what was before, and is taken
+// apart in the same way.
 func same(a, b Format) bool {
-	a.Device, a.Largest, a.Stride, a.Rate = b.Device, b.Largest, b.Stride, b.Rate
+	a.Device, a.Largest, a.Rate = b.Device, b.Largest, b.Rate
 	return a == b
 }
 

@@ -18,7 +18,7 @@ type made struct {
 }
 
 func newMade() *made {
-	return &made{start: time.Now(), base: monotonic(), woken: make(chan struct{})}
+	return &made{start: time.Now(), base: Now(), woken: make(chan struct{})}
 }
 
 // Wake lets go who waits in Next.

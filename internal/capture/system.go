@@ -58,7 +58,7 @@ func openNode(f *os.File) (*node, system, error) {
 		unmap: unix.Munmap,
 		wait:  n.wait,
 		close: func() error { return errors.Join(n.file.Close(), n.wake.Close()) },
-		now:   monotonic,
+		now:   Now,
 	}, nil
 }
 
@@ -76,11 +76,11 @@ func (n *node) ioctl(request uint, arg unsafe.Pointer) error {
 }
 
 func (n *node) wait(most time.Duration) error {
-	end := monotonic() + most
+	end := Now() + most
 	for {
 		// The eventfd is asked anew each time, so that a wake stays one.
 		fds := []unix.PollFd{{Fd: int32(n.fd), Events: unix.POLLIN}, {Fd: int32(n.wake.Fd()), Events: unix.POLLIN}}
-		left := max(0, end-monotonic())
+		left := max(0, end-Now())
 		ready, err := unix.Poll(fds, int((left+time.Millisecond-1)/time.Millisecond))
 		switch {
 		case errors.Is(err, unix.EINTR):
@@ -101,8 +101,8 @@ func (n *node) wait(most time.Duration) error {
 // Wake may come after the device was closed.
 func (n *node) Wake() { n.wake.Write([]byte{1, 0, 0, 0, 0, 0, 0, 0}) }
 
-// monotonic is CLOCK_MONOTONIC, by which drivers stamp their buffers.
-func monotonic() time.Duration {
+// Now is CLOCK_MONOTONIC, by which drivers stamp their buffers.
+func Now() time.Duration {
 	var t unix.Timespec
 	// It cannot fail: the clock is always there.
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t)

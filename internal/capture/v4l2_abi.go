@@ -66,6 +66,21 @@ type (
 		length, _, requestFD                 uint32
 		_                                    uint32
 	}
+
+	// v4l2FrameSize is struct v4l2_frmsizeenum: one size, or the least and the
+	// most of them.
+	v4l2FrameSize struct {
+		index, pixelFormat, kind uint32
+		union                    [6]uint32 // discrete: width, height; else min, max, step of width, then of height
+		_                        [2]uint32
+	}
+
+	// v4l2FrameInterval is struct v4l2_frmivalenum, likewise.
+	v4l2FrameInterval struct {
+		index, pixelFormat, width, height, kind uint32
+		union                                   [6]uint32 // discrete: numerator, denominator; else min, max, step
+		_                                       [2]uint32
+	}
 )
 
 const (
@@ -83,6 +98,8 @@ const (
 	v4l2BufError         = 0x0040 // the data may be damaged
 	v4l2BufTimeMask      = 0xe000
 	v4l2BufTimeMonotonic = 0x2000
+
+	v4l2Discrete = 1 // V4L2_FRMSIZE_TYPE_DISCRETE, V4L2_FRMIVAL_TYPE_DISCRETE
 )
 
 // The directions of a request (asm-generic/ioctl.h).
@@ -98,18 +115,20 @@ func ioc(direction, group, number, size uintptr) uint {
 }
 
 var (
-	vidiocQueryCap  = ioc(iocRead, 'V', 0, unsafe.Sizeof(v4l2Capability{}))
-	vidiocEnumFmt   = ioc(iocRead|iocWrite, 'V', 2, unsafe.Sizeof(v4l2FmtDesc{}))
-	vidiocGetFmt    = ioc(iocRead|iocWrite, 'V', 4, unsafe.Sizeof(v4l2Format{}))
-	vidiocSetFmt    = ioc(iocRead|iocWrite, 'V', 5, unsafe.Sizeof(v4l2Format{}))
-	vidiocReqBufs   = ioc(iocRead|iocWrite, 'V', 8, unsafe.Sizeof(v4l2RequestBuffers{}))
-	vidiocQueryBuf  = ioc(iocRead|iocWrite, 'V', 9, unsafe.Sizeof(v4l2Buffer{}))
-	vidiocQBuf      = ioc(iocRead|iocWrite, 'V', 15, unsafe.Sizeof(v4l2Buffer{}))
-	vidiocDQBuf     = ioc(iocRead|iocWrite, 'V', 17, unsafe.Sizeof(v4l2Buffer{}))
-	vidiocStreamOn  = ioc(iocWrite, 'V', 18, 4)
-	vidiocStreamOff = ioc(iocWrite, 'V', 19, 4)
-	vidiocGetParm   = ioc(iocRead|iocWrite, 'V', 21, unsafe.Sizeof(v4l2StreamParm{}))
-	vidiocSetParm   = ioc(iocRead|iocWrite, 'V', 22, unsafe.Sizeof(v4l2StreamParm{}))
+	vidiocQueryCap      = ioc(iocRead, 'V', 0, unsafe.Sizeof(v4l2Capability{}))
+	vidiocEnumFmt       = ioc(iocRead|iocWrite, 'V', 2, unsafe.Sizeof(v4l2FmtDesc{}))
+	vidiocGetFmt        = ioc(iocRead|iocWrite, 'V', 4, unsafe.Sizeof(v4l2Format{}))
+	vidiocSetFmt        = ioc(iocRead|iocWrite, 'V', 5, unsafe.Sizeof(v4l2Format{}))
+	vidiocReqBufs       = ioc(iocRead|iocWrite, 'V', 8, unsafe.Sizeof(v4l2RequestBuffers{}))
+	vidiocQueryBuf      = ioc(iocRead|iocWrite, 'V', 9, unsafe.Sizeof(v4l2Buffer{}))
+	vidiocQBuf          = ioc(iocRead|iocWrite, 'V', 15, unsafe.Sizeof(v4l2Buffer{}))
+	vidiocDQBuf         = ioc(iocRead|iocWrite, 'V', 17, unsafe.Sizeof(v4l2Buffer{}))
+	vidiocStreamOn      = ioc(iocWrite, 'V', 18, 4)
+	vidiocStreamOff     = ioc(iocWrite, 'V', 19, 4)
+	vidiocGetParm       = ioc(iocRead|iocWrite, 'V', 21, unsafe.Sizeof(v4l2StreamParm{}))
+	vidiocEnumSizes     = ioc(iocRead|iocWrite, 'V', 74, unsafe.Sizeof(v4l2FrameSize{}))
+	vidiocEnumIntervals = ioc(iocRead|iocWrite, 'V', 75, unsafe.Sizeof(v4l2FrameInterval{}))
+	vidiocSetParm       = ioc(iocRead|iocWrite, 'V', 22, unsafe.Sizeof(v4l2StreamParm{}))
 )
 
 // fourCC is the number of a pixel format by its letters.

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"time"
 
 	"videoclub/internal/capture"
@@ -46,9 +47,11 @@ type Mux struct {
 	base    time.Duration // CLOCK_MONOTONIC at time 0 of the file
 	blocks  []matroska.Block
 	bytes   []byte // the blocks' data
-	last    []time.Duration
-	rates   []int // of sound
-	end     time.Duration
+	tracks  []matroska.Track
+	last    []time.Duration // the time of each track's last block, -1 before the first
+	ends    []time.Duration // when that is over
+	steps   []time.Duration // between the last two pictures
+	torn    []reason.Code   // of each track that was broken off and has not gone on
 
 	cues   []matroska.Cue
 	apart  time.Duration // from one cue to the next
@@ -64,15 +67,15 @@ func NewMux(h matroska.Head) (*Mux, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Mux{front: front, offset: int64(len(front.Bytes)), apart: cueEvery, lead: 1}
+	n := len(h.Tracks)
+	m := &Mux{front: front, offset: int64(len(front.Bytes)), apart: cueEvery, lead: 1,
+		tracks: h.Tracks, last: make([]time.Duration, n), ends: make([]time.Duration, n), steps: make([]time.Duration, n), tally: make([]Tally, n)}
 	for i, t := range h.Tracks {
-		m.last = append(m.last, -1)
-		m.rates = append(m.rates, t.SampleRate)
+		m.last[i], m.ends[i] = -1, -1
 		if t.Picture() && !h.Tracks[m.lead-1].Picture() {
 			m.lead = i + 1
 		}
 	}
-	m.tally = make([]Tally, len(h.Tracks))
 	return m, nil
 }
 
@@ -88,14 +91,11 @@ func (m *Mux) Add(track int, p Packet) ([]byte, error) {
 		m.started, m.base = true, p.At
 	}
 	at := p.At - m.base
-	t := &m.tally[track-1]
 	if at < 0 {
 		return nil, nil // before the recording began
 	}
 	// A device whose clock was set, or that lies: the order counts.
-	before := m.last[track-1]
-	at = max(at, before)
-	m.last[track-1] = at
+	at = max(at, m.last[track-1])
 	var cluster []byte
 	if len(m.blocks) > 0 && (m.spans(at) || len(m.bytes)+len(p.Data) > clusterBytes) {
 		var err error
@@ -103,20 +103,42 @@ func (m *Mux) Add(track int, p Packet) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if p.Gap != nil {
-		m.missing(track, *p.Gap)
+	if gap := m.mend(track, p); gap != nil {
+		m.missing(track, *gap)
 	}
-	t.Packets++
-	t.Frames += p.Frames
 	from := len(m.bytes)
 	m.bytes = append(m.bytes, p.Data...)
 	m.blocks = append(m.blocks, matroska.Block{Track: track, At: at, Key: p.Key, Data: m.bytes[from:len(m.bytes):len(m.bytes)]})
-	if rate := m.rates[track-1]; rate > 0 {
-		m.end = max(m.end, at+time.Duration(p.Frames)*time.Second/time.Duration(rate))
-	} else { // a picture is seen as long as the one before it was
-		m.end = max(m.end, at+min(at-max(before, 0), time.Second))
-	}
+	m.count(track, at, p.Frames)
 	return cluster, nil
+}
+
+// count takes a block into account.
+func (m *Mux) count(track int, at time.Duration, frames int64) {
+	i := track - 1
+	m.tally[i].Packets++
+	m.tally[i].Frames += frames
+	if rate := m.tracks[i].SampleRate; rate > 0 {
+		m.ends[i] = at + time.Duration(frames)*time.Second/time.Duration(rate)
+	} else { // a picture is seen until the next would be there
+		if m.last[i] >= 0 {
+			m.steps[i] = step(m.steps[i], min(at-m.last[i], time.Second))
+		}
+		m.ends[i] = at + m.steps[i]
+	}
+	m.last[i] = at
+}
+
+// step follows the time from one picture to the next: soon when it varies, and
+// slowly when it is so much longer that one may have been lost.
+func step(was, now time.Duration) time.Duration {
+	switch {
+	case was == 0:
+		return now
+	case 2*now < 3*was:
+		return was + (now-was)/8
+	}
+	return was + (now-was)/64
 }
 
 // spans says whether a block at that time would make the cluster too long.
@@ -148,15 +170,20 @@ func (m *Mux) Flush() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range m.blocks {
-		if b.Track == m.lead && b.Key {
-			m.cue(b.At)
-			break
-		}
-	}
+	m.noteCue(m.blocks)
 	m.offset += int64(len(cluster))
 	m.blocks, m.bytes = m.blocks[:0], m.bytes[:0]
 	return cluster, nil
+}
+
+// noteCue notes that the next cluster, which has these blocks, can be sought.
+func (m *Mux) noteCue(blocks []matroska.Block) {
+	for _, b := range blocks {
+		if b.Track == m.lead && b.Key {
+			m.cue(b.At)
+			return
+		}
+	}
 }
 
 // cue notes a place to seek to.
@@ -178,7 +205,7 @@ func (m *Mux) cue(at time.Duration) {
 // End gives what is appended after the last cluster, and what then replaces
 // the reserved places. All must have been flushed.
 func (m *Mux) End() (tail []byte, patches []matroska.Patch) {
-	return m.front.End(m.offset, m.end, m.cues)
+	return m.front.End(m.offset, max(0, slices.Max(m.ends)), m.cues)
 }
 
 // Report is what was recorded: a tally of each track, the gaps in the order in

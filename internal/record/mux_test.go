@@ -109,3 +109,24 @@ func TestMuxGaps(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 }
+
+// A picture that is lost changes little of what is expected; a camera that has
+// become slower changes it in the end.
+func TestStep(t *testing.T) {
+	s := step(0, 40*ms)
+	for range 50 {
+		s = step(s, 20*ms)
+	}
+	if s < 20*ms || s > 21*ms {
+		t.Errorf("after 50 of 20 ms: %v", s)
+	}
+	if s = step(s, 60*ms); s > 22*ms {
+		t.Errorf("after one of 60 ms: %v", s)
+	}
+	for range 500 {
+		s = step(s, 60*ms)
+	}
+	if s < 59*ms {
+		t.Errorf("after 500 of 60 ms: %v", s)
+	}
+}

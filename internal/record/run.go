@@ -18,6 +18,9 @@ import (
 // second, 4 s.
 const queued = 32 << 20
 
+// itemsQueued bounds how many packets wait, besides their bytes.
+const itemsQueued = 4096
+
 // Source is a device that is recorded, and what was asked of it.
 type Source struct {
 	Keeper *capture.Keeper
@@ -61,7 +64,7 @@ func Record(ctx context.Context, title string, sources []Source, create func(hea
 	if err != nil {
 		return Report{}, errors.Join(err, closeAll(sources))
 	}
-	return (&recording{mux: m, writer: w, sources: sources, items: make(chan item, 4096)}).run(ctx)
+	return (&recording{mux: m, writer: w, sources: sources, items: make(chan item, itemsQueued)}).run(ctx)
 }
 
 func closeAll(sources []Source) error {
@@ -187,6 +190,7 @@ func (r *recording) append(cluster []byte) error {
 	if len(cluster) == 0 {
 		return nil
 	}
+	r.writer.SetOrigin(r.mux.base)
 	return r.writer.Append(cluster)
 }
 

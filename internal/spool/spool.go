@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -56,6 +57,8 @@ type Mark struct {
 	// Head is how many bytes at the front always stay, and Released up to where
 	// those behind them have gone; at least Head.
 	Head, Released int64
+	// Origin is time 0 of the recording, as its maker counts.
+	Origin time.Duration
 	// Ended says that nothing follows.
 	Ended bool
 
@@ -64,12 +67,12 @@ type Mark struct {
 
 // The mark's file has two slots that are written in turn, each of them
 //
-//	"vcsp" · number u64 · offset u64 · head u64 · released u64 · ended u8 · CRC-32C of these
+//	"vcsp" · number u64 · offset u64 · head u64 · released u64 · origin i64 · ended u8 · CRC-32C of these
 //
 // little-endian, so that a slot that is only half written does no harm.
 const (
 	slotSize  = 64
-	slotUsed  = 4 + 4*8 + 1
+	slotUsed  = 4 + 5*8 + 1
 	slotMagic = "vcsp"
 )
 
@@ -77,7 +80,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (m Mark) slot() []byte {
 	b := append(make([]byte, 0, slotSize), slotMagic...)
-	for _, n := range []uint64{m.number, uint64(m.Offset), uint64(m.Head), uint64(m.Released)} {
+	for _, n := range []uint64{m.number, uint64(m.Offset), uint64(m.Head), uint64(m.Released), uint64(m.Origin)} {
 		b = binary.LittleEndian.AppendUint64(b, n)
 	}
 	ended := byte(0)
@@ -103,7 +106,7 @@ func readMark(r io.ReaderAt) (Mark, bool, error) {
 			continue
 		}
 		at := func(i int) uint64 { return binary.LittleEndian.Uint64(b[4+8*i:]) }
-		m := Mark{number: at(0), Offset: int64(at(1)), Head: int64(at(2)), Released: int64(at(3)), Ended: b[slotUsed-1] == 1}
+		m := Mark{number: at(0), Offset: int64(at(1)), Head: int64(at(2)), Released: int64(at(3)), Origin: time.Duration(at(4)), Ended: b[slotUsed-1] == 1}
 		if m.Head < 0 || m.Released < m.Head || m.Offset < m.Head {
 			continue
 		}
@@ -175,6 +178,9 @@ func Resume(data, marks File, whole Whole, limit int64) (*Writer, error) {
 
 // Mark is how far the recording is.
 func (w *Writer) Mark() Mark { return w.mark }
+
+// SetOrigin notes time 0 of the recording, with what is appended next.
+func (w *Writer) SetOrigin(at time.Duration) { w.mark.Origin = at }
 
 // Append adds what is whole. When it returns, that is durable, and followers
 // see it. When there is no room, in the disk or in the limit, the error is

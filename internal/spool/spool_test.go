@@ -277,6 +277,7 @@ func TestFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.SetOrigin(time.Hour)
 	for range 4 {
 		if err := w.Append(cluster(5000, 9)); err != nil {
 			t.Fatal(err)
@@ -286,7 +287,7 @@ func TestFiles(t *testing.T) {
 		t.Error(err)
 	}
 	again, err := Resume(open("data"), open("mark"), whole, 1<<20)
-	if err != nil || again.Mark().Offset != int64(len(head))+20_000 || again.Mark().Released != int64(len(head))+15_000 {
+	if err != nil || again.Mark().Offset != int64(len(head))+20_000 || again.Mark().Released != int64(len(head))+15_000 || again.Mark().Origin != time.Hour {
 		t.Errorf("%v, %v", again.Mark(), err)
 	}
 	if err := again.End(nil); err != nil {
