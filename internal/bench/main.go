@@ -21,7 +21,7 @@ func main() {
 	runs := flag.Int("runs", 5, "runs of each; the median is shown")
 	memory := flag.String("memory", "/dev/shm", "a directory in memory (tmpfs)")
 	disk := flag.String("disk", os.TempDir(), "a directory on a disk")
-	only := flag.String("only", "", "run these alone, comma separated: throughput,disk,memory,resume,users")
+	only := flag.String("only", "", "run these alone, comma separated: throughput,disk,memory,folders,resume,users")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -65,6 +65,11 @@ func (b *bench) all(ctx context.Context, memory, disk, only string) error {
 			if err := b.residentMemory(ctx, memory, disk, size); err != nil {
 				return fmt.Errorf("resident memory: %w", err)
 			}
+		}
+	}
+	if wanted("folders") {
+		if err := b.folders(ctx, disk); err != nil {
+			return fmt.Errorf("folders: %w", err)
 		}
 	}
 	if wanted("users") {

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"videoclub/internal/control"
 )
 
 // residentMemory shows the most memory that each process of a delivery of size
@@ -35,10 +33,26 @@ func (b *bench) residentMemory(ctx context.Context, memory, disk string, size in
 		return err
 	}
 	defer club.stop()
-	id, err := club.request(ctx, 1)
+	peaks, err := b.peaks(ctx, club, 1)
 	if err != nil {
 		return err
 	}
+	fmt.Printf("%d MiB delivered, most memory resident (VmHWM):%s\n", size/miB, inMiB(peaks))
+	return nil
+}
+
+// inMiB is peaks for people.
+func inMiB(peaks map[string]int64) string {
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(peaks)) {
+		fmt.Fprintf(&text, "  %s %.1f MiB", name, float64(peaks[name])/float64(miB))
+	}
+	return text.String()
+}
+
+// peaks delivers a title and gives the most memory that each process had
+// resident, by what it is for.
+func (b *bench) peaks(ctx context.Context, club *club, number int) (map[string]int64, error) {
 	peaks := make(map[string]int64)
 	done := make(chan struct{})
 	sampled := make(chan struct{})
@@ -56,18 +70,10 @@ func (b *bench) residentMemory(ctx context.Context, memory, disk string, size in
 			}
 		}
 	}()
-	_, err = club.follow(ctx, id, func(control.DeliveryStory) bool { return false })
+	_, _, err := club.deliver(ctx, number)
 	close(done)
 	<-sampled
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%d MiB delivered, most memory resident (VmHWM):", size/miB)
-	for _, name := range slices.Sorted(maps.Keys(peaks)) {
-		fmt.Printf("  %s %.1f MiB", name, float64(peaks[name])/float64(miB))
-	}
-	fmt.Println()
-	return nil
+	return peaks, err
 }
 
 // sample takes the peaks of a supervisor and of its workers, by what they are for.

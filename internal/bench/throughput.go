@@ -138,7 +138,7 @@ func empty(store string) error {
 	}
 	for _, e := range entries {
 		if e.Name() != ".vc" {
-			if err := os.Remove(filepath.Join(store, e.Name())); err != nil {
+			if err := os.RemoveAll(filepath.Join(store, e.Name())); err != nil {
 				return err
 			}
 		}
@@ -213,5 +213,5 @@ func (s *ssh) scp(from, to string) []string {
 }
 
 func (s *ssh) rsync(from, to string) []string {
-	return []string{"rsync", "--whole-file", "-e", "ssh -F " + s.config, from, "there:" + to}
+	return []string{"rsync", "--whole-file", "--recursive", "-e", "ssh -F " + s.config, from, "there:" + to}
 }
