@@ -11,6 +11,7 @@ import (
 
 	"videoclub/internal/api"
 	"videoclub/internal/control"
+	"videoclub/internal/dcp"
 	"videoclub/internal/rate"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
@@ -169,6 +170,12 @@ func (p *program) printReceipt(r receipt.Receipt, doubt error) error {
 		f.Add(p.words.depositedAt, at)
 		f.Add(p.words.resumes, strconv.Itoa(r.Resumes))
 		f.Add(p.words.key, r.Key)
+		if r.Version == receipt.VersionFolder {
+			f.Add(p.words.files, strconv.Itoa(r.Files))
+		}
+		for _, warning := range r.Warnings {
+			f.Add(p.words.warning, terminal.Clean(dcp.Words(p.Language, warning)))
+		}
 		if err := f.Print(p.Out); err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@ type words struct {
 	// Headings and labels.
 	requested, planned, started, finished, resumes        string
 	notBefore, reason, events, receipt, path, digest, key string
-	promisedFor, depositedAt                              string
+	promisedFor, depositedAt, files, warning              string
 
 	// Kinds of events, and what keeps a request from being granted.
 	kinds, constraints map[string]string
@@ -51,7 +51,7 @@ func english() words {
 	return words{
 		requested: "requested", planned: "planned", started: "started", finished: "finished", resumes: "resumes",
 		notBefore: "not before", reason: "reason", events: "events", receipt: "receipt", path: "path", digest: "sha256", key: "key",
-		promisedFor: "promised for", depositedAt: "deposited",
+		promisedFor: "promised for", depositedAt: "deposited", files: "files", warning: "WARNING",
 
 		kinds: map[string]string{
 			"promised": "promised", "started": "started", "interrupted": "interrupted", "resumed": "resumed",
@@ -117,7 +117,7 @@ func spanish() words {
 	return words{
 		requested: "solicitada", planned: "prevista", started: "iniciada", finished: "terminada", resumes: "reanudaciones",
 		notBefore: "no antes de", reason: "motivo", events: "sucesos", receipt: "recibo", path: "ruta", digest: "sha256", key: "clave",
-		promisedFor: "prometida para", depositedAt: "depositada",
+		promisedFor: "prometida para", depositedAt: "depositada", files: "archivos", warning: "ATENCIÓN",
 
 		kinds: map[string]string{
 			"promised": "prometida", "started": "iniciada", "interrupted": "interrumpida", "resumed": "reanudada",

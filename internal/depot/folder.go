@@ -3,7 +3,6 @@ package depot
 import (
 	"bufio"
 	"crypto/sha256"
-	"encoding"
 	"errors"
 	"hash"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"videoclub/internal/dcp"
 	"videoclub/internal/disk"
 	"videoclub/internal/manifest"
 	"videoclub/internal/reason"
@@ -53,10 +53,14 @@ type Folder struct {
 	sums  disk.File
 	list  disk.File // the manifest, nil until it is whole
 
+	packages []string  // the maps of the cinema packages in the folder
+	hashes   disk.File // the SHA-1 of each file, where there are packages
+
 	mu     sync.Mutex
 	cursor *manifest.Cursor
 	file   disk.File // that of cursor, nil while it is not open
 	sum    hash.Hash // over what is there of it
+	sha1   hash.Hash // the same, where there are packages
 	at     slot
 	spread bool // more than the bytes of file is not durable
 	failed error
@@ -166,6 +170,9 @@ func (f *Folder) Start() error {
 			return storeFailed(err, "the manifest of the part cannot be read again")
 		}
 		if e.Kind != manifest.Folder {
+			if dcp.IsAssetMap(e.Path) && len(f.packages) < maxPackages {
+				f.packages = append(f.packages, e.Path)
+			}
 			continue
 		}
 		if err := f.fs.Mkdir(path.Join(treeDir, e.Path), dirPerm); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -173,6 +180,9 @@ func (f *Folder) Start() error {
 		}
 	}
 	if err := f.plan.fits(read.Summary()); err != nil {
+		return err
+	}
+	if err := f.startHashes(); err != nil {
 		return err
 	}
 	from, err := newest(f.slots.file, f.plan.Size, f.plan.Size)
@@ -185,13 +195,17 @@ func (f *Folder) Start() error {
 		f.at.resumes++
 	}
 	f.cursor = f.newCursor()
-	err = f.find()
+	err = f.restoreHash(from.slot)
+	if err == nil {
+		err = f.find()
+	}
 	if errors.Is(err, errDamaged) {
 		// Somebody else was at the part: nothing of it counts any more.
 		if err := clearSlots(f.slots.file, []int{0, 1}); err != nil {
 			return storeFailed(err, "slots that do not fit the part cannot be cleared")
 		}
 		f.at, f.sum, f.cursor = slot{}, sha256.New(), f.newCursor()
+		_ = f.restoreHash(f.at) // of nothing there is nothing to be restored
 		f.slots.sequence, f.slots.place, f.slots.durable = 0, 1, slot{}
 		err = nil
 	}
@@ -254,7 +268,7 @@ func (f *Folder) Close() {
 	if f.failed == nil {
 		f.failed = reason.New(reason.Internal, "the part is closed")
 	}
-	for _, file := range []disk.File{f.slots.file, f.sums, f.list, f.file} {
+	for _, file := range []disk.File{f.slots.file, f.sums, f.hashes, f.list, f.file} {
 		if file != nil {
 			file.Close()
 		}
@@ -315,6 +329,9 @@ func (f *Folder) write(p []byte) (n int, err error) {
 	}
 	n = int(min(int64(len(p)), f.cursor.End()-f.at.offset))
 	f.sum.Write(p[:n])
+	if f.sha1 != nil {
+		f.sha1.Write(p[:n])
+	}
 	if _, err := f.file.WriteAt(p[:n], f.at.offset-f.cursor.Start); err != nil {
 		return 0, storeFailed(err, "%q cannot be written", f.cursor.Entry.Path)
 	}
@@ -338,6 +355,9 @@ func (f *Folder) create() error {
 	}
 	f.file, f.spread = file, true
 	f.sum.Reset()
+	if f.sha1 != nil {
+		f.sha1.Reset()
+	}
 	f.allocate()
 	return nil
 }
@@ -346,7 +366,7 @@ func (f *Folder) create() error {
 func (f *Folder) complete() error {
 	var sum manifest.Sum
 	f.sum.Sum(sum[:0])
-	if err := f.noteSum(f.cursor.Index, sum); err != nil {
+	if err := errors.Join(f.noteSum(f.cursor.Index, sum), f.noteHash(f.cursor.Index)); err != nil {
 		return err
 	}
 	err := f.file.Close()
@@ -399,7 +419,7 @@ func (f *Folder) snapshot() (at slot, file disk.File, spread bool, err error) {
 	if f.failed != nil {
 		return at, nil, false, f.failed
 	}
-	state, err := f.sum.(encoding.BinaryMarshaler).MarshalBinary()
+	state, err := f.states()
 	if err != nil {
 		f.failed = reason.Wrap(reason.Internal, err, "the state of the digest cannot be saved")
 		return at, nil, false, f.failed
@@ -441,6 +461,10 @@ func (f *Folder) Finish(alive func()) (Finished, error) {
 	if err != nil {
 		return Finished{}, err
 	}
+	warnings, err := f.inspect()
+	if err != nil {
+		return Finished{}, err
+	}
 	if err := f.fs.SyncAll(); err != nil {
 		return Finished{}, storeFailed(err, "the folder cannot be made durable")
 	}
@@ -448,7 +472,7 @@ func (f *Folder) Finish(alive func()) (Finished, error) {
 	if err != nil {
 		return Finished{}, storeFailed(err, "the folder cannot be looked at")
 	}
-	return Finished{SHA256: sum, Facts: facts}, nil
+	return Finished{SHA256: sum, Facts: facts, Warnings: warnings}, nil
 }
 
 // aliveEvery is how many files are made between two signs of life.

@@ -2,6 +2,8 @@ package depot
 
 import (
 	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,6 +42,21 @@ func makeFolder(t *testing.T, seed uint64) *folderSource {
 		{"ASSETMAP", 100}, {"empty", 0}, {"reels", -1}, {"reels/1", 5000}, {"reels/2", 1}, {"reels/none", 0}, {"reels/void", -1}, {"z", 3000}, {"zz", 0},
 	} {
 		entry := manifest.Entry{Kind: manifest.Folder, Path: e.path}
+		if e.path == "ASSETMAP" {
+			// A package of one packing list, which has one file.
+			text := `<AssetMap><AssetList><Asset><Id>p</Id><PackingList/><ChunkList><Chunk><Path>z</Path></Chunk></ChunkList></Asset>` +
+				`<Asset><Id>a</Id><ChunkList><Chunk><Path>reels/1</Path></Chunk></ChunkList></Asset><Asset><Id>b</Id><ChunkList><Chunk><Path>reels/2</Path></Chunk></ChunkList></Asset>` +
+				`<Asset><Id>c</Id><ChunkList><Chunk><Path>gone</Path></Chunk></ChunkList></Asset></AssetList></AssetMap>`
+			s.add(e.path, []byte(text), int64(i))
+			continue
+		}
+		if e.path == "z" {
+			hash := func(b []byte) string { sum := sha1.Sum(b); return base64.StdEncoding.EncodeToString(sum[:]) }
+			s.add(e.path, fmt.Appendf(nil, `<PackingList><AssetList><Asset><Id>a</Id><Hash>%s</Hash><Size>5000</Size></Asset>`+
+				`<Asset><Id>b</Id><Hash>%s</Hash><Size>1</Size></Asset><Asset><Id>c</Id><Hash>%[2]s</Hash><Size>1</Size></Asset></AssetList></PackingList>`,
+				hash(s.content["reels/1"]), hash([]byte("other"))), int64(i))
+			continue
+		}
 		if e.size >= 0 {
 			entry = manifest.Entry{Kind: manifest.File, Path: e.path, Size: int64(e.size), MTime: 1_600_000_000_000_000_000 + int64(i)}
 			s.content[e.path] = bytesOf(e.size, seed+uint64(i))
@@ -61,6 +78,15 @@ func makeFolder(t *testing.T, seed uint64) *folderSource {
 	s.list, s.proof = text.Bytes(), proof.SHA256()
 	return s
 }
+
+func (s *folderSource) add(path string, content []byte, n int64) {
+	s.entries = append(s.entries, manifest.Entry{Kind: manifest.File, Path: path, Size: int64(len(content)), MTime: 1_600_000_000_000_000_000 + n})
+	s.content[path] = content
+	s.stream = append(s.stream, content...)
+}
+
+// faults is what is wrong with the package that makeFolder makes.
+var faults = []string{"pkl_hash reels/2", "pkl_missing gone"}
 
 func (s *folderSource) offer() Offer {
 	o := offerOf(nil)
@@ -214,6 +240,10 @@ func (l *folderLife) fill(in *Incoming) (Finished, error) {
 	done, err := f.Finish(func() {})
 	if err == nil && done.SHA256 != l.source.proof {
 		l.fatal("the digest is %s, want %s", done.SHA256, l.source.proof)
+	}
+	// However often it went on, within a file or between two.
+	if err == nil && !slices.Equal(done.Warnings, faults) {
+		l.fatal("warnings %q, want %q", done.Warnings, faults)
 	}
 	return done, err
 }

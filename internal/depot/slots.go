@@ -19,7 +19,7 @@ import (
 //
 //	 0  "VCSLOT\x00\x01"
 //	 8  sequence u64 · offset u64 · frames u64 · resumes u64 · written u64 · hashed u64
-//	56  length of the state u16 · state of SHA-256 · zeros
+//	56  length of the state u16 · state of SHA-256, and of SHA-1 for a package · zeros
 //	508 CRC-32C of the 508 bytes before
 //
 // big-endian. The slot with the higher sequence is the newer.
@@ -28,6 +28,7 @@ const (
 	slotStride = 4096
 	slotMagic  = "VCSLOT\x00\x01"
 	stateAt    = 58
+	stateSize  = 108 // of SHA-256 by MarshalBinary; that of SHA-1 may follow
 	crcAt      = slotSize - 4
 )
 
@@ -42,7 +43,7 @@ type slot struct {
 	resumes  int64  // how often the part went on from a durable offset
 	written  int64  // bytes written in all attempts
 	hashed   int64  // bytes hashed in all attempts
-	state    []byte // of SHA-256 over the first offset bytes
+	state    []byte // of SHA-256 over the first offset bytes; of a folder, over what is there of the file that is written
 }
 
 func (s slot) encode() []byte {
@@ -105,7 +106,7 @@ func newest(slots disk.File, have, want int64) (progress, error) {
 		// A state that this version of SHA-256 does not take is as good as none.
 		sum := sha256.New()
 		if s.offset > have || want >= 0 && s.offset > want ||
-			sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(s.state) != nil {
+			sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(s.state[:min(len(s.state), stateSize)]) != nil {
 			p.stale = append(p.stale, i)
 			continue
 		}

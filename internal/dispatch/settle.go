@@ -69,6 +69,9 @@ func (a *attempt) settle(ctx context.Context, m control.Settled) error {
 		return err
 	}
 	a.settled = true
+	for _, warning := range r.Warnings {
+		a.d.Log.Warn("the title's own packing list does not agree with its files; it is deposited as it is", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "warning", warning)
+	}
 	a.d.Log.Info("deposited", journal.Deposited.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "path", r.Path, "size", rate.Size(r.Size),
 		"sha256", r.SHA256, "resumes", r.Resumes, "promised", l.Deadline, "late", now.After(l.Deadline))
 	return nil

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"io/fs"
@@ -262,5 +264,40 @@ func TestFolderRefused(t *testing.T) {
 	_, err := c.client.Request(quick(t), control.Request{Key: "1", Number: number, Reception: "cinema.test", By: time.Now().Add(time.Hour)})
 	if reason.Of(err) != reason.TitleUnreadable || !strings.Contains(err.Error(), `"a/link": it is a symbolic link`) {
 		t.Errorf("refused for %v", err)
+	}
+}
+
+// A cinema package (SMPTE ST 429-8 and 429-9) in which one file is not what its
+// packing list says: it is delivered as it is, and said so in receipt and mail.
+func TestPackageWithAWrongHash(t *testing.T) {
+	t.Parallel()
+	r := startReception(t, "")
+	c := startCentral(t, "", link{"cinema.test", r, ""})
+	content := map[string]io.Reader{}
+	var assets, packing strings.Builder
+	for i, name := range []string{"picture.mxf", "sound.mxf", "CPL.xml"} {
+		data, err := io.ReadAll(noise(uint64(i), 700_000+int64(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha1.Sum(data)
+		fmt.Fprintf(&packing, "<Asset><Id>urn:uuid:%d</Id><Hash>%s</Hash><Size>%d</Size><Type>application/mxf</Type></Asset>", i, base64.StdEncoding.EncodeToString(sum[:]), len(data))
+		fmt.Fprintf(&assets, "<Asset><Id>urn:uuid:%d</Id><ChunkList><Chunk><Path>%s</Path></Chunk></ChunkList></Asset>", i, name)
+		if name == "sound.mxf" {
+			data[500_000] ^= 1
+		}
+		content[name] = bytes.NewReader(data)
+	}
+	content["PKL.xml"] = strings.NewReader(`<?xml version="1.0" encoding="UTF-8"?><PackingList xmlns="http://www.smpte-ra.org/schemas/429-8/2007/PKL"><Id>urn:uuid:p</Id><AssetList>` +
+		packing.String() + "</AssetList></PackingList>")
+	content["ASSETMAP.xml"] = strings.NewReader(`<?xml version="1.0" encoding="UTF-8"?><AssetMap xmlns="http://www.smpte-ra.org/schemas/429-9/2007/AM"><AssetList>` +
+		"<Asset><Id>urn:uuid:p</Id><PackingList>true</PackingList><ChunkList><Chunk><Path>PKL.xml</Path></Chunk></ChunkList></Asset>" + assets.String() + "</AssetList></AssetMap>")
+	f := makeFolder(t, c.dir, "La Piedra_DCP", content)
+	signed := r.proven(c.deposited(c.ask(c.add("La Piedra", f.path, 1), "cinema.test").ID), f)
+	if !slices.Equal(signed.Warnings, []string{"pkl_hash sound.mxf"}) {
+		t.Errorf("the receipt warns of %q", signed.Warnings)
+	}
+	for _, d := range []*daemon{c.daemon, r.daemon} {
+		d.log.await(t, 0, saying("warning=\"pkl_hash sound.mxf\""))
 	}
 }

@@ -285,3 +285,22 @@ func FuzzMessage(f *testing.F) {
 		check(t, l, raw)
 	})
 }
+
+// What is wrong with a folder at its source is said, file by file.
+func TestWarnings(t *testing.T) {
+	for language, want := range map[string]string{
+		"es": "ATENCIÓN: llegó tal como está en el servidor central, pero allí le pasa esto:\r\n  sound.mxf: su contenido no es el de la lista de empaque\r\n",
+		"en": "WARNING: it arrived as it is at the central server, but there this is wrong with it:\r\n  sound.mxf: its content is not that of the packing list\r\n",
+	} {
+		l := letterOf(t, Deposited, language)
+		if sound := readBack(t, message(t, l)).text; strings.Contains(sound, "  sound.mxf") {
+			t.Errorf("%s: warned of nothing: %s", language, sound)
+		}
+		r := *l.Receipt
+		r.Warnings = []string{"pkl_hash sound.mxf"}
+		l.Receipt = &r
+		if text := readBack(t, message(t, l)).text; !strings.Contains(text, want) {
+			t.Errorf("%s:\n%s", language, text)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"videoclub/internal/dcp"
 	"videoclub/internal/moment"
 	"videoclub/internal/rate"
 )
@@ -20,6 +21,7 @@ type words struct {
 
 	bytes, early, late, onTime, unknown            string
 	attached, left, why, detail, whatNow, underWay string
+	warning                                        string
 }
 
 func wordsIn(language string) words {
@@ -36,6 +38,7 @@ func wordsIn(language string) words {
 			attached: "El recibo, firmado por el servidor de recepción, va adjunto (receipt.json).\nPara comprobarlo: vcuser show %d",
 			left:     "El recibo, firmado por el servidor de recepción, se ve y se comprueba con: vcuser show %d",
 			why:      "Motivo", detail: "Detalle", whatNow: "Qué hacer",
+			warning:  "ATENCIÓN: llegó tal como está en el servidor central, pero allí le pasa esto:",
 			underWay: "La entrega continúa sola, tan rápido como se puede. Para seguirla: vcuser watch %d",
 		}
 	}
@@ -51,6 +54,7 @@ func wordsIn(language string) words {
 		attached: "The receipt, signed by the reception server, is attached (receipt.json).\nTo verify it: vcuser show %d",
 		left:     "The receipt, signed by the reception server, is shown and verified by: vcuser show %d",
 		why:      "Reason", detail: "Detail", whatNow: "What to do",
+		warning:  "WARNING: it arrived as it is at the central server, but there this is wrong with it:",
 		underWay: "The delivery goes on by itself, as fast as can be. To follow it: vcuser watch %d",
 	}
 }
@@ -95,10 +99,23 @@ func (l *Letter) tellDeposit(lines *table, w words, attached bool) (after string
 		lines.add(w.resumes, fmt.Sprint(r.Resumes))
 		lines.add(w.key, r.Key)
 	}
+	after = l.warn(w)
 	if attached {
-		return fmt.Sprintf(w.attached, l.Delivery)
+		return after + fmt.Sprintf(w.attached, l.Delivery)
 	}
-	return fmt.Sprintf(w.left, l.Delivery)
+	return after + fmt.Sprintf(w.left, l.Delivery)
+}
+
+// warn says what is wrong with the source of a folder, as its receipt has it.
+func (l *Letter) warn(w words) string {
+	if l.Receipt == nil || len(l.Receipt.Warnings) == 0 {
+		return ""
+	}
+	text := w.warning + "\n"
+	for _, warning := range l.Receipt.Warnings {
+		text += "  " + plain(dcp.Words(l.Language, warning)) + "\n"
+	}
+	return text + "\n"
 }
 
 func (l *Letter) tellFailure(lines *table, w words) (after string) {

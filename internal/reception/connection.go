@@ -369,6 +369,9 @@ func (c *connection) publish(m control.Whole) error {
 	}
 	c.r.about(c.key.String()).Info("deposited", journal.Deposited.Mark(), "title", r.Name, "path", r.Path, "size", rate.Size(r.Size), "sha256", r.SHA256,
 		"resumes", r.Resumes, "written", m.Written, "hashed", m.Hashed)
+	for _, warning := range r.Warnings {
+		c.r.Log.Warn("it arrived as it is at its source, which is faulty; it is deposited", "delivery", c.key, "title", r.Name, "warning", warning)
+	}
 	return c.deposit(r)
 }
 
