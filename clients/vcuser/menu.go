@@ -39,10 +39,10 @@ func (p *program) menu(c *cobra.Command) error {
 		Explain: func(err error) { command.Explain(p.Err, "vcuser", p.Language, p.Plain(err)) },
 		Options: []menu.Option{
 			{Text: w.menuList, Do: func(*menu.Screen) error { return p.listTitles(ctx, client) }},
-			{Text: w.menuRequest, Do: func(s *menu.Screen) error { return p.askRequest(ctx, client, s, &last) }},
+			{Text: w.menuRequest, Then: 5, Do: func(s *menu.Screen) error { return p.askRequest(ctx, client, s, &last) }},
 			{Text: w.menuWhere, Do: func(s *menu.Screen) error { return p.askWhere(ctx, client, s) }},
 			{Text: w.menuDeliveries, Do: func(*menu.Screen) error { return p.ListDeliveries(ctx, client, mostInMenu) }},
-			{Text: w.menuWatch, Do: func(s *menu.Screen) error {
+			{Text: w.menuWatch, Then: 6, Do: func(s *menu.Screen) error {
 				id, err := p.askNewest(ctx, client, s)
 				if err != nil {
 					return err

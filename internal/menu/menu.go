@@ -16,6 +16,9 @@ type Option struct {
 	Text string
 	// Do does it. ErrBack is no error; any other is told, and the menu goes on.
 	Do func(*Screen) error
+	// Then is the number of the option that an empty line stands for once this
+	// one was done; 0 is the menu's default.
+	Then int
 }
 
 // Menu is a list of options; the last one, Quit, has none of its own to do.
@@ -36,6 +39,7 @@ type Menu struct {
 // Run leads through the menu until the person quits or the input ends, neither
 // of which is an error.
 func (m Menu) Run(s *Screen) error {
+	usual := m.Default
 	for {
 		if err := m.show(s.Out); err != nil {
 			return err
@@ -48,6 +52,9 @@ func (m Menu) Run(s *Screen) error {
 			return err
 		}
 		err = m.Options[chosen].Do(s)
+		if m.Default = usual; err == nil && m.Options[chosen].Then > 0 {
+			m.Default = m.Options[chosen].Then
+		}
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil

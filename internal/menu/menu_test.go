@@ -20,7 +20,7 @@ func meal(did *[]string, out io.Writer) Menu {
 		Title: "Meals", Quit: "quit", Choose: "choose", Default: 2, Unknown: "%q is no option",
 		Explain: func(err error) { fmt.Fprintln(out, "sorry:", err) },
 		Options: []Option{
-			{"eat", func(s *Screen) error {
+			{Text: "eat", Do: func(s *Screen) error {
 				what, err := s.Ask(Question{Text: "what"})
 				if err != nil {
 					return err
@@ -38,8 +38,8 @@ func meal(did *[]string, out io.Writer) Menu {
 				*did = append(*did, fmt.Sprintf("eat %s %s %s", what, how, with))
 				return err
 			}},
-			{"drink", func(*Screen) error { *did = append(*did, "drink"); return nil }},
-			{"drive", func(*Screen) error { return errors.New("no car") }},
+			{Text: "drink", Do: func(*Screen) error { *did = append(*did, "drink"); return nil }},
+			{Text: "drive", Do: func(*Screen) error { return errors.New("no car") }},
 		},
 	}
 }
@@ -89,6 +89,29 @@ func TestLineTooLong(t *testing.T) {
 		}
 		if n := strings.Count(out.String(), "x"); n > 2*mostQuoted || !strings.Contains(out.String(), `"9"`) {
 			t.Errorf("%d bytes: %d are said back: %.300s", len(long), n, &out)
+		}
+	}
+}
+
+// What is most likely next stands for an empty line, once something was done.
+func TestThen(t *testing.T) {
+	var did []string
+	m := meal(&did, io.Discard)
+	for i, then := range []int{2, 1, 2} {
+		m.Options[i].Then = then
+	}
+	m.Default = 3
+	// drive fails: its Then is not heeded; drink leads to eat, eat to drink.
+	var out strings.Builder
+	if err := m.Run(Read(strings.NewReader("\ndrink\n\nsoup\n\n\n\n"), &out)); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(did, ", "); got != "drink, eat soup 1 , drink" {
+		t.Errorf("did %q:\n%s", got, &out)
+	}
+	for _, says := range []string{"choose [3]: ", "choose [1]: ", "choose [2]: "} {
+		if !strings.Contains(out.String(), says) {
+			t.Errorf("%q is never said", says)
 		}
 	}
 }
