@@ -39,7 +39,9 @@ func main() {
 	video := flag.String("video", "", "deliver this file instead of a sample")
 	once := flag.Bool("once", false, "end after the delivery")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	// Whichever way it ends, and be it that nobody reads any more, the servers
+	// are not left behind.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	err := run(ctx, *bin, *video, *once)
 	stop()
