@@ -50,7 +50,7 @@ func (r *record) await(t *testing.T, at int, what, words string) int {
 }
 
 // A session worker in the hands of its peer ends its own connection, whatever it
-// says; one that asks without end, or does not listen, makes nothing grow.
+// says; one that asks and does not listen makes nothing grow.
 func TestHostileSessions(t *testing.T) {
 	d := newDeskOf(t, "hostile", 8)
 	log := &record{more: make(chan struct{})}
@@ -84,19 +84,15 @@ func TestHostileSessions(t *testing.T) {
 		"two things at once":     {[]string{`{"kind":"call","body":{"seq":1,"titles":{"after":0},"cancel":{"id":1}}}`}, "2 things at once"},
 		"a role":                 {[]string{`{"kind":"call","body":{"seq":1,"role":"administrator","remove":{"number":7,"force":true}}}`}, "unknown field"},
 		"calls that wait":        {[]string{waiting, waiting, waiting, waiting, waiting}, "more than 4 calls open"},
-		"calls without end":      {[]string{strings.Repeat(titles+"\n", 20_000)}, "session ended"},
+		// Answers that are not heard are not gathered: the fifth is not asked for.
+		"calls without listening": {[]string{"deaf", strings.Repeat(titles+"\n", 5000)}, "more than 4 calls open"},
 	} {
 		conn, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		conn.SetDeadline(time.Now().Add(time.Minute))
-		go func() {
-			io.WriteString(conn, strings.Join(c.lines, "\n")+"\n")
-			if name == "calls without end" { // it is heard at a pace: it has been enough
-				conn.Close()
-			}
-		}()
+		go io.WriteString(conn, strings.Join(c.lines, "\n")+"\n")
 		if _, err := io.Copy(io.Discard, conn); os.IsTimeout(err) {
 			t.Errorf("%s: the supervisor goes on with it", name)
 		}

@@ -44,6 +44,7 @@ var children = map[string]func() error{
 	"work":        func() error { return then(Policy{}, work) },
 	"bomb":        func() error { return then(Policy{}, bomb) },
 	"descriptors": descriptors,
+	"nothing":     func() error { return nil },
 	"read below":  below(Read),
 	"write below": below(Write),
 	"time": func() error {
@@ -211,7 +212,7 @@ func landlockAlone() error {
 			abi int
 		}{
 			"creating a file":      {os.WriteFile(filepath.Join(os.TempDir(), "planted"), nil, 0o600), 1},
-			"executing":            {syscall.Exec("/proc/self/exe", nil, nil), 1},
+			"executing":            {syscall.Exec("/proc/self/exe", []string{"it", confined, "nothing"}, nil), 1},
 			"binding":              {unix.Bind(sockets[0], here), 4},
 			"connecting":           {unix.Connect(sockets[1], here), 4},
 			"a signal to a parent": {unix.Kill(os.Getppid(), 0), 6},

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"sync/atomic"
 )
 
 // Words that are not said but done.
@@ -17,6 +18,8 @@ var (
 	// Beside passes the rest of the line to the worker at the other end of the
 	// handoff, which is a puppet that follows it.
 	Beside = []byte("beside ")
+	// Deaf has it hear nothing any more.
+	Deaf = []byte("deaf")
 	// Bye ends the puppet.
 	Bye = []byte("bye")
 )
@@ -31,8 +34,9 @@ var refusal = []byte(`"kind":"refuse"`)
 // wake, the socket of a handoff, may be nil.
 func Follow(script io.ReadCloser, control, wake *os.File) error {
 	heard := make(chan struct{}, 1<<16)
+	var deaf atomic.Bool
 	go func() {
-		for buf := make([]byte, 1<<17); ; {
+		for buf := make([]byte, 1<<17); !deaf.Load(); {
 			n, err := control.Read(buf)
 			if err != nil || n == 0 || bytes.Contains(buf[:n], refusal) {
 				close(heard)
@@ -49,6 +53,8 @@ func Follow(script io.ReadCloser, control, wake *os.File) error {
 		switch {
 		case bytes.Equal(line, Hear):
 			<-heard
+		case bytes.Equal(line, Deaf):
+			deaf.Store(true)
 		case bytes.Equal(line, Bye):
 			return nil
 		case beside && wake != nil:
