@@ -36,6 +36,10 @@ type Options struct {
 	// in this run from expiring when the wall clock is set.
 	Clock  func() time.Time
 	Limits Limits
+	// Published, unless it is nil, is called for each deposit before its sender
+	// hears of it: once, and after a crash perhaps a second time. With an error
+	// the deposit is not done, and is tried again. It must not call the depot.
+	Published func(Key, Offer, receipt.Receipt) error
 }
 
 // Depot is a store that is open. One mutex is held for each call, so a Sign
@@ -44,6 +48,7 @@ type Depot struct {
 	fs    disk.FS
 	clock func() time.Time
 	lock  io.Closer
+	told  func(Key, Offer, receipt.Receipt) error
 
 	mu        sync.Mutex
 	closed    bool
@@ -105,7 +110,7 @@ func (in *Incoming) close() {
 // Its errors have the codes reason.Busy (the lock is taken) and
 // reason.StoreFailed.
 func Open(fsys disk.FS, opts Options) (*Depot, error) {
-	d := &Depot{fs: fsys, clock: opts.Clock, limits: opts.Limits,
+	d := &Depot{fs: fsys, clock: opts.Clock, limits: opts.Limits, told: opts.Published,
 		parts: map[Key]*part{}, deposits: map[Key]deposit{}}
 	if err := d.makeDir(metaDir); err != nil {
 		return nil, storeFailed(err, "the store cannot be prepared; check that it is writable")

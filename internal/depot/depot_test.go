@@ -288,6 +288,45 @@ func TestPublishAdoptsTheSame(t *testing.T) {
 	gone(t, fsys, ".vc/0a1b2c3d-2")
 }
 
+// Each deposit is told of, that of a title which is there already too; what
+// cannot be told of is not done, and is done when it is asked for again.
+func TestPublished(t *testing.T) {
+	content := bytesOf(1000, 8)
+	fsys := powerloss.New(clock, 1<<20)
+	refuse := errors.New("no space for the marker")
+	var told []Key
+	d, err := Open(fsys, Options{Clock: clock, Published: func(k Key, o Offer, r receipt.Receipt) error {
+		if refuse != nil {
+			return refuse
+		}
+		if r.Path != "La Piedra.mp4" || o.Name != "La Piedra" || receipt.Verify(r) != nil {
+			t.Errorf("told of %+v", r)
+		}
+		told = append(told, k)
+		return nil
+	}})
+	ok(t, err)
+	o := offerOf(content)
+	in, err := d.Begin(key(1), o, sign)
+	ok(t, err)
+	write(t, in, o.Size, content, len(content))
+	_, err = d.Publish(key(1), resultOf(content), sign)
+	code(t, err, reason.StoreFailed)
+	if _, err := d.Receipt(key(1)); err == nil {
+		t.Error("it is deposited, and nobody was told")
+	}
+	refuse = nil
+	_, err = d.Publish(key(1), resultOf(content), sign)
+	ok(t, err)
+	_, err = d.Publish(key(1), resultOf(content), sign) // a receipt that is there already
+	ok(t, err)
+	in, err = d.Begin(key(2), o, sign)
+	ok(t, err)
+	if in.Receipt == nil || !slices.Equal(told, []Key{key(1), key(2)}) {
+		t.Errorf("told of %v", told)
+	}
+}
+
 func TestNamesThatAreTaken(t *testing.T) {
 	content := bytesOf(1000, 6)
 	fsys := osRoot(t)

@@ -304,8 +304,14 @@ func (d *Depot) settle(r receipt.Receipt, inode uint64) (*facts, error) {
 	return &file, nil
 }
 
-// storeReceipt makes a receipt durable and known.
+// storeReceipt makes a receipt durable and known, once whoever is to be told of
+// the deposit has been: with a receipt, nothing of it is done again.
 func (d *Depot) storeReceipt(key Key, offer Offer, file *facts, r receipt.Receipt) error {
+	if d.told != nil {
+		if err := d.told(key, offer, r); err != nil {
+			return storeFailed(err, "what is to happen after delivery %s cannot be noted", key)
+		}
+	}
 	text, err := receipt.Marshal(r)
 	if err != nil {
 		return reason.Wrap(reason.Internal, err, "the receipt of delivery %s cannot be written", key)

@@ -125,7 +125,7 @@ var unitFolders = map[string]string{
 // expected are the files of units/ without which a part is no service.
 var expected = map[string][]string{
 	central:   {"vccs.service", "vccs-user.socket", "vccs-admin.socket", "sysusers.d/vccs.conf", "tmpfiles.d/vccs.conf", "generators/vccs-generator", "catalog/vccs.catalog", "catalog/vccs.es.catalog"},
-	reception: {"vcvrs.service", "vcvrs.socket", "sysusers.d/vcvrs.conf", "tmpfiles.d/vcvrs.conf", "generators/vcvrs-generator", "catalog/vcvrs.catalog", "catalog/vcvrs.es.catalog"},
+	reception: {"vcvrs.service", "vcvrs.socket", "vcvrs-deposits.path", "vcvrs-deposits.service", "vc-deposit@.service", "sysusers.d/vcvrs.conf", "tmpfiles.d/vcvrs.conf", "generators/vcvrs-generator", "catalog/vcvrs.catalog", "catalog/vcvrs.es.catalog"},
 }
 
 // unitFiles gives the files of units/ that belong to a part. One that belongs to
@@ -162,6 +162,9 @@ func unitFiles(sources, part string, needed []string) (all []file, err error) {
 // ownerOf is the part whose program's name the name of a file begins with, "" of
 // none.
 func ownerOf(name string) string {
+	if strings.HasPrefix(name, "vc-deposit@") { // what follows a deposit, which a reception has
+		return reception
+	}
 	for part, names := range programs {
 		if slices.ContainsFunc(names, func(program string) bool { return strings.HasPrefix(name, program) }) {
 			return part
