@@ -68,10 +68,13 @@ fuzz:
 # Root, on Debian: the packages in trees of Debian and rpm, which are got and kept
 # in /var/cache/vc-lab; hosts in network namespaces, and real mail servers, whose
 # packages are fetched and not installed; recordings as ffmpeg reads them; a camera
-# and a sound card, which Debian's kernel under qemu has drivers for.
+# and a sound card, which Debian's kernel under qemu has drivers for; hosts with a
+# systemd of their own, which go through restarts, kills, reboots, cuts and a full
+# disk.
 e2e: package
 	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 15m ./internal/installed
 	$(GO) test -tags root -count=1 -timeout 15m ./internal/capture ./internal/record
+	$(GO) test -tags root -count=1 -timeout 10m -v ./internal/lab
 	VC_FAULTS=200 VC_REQUESTS=1000 $(GO) test -tags root -count=1 -timeout 20m ./internal/e2e
 	VC_SIEGE=60 $(GO) test -count=1 -timeout 5m -run '^TestSiege$$' -v ./internal/e2e
 
