@@ -237,7 +237,8 @@ func TestUnitsNameTheFolder(t *testing.T) {
 // the words that stood for them. Every field of nfpm.yaml is given.
 func TestScriptsAndConfiguration(t *testing.T) {
 	dir := sources(t, map[string]string{
-		"vccs.service": "[Service]\n", "vccs-user.socket": "[Install]\n", "sysusers.d/vccs.conf": "", "tmpfiles.d/vccs.conf": "",
+		"vccs.service": "[Install]\n", "vccs-user.socket": "[Install]\n", "sysusers.d/vccs.conf": "", "tmpfiles.d/vccs.conf": "",
+		"vccs-once.service": "[Service]\n",
 	})
 	for _, name := range []string{"packaging", "nfpm.yaml"} {
 		here, err := filepath.Abs(filepath.Join(sourcesHere, name))
@@ -253,8 +254,8 @@ func TestScriptsAndConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	for kind, want := range map[string][]string{
-		deb: {"for unit in vccs-user.socket; do", "--create vccs.conf", "stop vccs-user.socket vccs.service", "rm -rf /var/lib/vccs\n"},
-		rpm: {"preset vccs-user.socket ", "disable --now vccs-user.socket vccs.service", "try-restart vccs.service"},
+		deb: {"for unit in vccs-user.socket vccs.service; do", "--create vccs.conf", "for unit in vccs.service; do", "stop vccs-once.service vccs-user.socket vccs.service", "rm -rf /var/lib/vccs\n"},
+		rpm: {"preset vccs-user.socket vccs.service ", "disable --now vccs-once.service vccs-user.socket vccs.service", "try-restart vccs.service "},
 	} {
 		m := maker{sources: dir, part: central, kind: kind, release: release{text: "1.2.3", number: 7}}
 		made := t.TempDir()

@@ -41,9 +41,13 @@ func (m maker) scripts(files []file, dir string) (map[string]string, error) {
 		case strings.HasPrefix(f.to, unitFolders["tmpfiles.d"]):
 			folders = append(folders, name)
 		case strings.HasPrefix(f.to, unitFolders["."]) && !strings.Contains(name, "@"):
-			if all = append(all, name); strings.HasSuffix(name, ".service") {
-				services = append(services, name)
-			}
+			all = append(all, name)
+		}
+	}
+	for _, name := range units {
+		// What is started by another unit for a moment is not restarted.
+		if strings.HasSuffix(name, ".service") {
+			services = append(services, name)
 		}
 	}
 	words := strings.NewReplacer(
