@@ -54,7 +54,7 @@ func main() {
 // install puts every part into the tree o.dest. Settings that are there already
 // stay as they are, and the new ones go beside them.
 func install(o options) error {
-	release, err := releaseOf(filepath.Join(o.bin, programs[central][0]), os.Getenv)
+	release, err := releaseOf(o.sources, filepath.Join(o.bin, programs[central][0]), os.Getenv)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (m maker) contents(files []file, root string) ([]content, error) {
 // programs for it are in a folder of its name in o.bin.
 func packAll(o options, arch string) error {
 	bin := filepath.Join(o.bin, arch)
-	release, err := releaseOf(filepath.Join(bin, programs[central][0]), os.Getenv)
+	release, err := releaseOf(o.sources, filepath.Join(bin, programs[central][0]), os.Getenv)
 	if err != nil {
 		return err
 	}

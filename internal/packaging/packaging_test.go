@@ -134,15 +134,23 @@ func TestReleaseOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := map[string]string{"SOURCE_DATE_EPOCH": "1795392000"}
-	r, err := releaseOf(self, func(name string) string { return env[name] })
+	r, err := releaseOf(sourcesHere, self, func(name string) string { return env[name] })
 	if want := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC); err != nil || r.when != want || r.number != 1 || r.text == "" {
 		t.Errorf("%+v, %v", r, err)
 	}
+	// Tests are built without version control.
+	delete(env, "SOURCE_DATE_EPOCH")
+	if r, err := releaseOf(sourcesHere, self, func(name string) string { return env[name] }); err != nil || r.when.Year() < 2026 {
+		t.Errorf("by the manual: %+v, %v", r, err)
+	}
+	if _, err := releaseOf(t.TempDir(), self, func(name string) string { return env[name] }); err == nil || !strings.Contains(err.Error(), "SOURCE_DATE_EPOCH") {
+		t.Errorf("without a manual: %v", err)
+	}
 	env["SOURCE_DATE_EPOCH"] = "yesterday"
-	if _, err := releaseOf(self, func(name string) string { return env[name] }); err == nil {
+	if _, err := releaseOf(sourcesHere, self, func(name string) string { return env[name] }); err == nil {
 		t.Error("a time that is none is taken")
 	}
-	if _, err := releaseOf("/dev/null", os.Getenv); err == nil {
+	if _, err := releaseOf(sourcesHere, "/dev/null", os.Getenv); err == nil {
 		t.Error("a program that is none is taken")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"debug/buildinfo"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,9 +20,11 @@ type release struct {
 	number int       // of the packages of this version, from 1
 }
 
-// releaseOf reads the release from the build info of a program. SOURCE_DATE_EPOCH
-// (reproducible-builds.org/specs/source-date-epoch) says when, else the commit.
-func releaseOf(path string, getenv func(string) string) (release, error) {
+// releaseOf reads the release from the build info of the program at path. When it
+// was says SOURCE_DATE_EPOCH (reproducible-builds.org/specs/source-date-epoch),
+// else the commit, and of sources without version control the date of their
+// manual, which is the same for everybody who has them.
+func releaseOf(sources, path string, getenv func(string) string) (release, error) {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
 		return release{}, fmt.Errorf("which version %s is: %w", path, err)
@@ -42,10 +45,26 @@ func releaseOf(path string, getenv func(string) string) (release, error) {
 		r.when = time.Unix(seconds, 0)
 	}
 	if r.when.IsZero() {
-		return r, fmt.Errorf("%s does not know when its sources were committed: build it from a git repository, or set SOURCE_DATE_EPOCH", path)
+		if r.when, err = manualDate(filepath.Join(sources, "packaging/man/vccs.8")); err != nil {
+			return r, fmt.Errorf("%w; set SOURCE_DATE_EPOCH", err)
+		}
 	}
 	r.when = r.when.UTC()
 	return r, nil
+}
+
+// manualDate is the date of a man page.
+func manualDate(path string) (time.Time, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("when the sources were so: %w", err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	when, err := time.Parse(".Dd January 2, 2006", first)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("when the sources were so: the date of %s: %w", path, err)
+	}
+	return when, nil
 }
 
 // prerelease finds the parts of a version of Go's (go.dev/ref/mod#versions).
