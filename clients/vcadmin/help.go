@@ -6,6 +6,8 @@ import "videoclub/internal/client"
 type helpTexts struct {
 	long                                         string // with a session as it looks
 	addUse, duration, description, number, force string
+	addReceptionUse, address, link               string
+	addAccountUse, accountMail, admin, renew     string
 	commands                                     map[string]client.Help
 }
 
@@ -19,8 +21,8 @@ func helpIn(language string) helpTexts {
 
 func englishHelp() helpTexts {
 	return helpTexts{
-		long: `vcadmin adds titles to a Video Club central server, removes them, and shows them
-with their sources.
+		long: `vcadmin administers a Video Club central server: its titles, its receptions and its
+accounts.
 
   $ vcadmin add "The Night Train" /srv/films/night-train.mkv
   title 4: The Night Train
@@ -35,7 +37,11 @@ with their sources.
 		addUse:      "add NAME LOCATION [--duration D] [--description T] [--number N]",
 		duration:    "how long it lasts, `D`, such as 1h52m, or minutes (unless given, what the file says)",
 		description: "tell users `T` about it", number: "give it the number `N` (unless given, the next one)",
-		force: "also while promises depend on it, whose deliveries are withdrawn",
+		force:           "also while promises depend on it, whose deliveries are withdrawn",
+		addReceptionUse: "add NAME [--address HOST:PORT] [--link RATE]",
+		address:         "reach it at `HOST:PORT` (unless given, at its name)", link: "the way to it carries `RATE`, such as \"100 Mbit/s\"",
+		addAccountUse: "add NAME --mail ADDRESS [--admin] [--renew]",
+		accountMail:   "write to this person at `ADDRESS`", admin: "an administrator", renew: "a new login link for an account that is there; the old one ends",
 		commands: map[string]client.Help{
 			"add": {Short: "add a title", Long: `add makes the file at LOCATION a title called NAME. LOCATION is a path on the
 server; a relative one starts from the folder of its file of titles. The file has
@@ -59,14 +65,42 @@ known is computed by the first delivery.`, Example: `
 there is to know about them: at risk, late, or why they wait or failed.`, Example: `
   vcadmin deliveries
   vcadmin deliveries --all --json`},
+			"reception": {Short: "add, list, remove and check receptions", Long: "reception is about the reception servers that titles are delivered to.", Example: "  vcadmin reception add mateo.elo.utfsm.cl"},
+			"reception add": {Short: "add a reception, or pair it again", Long: `add makes the reception server called NAME known, and prints what is to be run on it
+once: "vcvrs pair CODE". The code is a secret, can be used once, and for a day
+unless pairing_expires is set. For one that is known it prints a new code, which
+ends the one before; so is one paired again whose keys have changed.`, Example: `
+  vcadmin reception add mateo.elo.utfsm.cl
+  vcadmin reception add sala-2 --address 192.0.2.7:4102 --link "100 Mbit/s"`},
+			"reception list": {Short: "list the receptions and how they are paired", Long: `list prints the receptions that are configured, added, or were met.`, Example: `
+  vcadmin reception list`},
+			"reception remove": {Short: "forget a reception and its pairing", Long: `remove forgets where the reception is and who it is. While deliveries to it have not
+ended this is refused, with exit status 3.`, Example: `
+  vcadmin reception remove sala-2`},
+			"reception check": {Short: "say whether a reception is well", Long: `check looks at a reception: whether its name resolves, whether it answers, whether it
+is the one that was paired, how far its clock is off, how much space it has, and how
+fast the way to it is; and says what to do where something is not well. To measure
+the way, up to some megabytes are sent, for about a second.`, Example: `
+  vcadmin reception check mateo.elo.utfsm.cl
+  vcadmin reception check mateo.elo.utfsm.cl --json`},
+			"account": {Short: "add, list and remove accounts", Long: "account is about the people who may ask the server for something. While there is\nno account at all, everybody on the server's own machine may.", Example: "  vcadmin account list"},
+			"account add": {Short: "add an account, and print its login link", Long: `add makes an account and prints the link with which its owner logs in, once:
+"vcuser login LINK". The link is a secret. With --renew an account that is there
+gets a new link, and keeps its deliveries.`, Example: `
+  vcadmin account add ana --mail ana@example.org
+  vcadmin account add luis --mail luis@example.org --admin`},
+			"account list": {Short: "list the accounts, with their last use", Long: "list prints the accounts.", Example: `
+  vcadmin account list --json`},
+			"account remove": {Short: "end an account", Long: "remove ends an account and its login at once. Its deliveries stay.", Example: `
+  vcadmin account remove ana`},
 		},
 	}
 }
 
 func spanishHelp() helpTexts {
 	return helpTexts{
-		long: `vcadmin agrega títulos a un servidor central de Video Club, los elimina y los
-muestra con sus archivos.
+		long: `vcadmin administra un servidor central de Video Club: sus títulos, sus recepciones y
+sus cuentas.
 
   $ vcadmin add "El tren nocturno" /srv/films/tren.mkv
   título 4: El tren nocturno
@@ -81,7 +115,11 @@ muestra con sus archivos.
 		addUse:      "add NOMBRE UBICACIÓN [--duration D] [--description T] [--number N]",
 		duration:    "cuánto dura, `D`, como 1h52m, o minutos (si no se indica, lo que dice el archivo)",
 		description: "dice `T` de él a los usuarios", number: "le da el número `N` (si no se indica, el siguiente)",
-		force: "también mientras dependan de él promesas, cuyas entregas se retiran",
+		force:           "también mientras dependan de él promesas, cuyas entregas se retiran",
+		addReceptionUse: "add NOMBRE [--address HOST:PUERTO] [--link TASA]",
+		address:         "se llega a ella en `HOST:PUERTO` (si no se indica, por su nombre)", link: "el camino a ella da para `TASA`, como \"100 Mbit/s\"",
+		addAccountUse: "add NOMBRE --mail DIRECCIÓN [--admin] [--renew]",
+		accountMail:   "escribe a esta persona a `DIRECCIÓN`", admin: "un administrador", renew: "un nuevo enlace de acceso para una cuenta que ya existe; el anterior termina",
 		commands: map[string]client.Help{
 			"add": {Short: "agrega un título", Long: `add hace del archivo en UBICACIÓN un título llamado NOMBRE. UBICACIÓN es una ruta
 en el servidor; una relativa parte de la carpeta de su archivo de títulos. El
@@ -107,6 +145,35 @@ nueva, con lo que hay que saber de ellas: en riesgo, con atraso, o por qué espe
 o fallaron.`, Example: `
   vcadmin deliveries
   vcadmin deliveries --all --json`},
+			"reception": {Short: "agrega, lista, elimina y revisa recepciones", Long: "reception trata de los servidores de recepción a los que se entregan títulos.", Example: "  vcadmin reception add mateo.elo.utfsm.cl"},
+			"reception add": {Short: "agrega una recepción, o la empareja otra vez", Long: `add da a conocer el servidor de recepción llamado NOMBRE, y escribe lo que hay que
+ejecutar en él una vez: "vcvrs pair CÓDIGO". El código es un secreto, se usa una sola
+vez, y durante un día si no se fija pairing_expires. Para una que ya es conocida
+escribe un nuevo código, que anula el anterior; así se empareja otra vez una cuyas
+claves cambiaron.`, Example: `
+  vcadmin reception add mateo.elo.utfsm.cl
+  vcadmin reception add sala-2 --address 192.0.2.7:4102 --link "100 Mbit/s"`},
+			"reception list": {Short: "lista las recepciones y su emparejamiento", Long: `list escribe las recepciones que están configuradas, se agregaron o se conocieron.`, Example: `
+  vcadmin reception list`},
+			"reception remove": {Short: "olvida una recepción y su emparejamiento", Long: `remove olvida dónde está la recepción y quién es. Mientras haya entregas a ella sin
+terminar esto se rechaza, con el estado de salida 3.`, Example: `
+  vcadmin reception remove sala-2`},
+			"reception check": {Short: "dice si una recepción está bien", Long: `check mira una recepción: si su nombre se resuelve, si responde, si es la que se
+emparejó, cuánto se desvía su reloj, cuánto espacio tiene y qué tan rápido es el camino
+a ella; y dice qué hacer donde algo no está bien. Para medir el camino se envían hasta
+unos megabytes, durante cerca de un segundo.`, Example: `
+  vcadmin reception check mateo.elo.utfsm.cl
+  vcadmin reception check mateo.elo.utfsm.cl --json`},
+			"account": {Short: "agrega, lista y elimina cuentas", Long: "account trata de las personas que pueden pedir algo al servidor. Mientras no haya\nninguna cuenta, pueden todos los de la máquina del servidor.", Example: "  vcadmin account list"},
+			"account add": {Short: "agrega una cuenta y escribe su enlace de acceso", Long: `add crea una cuenta y escribe el enlace con el que su dueño accede, una vez:
+"vcuser login ENLACE". El enlace es un secreto. Con --renew una cuenta que ya existe
+recibe un nuevo enlace, y conserva sus entregas.`, Example: `
+  vcadmin account add ana --mail ana@example.org
+  vcadmin account add luis --mail luis@example.org --admin`},
+			"account list": {Short: "lista las cuentas, con su último uso", Long: "list escribe las cuentas.", Example: `
+  vcadmin account list --json`},
+			"account remove": {Short: "termina una cuenta", Long: "remove termina una cuenta y su acceso enseguida. Sus entregas quedan.", Example: `
+  vcadmin account remove ana`},
 		},
 	}
 }

@@ -1,5 +1,5 @@
-// Command vcadmin adds titles to a Video Club central server, removes them, and
-// shows them with their sources.
+// Command vcadmin administers a Video Club central server: its titles, its
+// receptions and its accounts.
 package main
 
 import (
@@ -32,5 +32,5 @@ func newProgram() *program {
 // root is the command line.
 func (p *program) root() *cobra.Command {
 	h := helpIn(p.Language)
-	return p.Root(h.long, h.commands, p.menu, p.add(h), p.remove(h), p.list(), p.Deliveries())
+	return p.Root(h.long, h.commands, p.menu, p.add(h), p.remove(h), p.list(), p.Deliveries(), p.reception(h), p.account(h))
 }

@@ -12,6 +12,8 @@ type words struct {
 	askName, askLocation, askDescription, askDuration string
 	caret                                             string
 	askNumber, askForce, yes, no, yesOrNo             string
+
+	belong belongWords
 }
 
 // wordsIn gives the words in a language: "es", or English for any other.
@@ -37,6 +39,8 @@ func english() words {
 		askName: "name", askLocation: "location on the server", askDescription: "description (may be empty)",
 		askDuration: "duration, such as 1h52m or 112 (minutes)", askNumber: "number of the title",
 		askForce: "withdraw these deliveries and remove it", yes: "yes", no: "no", yesOrNo: "write yes or no",
+
+		belong: englishBelong(),
 	}
 }
 
@@ -55,5 +59,7 @@ func spanish() words {
 		askName: "nombre", askLocation: "ubicación en el servidor", askDescription: "descripción (puede quedar vacía)",
 		askDuration: "duración, como 1h52m o 112 (minutos)", askNumber: "número del título",
 		askForce: "retirar esas entregas y eliminarlo", yes: "sí", no: "no", yesOrNo: "escriba sí o no",
+
+		belong: spanishBelong(),
 	}
 }

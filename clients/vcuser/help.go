@@ -105,6 +105,12 @@ or they are no longer watched.`, Example: `
   vcuser watch 3
   vcuser watch 3 4 5
   vcuser watch 3 --json`},
+		"login": {Short: "keep the login that an administrator gave you", Long: `login shows the server of LINK the login in it, and remembers both once they are
+good: from then on that server is asked unless another is named, and it is known
+again by its identity. The link is a secret: while the command runs, other users of
+this machine may see it. "vcuser login -" reads it from standard input instead.`, Example: `
+  vcuser login vc://films.example.org:4100/...
+  vcuser login - < link`},
 		"cancel": {Short: "cancel a delivery", Long: `cancel ends delivery D. What the reception holds of it is removed there as soon
 as it can be reached.`, Example: `
   vcuser cancel 3`},
@@ -197,6 +203,12 @@ cancelada o ya no se observan.`, Example: `
   vcuser watch 3
   vcuser watch 3 4 5
   vcuser watch 3 --json`},
+		"login": {Short: "guarda el acceso que le dio un administrador", Long: `login muestra al servidor de ENLACE el acceso que contiene, y recuerda ambos si son
+buenos: desde entonces se pregunta a ese servidor si no se indica otro, y se lo vuelve
+a conocer por su identidad. El enlace es un secreto: mientras corre la orden, otros
+usuarios de esta máquina pueden verlo. "vcuser login -" lo lee de la entrada estándar.`, Example: `
+  vcuser login vc://films.example.org:4100/...
+  vcuser login - < enlace`},
 		"cancel": {Short: "cancela una entrega", Long: `cancel termina la entrega D. Lo que la recepción tiene de ella se borra allí en
 cuanto se puede llegar a ella.`, Example: `
   vcuser cancel 3`},

@@ -19,6 +19,11 @@ const port = "4100"
 
 func newProgram() *program {
 	p := &program{Program: client.New("vcuser", "VC_SERVER", port)}
+	if p.Getenv("VC_SERVER") == "" {
+		if logins, err := command.Logins(p.Getenv); err == nil && logins.Latest() != "" {
+			p.Server = logins.Latest()
+		}
+	}
 	p.letters = command.ChosenLanguage(p.Getenv)
 	p.words = wordsIn(p.Language)
 	return p

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"videoclub/internal/api"
+	"videoclub/internal/control"
 )
 
 func TestMain(m *testing.M) {
@@ -38,7 +42,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"film": film, "status": status, "await": await, "offered": offered, "terminal": onScreen, "completed": completed,
+			"film": film, "status": status, "await": await, "offered": offered, "terminal": onScreen, "completed": completed, "account": account,
 			"daemons": func(ts *testscript.TestScript, _ bool, args []string) {
 				s := ts.Value(serversKey{}).(*servers)
 				ts.Check(s.startBoth(args))
@@ -57,6 +61,23 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// account makes an account, or renews or removes it, by the socket of the central
+// server, and gives its login link in LINK: account NAME [renew | remove].
+func account(ts *testscript.TestScript, _ bool, args []string) {
+	ctx := context.Background()
+	admin := api.NewClient(api.Unix+filepath.Join(ts.Getenv("WORK"), "vccs-state", "admin.sock"), nil)
+	defer admin.Close()
+	if len(args) > 1 && args[1] == "remove" {
+		_, err := admin.RemoveAccount(ctx, args[0])
+		ts.Check(err)
+		return
+	}
+	made, err := admin.AddAccount(ctx, control.AddAccount{Name: args[0], Mail: args[0] + "@example.org", Renew: len(args) > 1})
+	ts.Check(err)
+	ts.Setenv("LINK", made.Link)
+	ts.Check(os.WriteFile(ts.MkAbs("link"), []byte(made.Link+"\n"), 0o600))
 }
 
 // film makes a file of so many bytes that nothing compresses, always the same

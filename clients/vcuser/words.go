@@ -3,6 +3,8 @@ package main
 // words is what this program alone says beside help, in one language. What
 // has verbs of fmt takes the same values in every language.
 type words struct {
+	loginUse, linkArgument, loggedIn string
+
 	// Headings and labels.
 	requested, planned, started, finished, resumes        string
 	notBefore, reason, events, receipt, path, digest, key string
@@ -98,6 +100,8 @@ func english() words {
 		answersAgain: "the server answers again",
 		stopped:      "no longer watching; the delivery goes on by itself", of: "%s of %s",
 
+		loginUse: "login LINK", linkArgument: "LINK", loggedIn: "logged in as %s at %s; remembered in %s",
+
 		verified: "receipt: verified", notVerified: "receipt: NOT verified: %s",
 		noReceipt:   "there is none, though the delivery is deposited",
 		noKey:       "the key of %s is not known",
@@ -163,6 +167,8 @@ func spanish() words {
 		noAnswer:     "el servidor no responde; se insiste hasta que lo haga, y la entrega continúa sola",
 		answersAgain: "el servidor responde otra vez",
 		stopped:      "ya no se observa; la entrega continúa sola", of: "%s de %s",
+
+		loginUse: "login ENLACE", linkArgument: "ENLACE", loggedIn: "acceso como %s en %s; se recuerda en %s",
 
 		verified: "recibo: verificado", notVerified: "recibo: NO verificado: %s",
 		noReceipt:   "no lo hay, aunque la entrega está depositada",

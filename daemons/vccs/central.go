@@ -17,6 +17,7 @@ import (
 	"videoclub/internal/ledger"
 	"videoclub/internal/notify"
 	"videoclub/internal/reason"
+	"videoclub/internal/roster"
 	"videoclub/internal/sandbox"
 	"videoclub/internal/service"
 	"videoclub/internal/source"
@@ -35,17 +36,23 @@ type central struct {
 	log                   *slog.Logger
 	manager               *service.Manager
 	users, administrators net.Listener
+	local                 *net.UnixListener // nil where there is none
 	titles                *titles.File
 	surveyor              *survey.Surveyor
 	deliveries            *dispatch.Dispatcher
+	book                  *ledger.Ledger
+	roster                *roster.Roster
 	counter               *desk.Desk
 	mail                  *notify.Mailer
 	closers               []func() // of what was opened, in that order
+
+	applying sync.Mutex // of settings and receptions to the dispatcher
+	settings settings   // in force; guarded by applying
 }
 
 // open makes a central server that listens and does not serve yet.
 func open(ctx context.Context, s settings, sockets *service.Sockets, manager *service.Manager, log *slog.Logger) (_ *central, err error) {
-	c := &central{log: log, manager: manager}
+	c := &central{log: log, manager: manager, settings: s}
 	defer func() {
 		if err != nil {
 			c.close()
@@ -59,13 +66,25 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 	if err != nil {
 		return nil, err
 	}
+	c.book = book
 	c.closers = append(c.closers, func() { book.Close() })
+	places, err := book.Places(ctx)
+	if err != nil {
+		return nil, err
+	}
 	spawner, err := worker.NewSpawner("vccs")
 	if err != nil {
 		return nil, err
 	}
 	c.closers = append(c.closers, spawner.Close)
 	if err := startup.Confine(spawner, s.Sandbox, sandbox.Look(), log); err != nil {
+		return nil, err
+	}
+	accounts, err := book.HasAccounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.closed(accounts); err != nil {
 		return nil, err
 	}
 	if err := c.listen(s, sockets); err != nil {
@@ -82,14 +101,16 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 	}
 	if c.deliveries, err = dispatch.New(ctx, dispatch.Config{
 		Ledger: book, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Digests: filepath.Join(s.state, "digests"),
-		Sources: opener{sources}, Describe: c.surveyor.Describe, Folders: shelf, Settings: s.dispatch(),
+		Sources: opener{sources}, Describe: c.surveyor.Describe, Folders: shelf, Settings: s.dispatch(places),
 		Pulse: func(o dispatch.Overview) { manager.Alive(o.Line(time.Now())) },
 	}); err != nil {
 		return nil, err
 	}
+	c.roster = roster.New(roster.Config{Ledger: book, Dispatcher: c.deliveries, Clock: time.Now, Log: log, Changed: func() { c.apply(nil) }}, s.roster())
 	if c.counter, err = desk.New(desk.Config{
-		Dispatcher: c.deliveries, Titles: c.titles, Surveyor: c.surveyor, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log,
-		Limits: s.limits(),
+		Dispatcher: c.deliveries, Titles: c.titles, Surveyor: c.surveyor, Roster: c.roster, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log,
+		Limits: s.limits(), Open: s.open,
+		Public: func() string { return s.publicAddress(c.users) }, Socket: c.socket(), AdminGroup: s.AdminGroup,
 	}); err != nil {
 		return nil, err
 	}
@@ -111,8 +132,9 @@ func (c *central) listen(s settings, sockets *service.Sockets) (err error) {
 		startup.Place
 		to *net.Listener
 	}{
-		{startup.Place{Setting: "users", Address: s.Users, Open: s.open, Socket: service.Users, Unit: "vccs-user.socket"}, &c.users},
-		{startup.Place{Setting: "administrators", Address: s.Administrators, Open: s.open, Socket: service.Administrators, Unit: "vccs-admin.socket"}, &c.administrators},
+		// Whether others may come was decided: there are accounts, or --open.
+		{startup.Place{Setting: "users", Address: s.Users, Open: true, Socket: service.Users, Unit: "vccs-user.socket"}, &c.users},
+		{startup.Place{Setting: "administrators", Address: s.Administrators, Open: true, Socket: service.Administrators, Unit: "vccs-admin.socket"}, &c.administrators},
 	} {
 		l, err := startup.Listen(sockets, p.Place, c.log)
 		if err != nil {
@@ -122,7 +144,21 @@ func (c *central) listen(s settings, sockets *service.Sockets) (err error) {
 		c.closers = append(c.closers, func() { l.Close() })
 	}
 	startup.Refuse(sockets, c.log)
+	if c.local, err = s.listenLocal(c.log); err != nil {
+		return err
+	}
+	if c.local != nil {
+		c.closers = append(c.closers, func() { c.local.Close() })
+	}
 	return nil
+}
+
+// socket is the path of the socket of this machine, "" where there is none.
+func (c *central) socket() string {
+	if c.local == nil {
+		return ""
+	}
+	return c.local.Addr().String()
 }
 
 // run serves until ctx ends, which is no error, and returns when everything has
@@ -134,11 +170,15 @@ func (c *central) run(ctx context.Context, hangups <-chan os.Signal, reload func
 	defer edits.Stop()
 	var running sync.WaitGroup
 	running.Go(func() { c.deliveries.Run(ctx) })
+	running.Go(func() { c.roster.Run(ctx) })
 	running.Go(func() { c.mail.Run(ctx) })
 	running.Go(func() { c.surveyor.Run(ctx) })
 	running.Go(func() { c.titles.Follow(ctx, edits.C) })
 	for role, l := range map[desk.Role]net.Listener{desk.User: c.users, desk.Administrator: c.administrators} {
 		running.Go(func() { fail(c.counter.Serve(ctx, l, role)) })
+	}
+	if c.local != nil {
+		running.Go(func() { fail(c.counter.ServeLocal(ctx, c.local)) })
 	}
 	running.Go(func() { startup.OnHangup(ctx, hangups, func() { c.manager.Reload(reload) }) })
 	c.manager.Ready()
@@ -151,6 +191,23 @@ func (c *central) run(ctx context.Context, hangups <-chan os.Signal, reload func
 	return nil
 }
 
+// apply brings the dispatcher and the roster up to date with the settings, new
+// ones or those in force, and with the receptions that were added.
+func (c *central) apply(fresh *settings) {
+	c.applying.Lock()
+	defer c.applying.Unlock()
+	if fresh != nil {
+		c.settings = *fresh
+	}
+	places, err := c.book.Places(context.Background())
+	if err != nil {
+		c.log.Error("the receptions that were added cannot be read, going on with what was known", "reason", string(reason.Of(err)), "error", err)
+		return
+	}
+	c.roster.SetSettings(c.settings.roster())
+	c.deliveries.SetSettings(c.settings.dispatch(places))
+}
+
 // reload takes up what may change while the server runs; a configuration with
 // mistakes changes nothing.
 func (c *central) reload(o options, running settings) {
@@ -161,7 +218,7 @@ func (c *central) reload(o options, running settings) {
 		return
 	}
 	startup.WarnRestart(c.log, running.fixed(), s.fixed(), "vccs-user.socket vccs-admin.socket")
-	c.deliveries.SetSettings(s.dispatch())
+	c.apply(&s)
 	c.mail.Ledger.SetMailing(s.mailing(c.deliveries.Central()))
 	c.mail.SetSettings(context.Background(), s.notify())
 	c.counter.SetLimits(s.limits())

@@ -13,8 +13,11 @@ import (
 	"videoclub/internal/config"
 	"videoclub/internal/desk"
 	"videoclub/internal/dispatch"
+	"videoclub/internal/ledger"
 	"videoclub/internal/limit"
+	"videoclub/internal/rate"
 	"videoclub/internal/reason"
+	"videoclub/internal/roster"
 	"videoclub/internal/source"
 	"videoclub/internal/startup"
 	"videoclub/internal/titles"
@@ -79,22 +82,24 @@ func load(o options) (settings, error) {
 
 // fixed are the settings that take effect at a start alone.
 func (s settings) fixed() map[string]string {
-	return map[string]string{"users": s.Users, "administrators": s.Administrators, "state": s.state, "roots": fmt.Sprint(s.Roots), "sandbox": s.Sandbox}
+	return map[string]string{"users": s.Users, "administrators": s.Administrators, "state": s.state, "roots": fmt.Sprint(s.Roots), "admin_socket": s.AdminSocket, "admin_group": s.AdminGroup, "public": s.Public, "sandbox": s.Sandbox}
 }
 
-// dispatch gives the settings of deliveries.
-func (s settings) dispatch() dispatch.Settings {
+// dispatch gives the settings of deliveries, with the receptions that were added.
+func (s settings) dispatch(added []ledger.Place) dispatch.Settings {
 	d := dispatch.Settings{
 		Uplink: s.Uplink, Link: s.Link, MaxPace: s.MaxPace, Deliveries: s.Deliveries, Promises: s.PromisesPerAccount, Silence: s.Silence,
-		Receptions: make(map[string]dispatch.Reception),
-		// Receptions elsewhere have to be known by their keys first.
-		Loopback: !s.open,
+		Receptions: s.configured(),
+		Loopback:   s.positional && !s.open, AtFirstSight: s.open,
 	}
 	if s.positional {
 		d.Port = s.ReceptionPort
 	}
-	for _, r := range s.Receptions {
-		d.Receptions[r.Name] = dispatch.Reception{Address: s.AddressOf(r), Link: r.Link, Windows: r.Windows}
+	for _, p := range added {
+		if _, configured := d.Receptions[p.Name]; !configured {
+			link := config.ReceptionLink{Name: p.Name, Address: p.Address}
+			d.Receptions[p.Name] = dispatch.Reception{Address: s.AddressOf(link), Link: rate.Rate(p.Link)}
+		}
 	}
 	return d
 }
@@ -105,6 +110,20 @@ func (s settings) limits() desk.Limits {
 		Connections: limit.Bounds{All: s.Connections, PerAddress: s.ConnectionsPerAddress, Strangers: s.Strangers},
 		Handshake:   s.Handshake, Requests: s.RequestsPerConnection,
 	}
+}
+
+// configured gives the receptions of the configuration.
+func (s settings) configured() map[string]dispatch.Reception {
+	all := make(map[string]dispatch.Reception)
+	for _, r := range s.Receptions {
+		all[r.Name] = dispatch.Reception{Address: s.AddressOf(r), Link: r.Link, Windows: r.Windows}
+	}
+	return all
+}
+
+// roster gives the settings of who the receptions are.
+func (s settings) roster() roster.Settings {
+	return roster.Settings{Expire: s.PairingExpires, Configured: s.configured()}
 }
 
 // check is --check: the settings were read; the titles are looked at too.

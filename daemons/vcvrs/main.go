@@ -86,6 +86,7 @@ SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
 	c.Flags().BoolVar(&o.open, "open", false, "with the port: let a central server on another machine connect, and remember its key at first sight")
 	c.Flags().BoolVar(&check, "check", false, "check the configuration, and exit")
 	c.Flags().BoolVar(&showIdentity, "identity", false, "print this server's identity, short and in full, and exit")
+	c.AddCommand(pairCommand())
 	return c
 }
 
@@ -94,12 +95,13 @@ SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
 type settings struct {
 	config.Reception
 	store, state string
+	positional   bool // started with the port
 	open         bool // to other machines
 }
 
 func load(o options) (s settings, err error) {
 	s.Reception = config.DefaultReception()
-	if len(o.ports) > 0 {
+	if s.positional = len(o.ports) > 0; s.positional {
 		if o.config != "" {
 			return s, reason.New(reason.Usage, "either --config or the port, not both")
 		}
@@ -145,18 +147,26 @@ func (s settings) connections() reception.Settings {
 		Connections: limit.Bounds{All: s.Connections, PerAddress: s.ConnectionsPerAddress, Strangers: s.Strangers}}
 }
 
-// meet says which central servers may deliver: on this machine alone, any; else
-// the one that came first.
-func (s settings) meet(log *slog.Logger) func(identity string) error {
-	if !s.open {
-		return nil
-	}
-	pins := identity.OpenPins(filepath.Join(s.state, "central"))
-	return func(id string) error {
-		return pins.Check("central", id, func() error {
-			log.Info("the first central server, no other may deliver from now on", journal.PeerMet.Mark(), "identity", identity.Short(id), "file", pins.Path())
+// meet says which central servers may deliver: the one that is paired with; or
+// with --open the one that came first; or while there is neither, those of this
+// machine.
+func (s settings) meet(trust identity.Central, log *slog.Logger) func(id string, from net.Addr) error {
+	return func(id string, from net.Addr) error {
+		known, err := trust.Identity()
+		switch {
+		case err != nil || known == id:
+			return err
+		case known != "":
+			return reason.New(reason.NotPaired, "%s is trusted here, and %s at %v asks", identity.Short(known), identity.Short(id), from)
+		case s.open:
+			return trust.First(id, func() {
+				log.Info("the first central server, no other may deliver from now on", journal.PeerMet.Mark(), "identity", identity.Short(id), "file", trust.Pins().Path())
+			})
+		}
+		if at, ok := from.(*net.TCPAddr); ok && at.IP.IsLoopback() {
 			return nil
-		})
+		}
+		return reason.New(reason.NotPaired, "no central server is trusted here yet, and %s at %v asks", identity.Short(id), from)
 	}
 }
 
@@ -190,14 +200,17 @@ func serve(ctx context.Context, o options, s settings) error {
 		return startup.Confined(err, units)
 	}
 	defer store.Close()
+	trust := identity.OpenCentral(s.state)
 	here, err := reception.New(reception.Config{
-		Depot: store, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Settings: s.connections(), Meet: s.meet(log),
+		Depot: store, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Settings: s.connections(), Meet: s.meet(trust, log), Trust: trust,
 		Pulse: func(o reception.Overview) { manager.Alive(o.String()) },
 	})
 	if err != nil {
 		return err
 	}
-	l, err := startup.Listen(sockets, startup.Place{Setting: "listen", Address: s.Listen, Open: s.open, Socket: service.Centrals, Unit: units}, log)
+	// Who may deliver is decided by identity: with a configuration, it may be
+	// reached from anywhere.
+	l, err := startup.Listen(sockets, startup.Place{Setting: "listen", Address: s.Listen, Open: s.open || !s.positional, Socket: service.Centrals, Unit: units}, log)
 	if err != nil {
 		return err
 	}
@@ -205,6 +218,7 @@ func serve(ctx context.Context, o options, s settings) error {
 
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", s.Effective()...)
 	log.Info("ready", "listen", l.Addr(), "store", s.store, "state", s.state, "identity", identity.Short(here.Identity()))
+	sayTrust(trust, s, log)
 	ctx, done := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -219,6 +233,18 @@ func serve(ctx context.Context, o options, s settings) error {
 	log.Info("stopping, deliveries go on at the next start")
 	manager.Drain(running.Wait)
 	return err
+}
+
+// sayTrust logs which central server may deliver.
+func sayTrust(trust identity.Central, s settings, log *slog.Logger) {
+	switch known, err := trust.Identity(); {
+	case err != nil:
+		log.Warn("which central server is trusted cannot be read, refusing all until it can", "error", err)
+	case known != "":
+		log.Info("one central server may deliver", "identity", identity.Short(known))
+	case !s.positional:
+		log.Info("not paired yet, central servers of this machine alone may deliver; run here what vcadmin reception add prints there")
+	}
 }
 
 // reload takes up what may change while the server runs; a configuration with

@@ -13,6 +13,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -31,40 +33,111 @@ const dialTimeout = 20 * time.Second
 type Client struct {
 	server string
 	http   http.Client
+	tokens func(identity string) (token string, err error)
+
+	mu    sync.Mutex
+	shown string   // the server's identity, once it has proved it
+	ready net.Conn // made to learn it, and not used yet
+
+	connect func(context.Context) (net.Conn, error)
 }
 
 // Trust decides whether a server on another machine, which proved the identity
 // id, is the one that is meant.
 type Trust func(server, id string) error
 
-// NewClient makes a client of the server at HOST:PORT, about which trust is
-// asked. Without trust only one on this machine is, for which the kernel vouches.
+// Unix begins the address of a server that is asked by its socket on this
+// machine: unix:PATH.
+const Unix = "unix:"
+
+// NewClient makes a client of the server at HOST:PORT or unix:PATH, about which
+// trust is asked. Without trust only one on this machine is, for which the kernel
+// vouches.
 func NewClient(server string, trust Trust) *Client {
 	c := &Client{server: server}
 	c.http.Transport = &http.Transport{
-		DialTLSContext:  func(ctx context.Context, _, address string) (net.Conn, error) { return dial(ctx, address, trust) },
+		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			c.mu.Lock()
+			ready := c.ready
+			c.ready = nil
+			c.mu.Unlock()
+			if ready != nil {
+				return ready, nil
+			}
+			return c.dial(ctx, trust)
+		},
 		IdleConnTimeout: time.Minute,
 	}
+	c.connect = func(ctx context.Context) (net.Conn, error) { return c.dial(ctx, trust) }
 	return c
 }
 
-// dial connects to a server and makes sure that it is the one that is meant.
-func dial(ctx context.Context, address string, trust Trust) (net.Conn, error) {
+// LogIn has the client show a token to the server, which proves before that it has
+// the identity that the token is for.
+func (c *Client) LogIn(tokens func(identity string) (token string, err error)) { c.tokens = tokens }
+
+// dial connects, and holds the server to the identity that it showed first: what
+// was shown to it is not for another.
+func (c *Client) dial(ctx context.Context, trust Trust) (net.Conn, error) {
+	return dial(ctx, c.server, trust, func(id string) error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.shown != "" && c.shown != id {
+			return reason.New(reason.IdentityChanged, "%s was %s and now shows %s", c.server, identity.Short(c.shown), identity.Short(id))
+		}
+		c.shown = id
+		return nil
+	})
+}
+
+// token gives the token for the server, which has to show who it is before.
+func (c *Client) token(ctx context.Context) (string, error) {
+	if c.tokens == nil {
+		return "", nil
+	}
+	c.mu.Lock()
+	id := c.shown
+	c.mu.Unlock()
+	if id == "" {
+		conn, err := c.connect(ctx)
+		if err != nil {
+			return "", err
+		}
+		c.mu.Lock()
+		if c.ready != nil {
+			conn.Close() // another call was as quick
+		} else {
+			c.ready = conn
+		}
+		id = c.shown
+		c.mu.Unlock()
+	}
+	return c.tokens(id)
+}
+
+// dial connects to a server and makes sure that it is the one that is meant; show
+// is told who it is.
+func dial(ctx context.Context, address string, trust Trust, show func(id string) error) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	var dialer net.Dialer
-	if trust == nil {
+	network, at := "tcp", address
+	if path, ok := strings.CutPrefix(address, Unix); ok {
+		network, at, trust = "unix", path, nil
+	} else if trust == nil {
 		dialer.ControlContext = hereAlone
 	}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	conn, err := dialer.DialContext(ctx, network, at)
 	if err != nil {
 		return nil, err
 	}
 	secure := tls.Client(conn, identity.Client(nil, nil, ALPN, func(id string) error {
-		if trust == nil { // it is on this machine
-			return nil
+		if trust != nil { // else it is on this machine
+			if err := trust(address, id); err != nil {
+				return err
+			}
 		}
-		return trust(address, id)
+		return show(id)
 	}))
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
@@ -83,7 +156,7 @@ func hereAlone(_ context.Context, _, address string, _ syscall.RawConn) error {
 // Identify gives the identity that the server at HOST:PORT proves, for a person
 // to compare, and whether it is on this machine.
 func Identify(ctx context.Context, server string) (id string, here bool, err error) {
-	conn, err := dial(ctx, server, func(_, shown string) error { id = shown; return nil })
+	conn, err := dial(ctx, server, func(_, shown string) error { id = shown; return nil }, func(string) error { return nil })
 	if err != nil {
 		return "", false, unreachable(err, server)
 	}
@@ -92,7 +165,15 @@ func Identify(ctx context.Context, server string) (id string, here bool, err err
 }
 
 // Close closes idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ready != nil {
+		c.ready.Close()
+		c.ready = nil
+	}
+}
 
 // Refused is a server's refusal.
 type Refused struct{ control.Refusal }
@@ -240,9 +321,20 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 
 func do[T any](ctx context.Context, c *Client, method, path string, body []byte, key string) (T, error) {
 	var v T
-	r, err := http.NewRequestWithContext(ctx, method, "https://"+c.server+path, bytes.NewReader(body))
+	host := c.server
+	if strings.HasPrefix(host, Unix) {
+		host = "localhost"
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "https://"+host+path, bytes.NewReader(body))
 	if err != nil {
 		return v, reason.Wrap(reason.Usage, err, "the server's address")
+	}
+	token, err := c.token(ctx)
+	if err != nil {
+		return v, unreachable(err, c.server)
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	if key != "" {
 		// The Transport may then repeat it by itself after a lost connection.

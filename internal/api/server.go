@@ -47,7 +47,7 @@ func (s Session) Run() error {
 	if err != nil {
 		return err
 	}
-	conn, err := transport.Server(file, s.Control, ALPN, false)
+	conn, err := transport.Server(file, s.Control, false, ALPN)
 	if err != nil {
 		s.Control.Fail(err)
 		return err
@@ -55,7 +55,7 @@ func (s Session) Run() error {
 	desk := newDesk(s.Control)
 	closed := make(chan struct{})
 	server := &http.Server{
-		Handler: handler(desk.call), ReadHeaderTimeout: headerWithin, WriteTimeout: writeWithin,
+		Handler: authenticated(desk, handler(desk.call)), ReadHeaderTimeout: headerWithin, WriteTimeout: writeWithin,
 		IdleTimeout: idleFor, MaxHeaderBytes: maxHeader, ErrorLog: log.New(io.Discard, "", 0),
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			if state == http.StateClosed || state == http.StateHijacked {
@@ -99,6 +99,9 @@ type desk struct {
 	mu      sync.Mutex
 	seq     uint64
 	waiting map[uint64]chan control.Reply
+
+	showing sync.Mutex // of a login
+	shown   string     // the token that was accepted
 }
 
 func newDesk(c *control.Conn) *desk {
@@ -200,6 +203,7 @@ func handler(call caller) http.Handler {
 		}
 		return control.Call{Cancel: &control.CancelQuery{ID: id}}, nil
 	}))
+	belonging(mux, call)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, control.Refusal{Code: reason.Usage, Detail: "there is nothing at this path, or not for this method"})
 	})
@@ -297,6 +301,18 @@ func answer(call caller, ask func(*http.Request) (control.Call, error)) http.Han
 			say(w, http.StatusOK, reply.Prospects)
 		case reply.Receptions != nil:
 			say(w, http.StatusOK, reply.Receptions)
+		case reply.Roster != nil:
+			say(w, http.StatusOK, reply.Roster)
+		case reply.Code != nil:
+			say(w, http.StatusCreated, reply.Code)
+		case reply.Findings != nil:
+			say(w, http.StatusOK, reply.Findings)
+		case reply.Accounts != nil:
+			say(w, http.StatusOK, reply.Accounts)
+		case reply.Account != nil:
+			say(w, http.StatusCreated, reply.Account)
+		case reply.Removed != nil:
+			say(w, http.StatusOK, reply.Removed)
 		case reply.Promises != nil:
 			say(w, http.StatusCreated, reply.Promises)
 		case c.Request != nil:
@@ -314,10 +330,12 @@ func answer(call caller, ask func(*http.Request) (control.Call, error)) http.Han
 // status is the HTTP status of a refusal.
 func status(code reason.Code) int {
 	switch {
-	case code == reason.UnknownTitle || code == reason.UnknownReception || code == reason.UnknownDelivery:
+	case code == reason.UnknownTitle || code == reason.UnknownReception || code == reason.UnknownDelivery || code == reason.UnknownAccount:
 		return http.StatusNotFound
 	case code == reason.Busy:
 		return http.StatusTooManyRequests
+	case code == reason.LoginNeeded || code == reason.LoginInvalid:
+		return http.StatusUnauthorized
 	}
 	switch code.Exit() {
 	case reason.ExitUsage:

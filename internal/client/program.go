@@ -99,7 +99,19 @@ func (p *Program) Dial(ctx context.Context, who command.Asker) (*api.Client, err
 	if err != nil {
 		return nil, err
 	}
-	return api.NewClient(server, trust), nil
+	client := api.NewClient(server, trust)
+	client.LogIn(p.token)
+	return client, nil
+}
+
+// token gives the person's token for the server of an identity. Without a place
+// for logins there are none.
+func (p *Program) token(id string) (string, error) {
+	logins, err := command.Logins(p.Getenv)
+	if err != nil {
+		return "", nil
+	}
+	return logins.Token(id)
 }
 
 // PrintJSON prints v as one line of JSON.
@@ -147,7 +159,7 @@ func (p *Program) About(err error, subject string) error {
 		return err
 	}
 	switch refused.Code {
-	case reason.UnknownTitle, reason.UnknownReception, reason.UnknownDelivery, reason.AlreadyEnded, reason.DeadlinePast, reason.DeadlineTooSoon,
+	case reason.UnknownTitle, reason.UnknownReception, reason.UnknownDelivery, reason.UnknownAccount, reason.AccountExists, reason.AlreadyEnded, reason.DeadlinePast, reason.DeadlineTooSoon,
 		reason.DurationUnknown, reason.NoSpace:
 		if err := p.PrintRefusal(refused.Refusal); err != nil {
 			return err

@@ -84,6 +84,26 @@ func (p *Program) helpCommand() *cobra.Command {
 	}
 }
 
+// Group makes a command of commands, of which help speaks as "name command".
+func (p *Program) Group(name string, help map[string]Help, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use: name, Args: cobra.ArbitraryArgs, SuggestionsMinimumDistance: 2,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			return p.unknownCommand(c, args[0])
+		},
+	}
+	c.AddCommand(commands...)
+	for _, sub := range commands {
+		words := help[name+" "+sub.Name()]
+		sub.Short, sub.Long, sub.Example = words.Short, words.Long, strings.TrimPrefix(words.Example, "\n")
+		sub.DisableFlagsInUseLine = true
+	}
+	return c
+}
+
 func isPort(text string) bool {
 	n, err := strconv.ParseUint(text, 10, 16)
 	return err == nil && n > 0
@@ -160,7 +180,7 @@ func (p *Program) usage(c *cobra.Command) error {
 	section(p.Words.Commands, commands)
 	section(p.Words.Flags, flagForm(c.LocalFlags()))
 	section(p.Words.AllFlags, flagForm(c.InheritedFlags()))
-	if c.HasAvailableSubCommands() {
+	if c.HasAvailableSubCommands() && !c.HasParent() {
 		fmt.Fprintf(&b, "\n"+p.Words.MoreHelp+"\n", p.Name)
 	}
 	_, err := fmt.Fprint(c.OutOrStderr(), b.String())

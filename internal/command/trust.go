@@ -21,10 +21,24 @@ type Asker struct {
 	In       io.Reader // nil when nobody is there to be asked
 	Out      io.Writer
 	Language string
+
+	vouched func(id string) bool // it is a server that the person has a login at
 }
 
 // KnownServers is the file in which a person's clients remember servers.
 func KnownServers(getenv func(string) string) (string, error) {
+	return remembered(getenv, "known_servers")
+}
+
+// Logins are those that a person's clients remember.
+func Logins(getenv func(string) string) (identity.Logins, error) {
+	file, err := remembered(getenv, "logins")
+	return identity.OpenLogins(file), err
+}
+
+// remembered is a file in which a person's clients remember something (XDG Base
+// Directory Specification).
+func remembered(getenv func(string) string, name string) (string, error) {
 	home := getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(home) {
 		user, err := os.UserHomeDir()
@@ -33,7 +47,7 @@ func KnownServers(getenv func(string) string) (string, error) {
 		}
 		home = filepath.Join(user, ".local", "state")
 	}
-	return filepath.Join(home, "videoclub", "known_servers"), nil
+	return filepath.Join(home, "videoclub", name), nil
 }
 
 // TrustKnown is Trust with the servers that the person's clients remember.
@@ -44,6 +58,10 @@ func TrustKnown(ctx context.Context, server, pin string, getenv func(string) str
 	file, err := KnownServers(getenv)
 	if err != nil {
 		return nil, err
+	}
+	if logins, err := Logins(getenv); err == nil {
+		// The person has a login at it, by another address or port.
+		who.vouched = func(id string) bool { token, err := logins.Token(id); return err == nil && token != "" }
 	}
 	return Trust(ctx, server, pin, identity.OpenPins(file), who)
 }
@@ -80,8 +98,12 @@ func Trust(ctx context.Context, server, pin string, pins identity.Pins, who Aske
 	}, nil
 }
 
-// OnThisMachine says whether HOST:PORT is an address of this machine.
+// OnThisMachine says whether HOST:PORT is an address of this machine, or a socket
+// on it is meant.
 func OnThisMachine(server string) bool {
+	if strings.HasPrefix(server, api.Unix) {
+		return true
+	}
 	host, _, err := net.SplitHostPort(server)
 	if err != nil {
 		return false
@@ -97,6 +119,8 @@ func (a Asker) meet(server, id, pin string) error {
 		return nil
 	case pin != "":
 		return reason.New(reason.IdentityChanged, "%s shows %s, not %s", server, identity.Short(id), pin)
+	case a.vouched != nil && a.vouched(id):
+		return nil
 	case a.In == nil:
 		return reason.New(reason.IdentityUnknown, "%s shows %s", server, identity.Short(id))
 	}

@@ -33,6 +33,10 @@ type Central struct {
 	RequestsPerConnection int             // 1 to 1,000,000
 	PromisesPerAccount    int             // open at once, 1 to 1,000,000
 	Sandbox               string          // SandboxAuto, SandboxRequire or SandboxOff
+	PairingExpires        time.Duration   // of a pairing code, 1 min to 30 d
+	Public                string          // HOST:PORT by which users reach this server; "" is the daemon's own guess
+	AdminSocket           string          // path; "" is the daemon's own choice, None none
+	AdminGroup            string          // whose members administer by AdminSocket; "" is root alone
 	Mail                  Mail            // how people are written to
 	Receptions            []ReceptionLink // in the order of the file, no name twice
 }
@@ -96,6 +100,7 @@ func DefaultCentral() Central {
 		RequestsPerConnection: 10_000,
 		PromisesPerAccount:    10_000,
 		Sandbox:               SandboxAuto,
+		PairingExpires:        24 * time.Hour,
 		Mail:                  defaultMail(),
 	}
 }
@@ -160,6 +165,10 @@ func (c Central) Effective() []slog.Attr {
 		slog.Int("requests_per_connection", c.RequestsPerConnection),
 		slog.Int("promises_per_account", c.PromisesPerAccount),
 		slog.String("sandbox", c.Sandbox),
+		slog.String("pairing_expires", moment.FormatDuration(c.PairingExpires)),
+		slog.String("public", c.Public),
+		slog.String("admin_socket", c.AdminSocket),
+		slog.String("admin_group", c.AdminGroup),
 		c.Mail.effective(),
 		slog.Any("reception", receptions),
 	}

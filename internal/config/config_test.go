@@ -121,6 +121,10 @@ handshake = "5s"
 requests_per_connection = 100
 promises_per_account = 50
 sandbox = "require"
+pairing_expires = "1h"
+public = "Films.example.org:4100"
+admin_socket = "/run//club.sock"
+admin_group = "club"
 [mail]
 server = "Mail.Example.org:587"
 from = "club@example.org"
@@ -168,6 +172,10 @@ windows = []
 		RequestsPerConnection: 100,
 		PromisesPerAccount:    50,
 		Sandbox:               "require",
+		PairingExpires:        time.Hour,
+		Public:                "films.example.org:4100",
+		AdminSocket:           "/run/club.sock",
+		AdminGroup:            "club",
 		Mail: Mail{
 			Server: "mail.example.org:587", From: "club@example.org", TLS: "required", Username: "club", PasswordFile: "secret/mail",
 			CAFile: "/etc/vc/ca.pem", Timeout: 30 * time.Second, Events: []string{"deposited"},

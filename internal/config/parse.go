@@ -22,6 +22,8 @@ const (
 	mostRequests   = 1_000_000
 	mostPromises   = 1_000_000
 	mostUnfinished = 100_000
+	leastPairing   = time.Minute
+	mostPairing    = 30 * 24 * time.Hour
 )
 
 // ParseCentral reads the settings of vccs from the TOML text of file, whose
@@ -54,6 +56,10 @@ func ParseCentral(file string, text []byte) (Central, error) {
 	s.whole("requests_per_connection", 1, mostRequests, &c.RequestsPerConnection)
 	s.whole("promises_per_account", 1, mostPromises, &c.PromisesPerAccount)
 	set(s, "sandbox", oneOf("a way", sandboxes()), &c.Sandbox)
+	set(s, "pairing_expires", span(leastPairing, mostPairing), &c.PairingExpires)
+	set(s, "public", publicAddress, &c.Public)
+	set(s, "admin_socket", socketPath, &c.AdminSocket)
+	set(s, "admin_group", groupName, &c.AdminGroup)
 	if table, given := s.table("mail"); given {
 		readMail(table, &c.Mail)
 	}

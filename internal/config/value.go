@@ -12,8 +12,11 @@ import (
 	"videoclub/internal/rate"
 )
 
-// none is how a limit that may be absent is said to be.
+// none is how what may be absent is said to be.
 const none = "none"
+
+// None is a socket that there is not to be.
+const None = none
 
 // listenAddress reads an address to listen at: an IP literal or nothing for
 // every address, and a port. A name would be a question to the network.
@@ -84,6 +87,34 @@ func filePath(text string) (string, error) {
 		return "", fmt.Errorf("%q is not a path: write where it lies, such as \"/srv/club\"", text)
 	}
 	return path.Clean(text), nil
+}
+
+// publicAddress reads the address by which others reach this machine.
+func publicAddress(text string) (string, error) {
+	if at, ok := hostPort(text); ok || text == "" {
+		return at, nil
+	}
+	return "", fmt.Errorf("%q is not an address: write HOST:PORT with a port from 1 to 65535, such as \"films.example.org:4100\"", text)
+}
+
+// maxSocket is how long the path of a socket may be, in bytes (unix(7)).
+const maxSocket = 107
+
+// socketPath reads the path of a socket, "none" or nothing.
+func socketPath(text string) (string, error) {
+	clean, err := pathOrNothing(text)
+	if err == nil && text != "" && text != none && (!path.IsAbs(clean) || len(clean) > maxSocket) {
+		return "", fmt.Errorf("%q is not the path of a socket: write an absolute one of at most %d bytes, such as \"/run/vccs/admin.sock\", or \"none\"", text, maxSocket)
+	}
+	return clean, err
+}
+
+// groupName reads the name of a group of this machine.
+func groupName(text string) (string, error) {
+	if len(text) > 32 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == ':' || r >= 0x7f }) {
+		return "", fmt.Errorf("%.40q is not the name of a group", text)
+	}
+	return text, nil
 }
 
 func pathOrNothing(text string) (string, error) {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"io"
 	"reflect"
 	"strings"
@@ -25,6 +26,10 @@ func messages() []Message {
 		Survey{Size: 1, MTime: 2, Digest: true}, Lasts{Millis: 3, Why: "w"}, Surveying{Offset: 4}, Surveyed{SHA256: hex},
 		Describe{}, Described{Entries: 1, Files: 2, Size: 3, Whole: 4, Bytes: 5, SHA256: hex},
 		SendMail{Server: "m", TLS: TLSRequired, Message: []byte("x"), Step: time.Second}, MailTaken{Reply: "250"}, MailUnsecured{Detail: "x"}, MailRefused{Step: "DATA", Status: 451, Temporary: true},
+		PairWith{Reception: "r"}, PairProof{Identity: hex, Exporter: bytes.Repeat([]byte{1}, 32), Proof: bytes.Repeat([]byte{2}, 32), ReceiptKey: hex}, PairTaken{},
+		LookAt{}, Looked{Identity: hex, ReceiptKey: hex, Ahead: -time.Second, Free: 1, Rate: 2}, Visited{},
+		PairAsked{Identity: hex, Reception: "r", Exporter: bytes.Repeat([]byte{3}, 32)}, Prove{Proof: []byte{4}, ReceiptKey: hex}, PairDone{},
+		LookAsked{Identity: hex}, Condition{Now: at, Free: 5, ReceiptKey: hex},
 		Call{Seq: 1, Show: &ShowQuery{ID: 2, Revision: 3, Wait: time.Second}},
 		Reply{Seq: 1, Refusal: &Refusal{Code: reason.UnknownTitle, Earliest: at}},
 	}

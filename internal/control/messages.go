@@ -25,12 +25,15 @@ type (
 // To any worker.
 type (
 	// Start is the first message to a worker that has a connection: the
-	// certificate to show, in DER, how long the handshake may take, and after how
-	// long a silent peer is dropped then.
+	// certificate to show, in DER, how long the handshake may take, after how long
+	// a silent peer is dropped then, what to speak where the worker knows several
+	// protocols, and the identity that the peer has to prove where only one will do.
 	Start struct {
 		Certificate []byte        `json:"certificate"`
 		Handshake   time.Duration `json:"handshake"`
 		Silence     time.Duration `json:"silence"`
+		Protocol    string        `json:"protocol,omitempty"`
+		Peer        string        `json:"peer,omitempty"`
 	}
 
 	// Signed answers Sign.
@@ -245,6 +248,8 @@ var kinds = table(
 	unpack[Fill], unpack[Ready], unpack[Durable], unpack[Whole], unpack[Describe],
 	unpack[Survey], unpack[Lasts], unpack[Surveying], unpack[Surveyed], unpack[Described],
 	unpack[SendMail], unpack[MailTaken], unpack[MailUnsecured], unpack[MailRefused],
+	unpack[PairWith], unpack[PairProof], unpack[PairTaken], unpack[LookAt], unpack[Looked], unpack[Visited],
+	unpack[PairAsked], unpack[Prove], unpack[PairDone], unpack[LookAsked], unpack[Condition],
 	unpack[Call], unpack[Reply],
 )
 

@@ -25,6 +25,15 @@ type Call struct {
 	Remove     *RemoveTitle   `json:"remove,omitempty"`
 	Where      *WhereQuery    `json:"where,omitempty"`
 	Receptions *NamesQuery    `json:"receptions,omitempty"`
+
+	Login           *Login         `json:"login,omitempty"`
+	Roster          *NamesQuery    `json:"roster,omitempty"`
+	AddReception    *AddReception  `json:"add_reception,omitempty"`
+	RemoveReception *ReceptionName `json:"remove_reception,omitempty"`
+	CheckReception  *ReceptionName `json:"check_reception,omitempty"`
+	Accounts        *NamesQuery    `json:"accounts,omitempty"`
+	AddAccount      *AddAccount    `json:"add_account,omitempty"`
+	RemoveAccount   *AccountName   `json:"remove_account,omitempty"`
 }
 
 // Reply answers the Call with the same Seq: Refusal, or what was asked for.
@@ -38,6 +47,14 @@ type Reply struct {
 	Promises   *Promises      `json:"promises,omitempty"`
 	Prospects  *ProspectPage  `json:"prospects,omitempty"`
 	Receptions *NamePage      `json:"receptions,omitempty"`
+
+	Welcome  bool           `json:"welcome,omitempty"` // to Login
+	Roster   *ReceptionPage `json:"roster,omitempty"`
+	Code     *PairingCode   `json:"code,omitempty"`
+	Findings *Findings      `json:"findings,omitempty"`
+	Accounts *AccountPage   `json:"accounts,omitempty"`
+	Account  *MadeAccount   `json:"account,omitempty"`
+	Removed  *Removed       `json:"removed,omitempty"`
 }
 
 // TitlesQuery asks for the titles with numbers above After.

@@ -21,6 +21,8 @@ const (
 	maxExtension = 32
 	maxHost      = 253
 	hexDigits    = 64 // of a SHA-256, of an Ed25519 key
+	exporterSize = 32 // of what a pairing takes from TLS
+	proofSize    = 32 // of an HMAC-SHA-256
 )
 
 // checked is a message of a worker.
@@ -49,6 +51,13 @@ func atLeast(least int64, what string, n int64) error {
 func isHex(what, s string) error {
 	if len(s) != hexDigits || strings.Trim(s, "0123456789abcdef") != "" {
 		return fmt.Errorf("%s is %.80q, and not %d hex digits", what, s, hexDigits)
+	}
+	return nil
+}
+
+func exactly(size int, what string, p []byte) error {
+	if len(p) != size {
+		return fmt.Errorf("%s has %d bytes instead of %d", what, len(p), size)
 	}
 	return nil
 }
@@ -114,6 +123,21 @@ func (m WithdrawAsked) check() error {
 	return all(isHex("the identity", m.Identity), atLeast(1, "the delivery", m.ID))
 }
 
+func (m PairProof) check() error {
+	return all(isHex("the identity", m.Identity), isHex("the key of receipts", m.ReceiptKey),
+		exactly(exporterSize, "what TLS exports", m.Exporter), exactly(proofSize, "the proof", m.Proof))
+}
+
+func (m Looked) check() error {
+	return all(isHex("the identity", m.Identity), isHex("the key of receipts", m.ReceiptKey), atLeast(0, "the space", m.Free), atLeast(0, "the rate", m.Rate))
+}
+
+func (m PairAsked) check() error {
+	return all(isHex("the identity", m.Identity), short(maxHost, "the reception", m.Reception), exactly(exporterSize, "what TLS exports", m.Exporter))
+}
+
+func (m LookAsked) check() error { return isHex("the identity", m.Identity) }
+
 func (m Ready) check() error   { return atLeast(0, "the offset", m.Offset) }
 func (m Durable) check() error { return atLeast(0, "the offset", m.Offset) }
 
@@ -155,7 +179,8 @@ func (m MailRefused) check() error {
 func (m Call) check() error {
 	asked := 0
 	for _, set := range []bool{m.Titles != nil, m.Request != nil, m.Deliveries != nil, m.Show != nil, m.Cancel != nil,
-		m.Add != nil, m.Remove != nil, m.Where != nil, m.Receptions != nil} {
+		m.Add != nil, m.Remove != nil, m.Where != nil, m.Receptions != nil, m.Login != nil, m.Roster != nil, m.AddReception != nil,
+		m.RemoveReception != nil, m.CheckReception != nil, m.Accounts != nil, m.AddAccount != nil, m.RemoveAccount != nil} {
 		if set {
 			asked++
 		}

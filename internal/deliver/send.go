@@ -18,6 +18,7 @@ import (
 	"videoclub/internal/handoff"
 	"videoclub/internal/reason"
 	"videoclub/internal/transport"
+	"videoclub/internal/visit"
 	"videoclub/internal/wire"
 )
 
@@ -42,12 +43,15 @@ func (s Sender) Run() error {
 }
 
 func (s Sender) run() error {
-	conn, err := transport.Client(s.Conn, s.Control, wire.ALPN)
+	conn, err := transport.Client(s.Conn, s.Control, wire.ALPN, wire.VisitALPN)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	conn.Stream()
+	if conn.Protocol() == wire.VisitALPN {
+		return visit.Pay(conn, s.Control, s.Program)
+	}
 	if err := wire.Write(conn, wire.Hello{Version: wire.Version, Program: s.Program}); err != nil {
 		return transport.Explain(err, "hello")
 	}

@@ -24,7 +24,9 @@ func (s *session) handle(ctx context.Context, m control.Message, answering *sync
 		s.desk.Log.Debug("session failed", "reason", string(m.Code), "error", m.Detail)
 		return true, nil
 	case control.Call:
-		s.place.Known()
+		if s.place != nil {
+			s.place.Known()
+		}
 		if s.left--; s.left < 0 {
 			return true, errors.New("the session has asked as often as one connection may")
 		}
@@ -49,9 +51,27 @@ func (s *session) handle(ctx context.Context, m control.Message, answering *sync
 	return true, fmt.Errorf("the session says %T", m)
 }
 
-// answer does what a call asks for.
+// answer does what a call asks for, if whoever has the session may.
 func (s *session) answer(ctx context.Context, c control.Call) (r control.Reply) {
-	var err error
+	if c.Login != nil {
+		if err := s.login(ctx, c.Login.Token); err != nil {
+			return control.Reply{Refusal: refusal(err)}
+		}
+		return control.Reply{Welcome: true}
+	}
+	who, err := s.authorise(ctx)
+	if err == nil {
+		r, err = asker{s, who}.answer(ctx, c)
+	}
+	if err != nil {
+		s.logRefusal(err)
+		return control.Reply{Refusal: refusal(err)}
+	}
+	return r
+}
+
+// answer does what a call asks for.
+func (s asker) answer(ctx context.Context, c control.Call) (r control.Reply, err error) {
 	switch {
 	case c.Titles != nil:
 		r.Titles, err = s.listTitles(ctx, c.Titles.After)
@@ -64,6 +84,9 @@ func (s *session) answer(ctx context.Context, c control.Call) (r control.Reply) 
 	case c.Show != nil:
 		r.Delivery, err = s.show(ctx, *c.Show)
 	case c.Cancel != nil:
+		if err = s.own(ctx, c.Cancel.ID); err != nil {
+			break
+		}
 		if err = s.desk.Dispatcher.Cancel(ctx, c.Cancel.ID); err == nil {
 			r.Delivery, err = s.show(ctx, control.ShowQuery{ID: c.Cancel.ID})
 		}
@@ -73,13 +96,12 @@ func (s *session) answer(ctx context.Context, c control.Call) (r control.Reply) 
 		r.Receptions, err = s.receptions(ctx, c.Receptions.After)
 	case c.Add != nil || c.Remove != nil:
 		r.Change, err = s.changeTitles(ctx, c)
+	case administrative(c):
+		r, err = s.administer(ctx, c)
 	default:
 		err = reason.New(reason.Internal, "an empty call")
 	}
-	if err != nil {
-		return control.Reply{Refusal: refusal(err)}
-	}
-	return r
+	return r, err
 }
 
 func refusal(err error) *control.Refusal {
@@ -111,7 +133,7 @@ const (
 	maxText = 300
 )
 
-func (s *session) request(ctx context.Context, q control.Request) (*control.DeliveryStory, error) {
+func (s asker) request(ctx context.Context, q control.Request) (*control.DeliveryStory, error) {
 	ids, err := s.promise(ctx, q, []string{q.Reception})
 	if err != nil {
 		return nil, err
@@ -120,11 +142,14 @@ func (s *session) request(ctx context.Context, q control.Request) (*control.Deli
 }
 
 // promise gives the ids of what is promised to the receptions.
-func (s *session) promise(ctx context.Context, q control.Request, receptions []string) (ids []int64, err error) {
+func (s asker) promise(ctx context.Context, q control.Request, receptions []string) (ids []int64, err error) {
 	if q.Key == "" || len(q.Key) > maxKey || len(q.Mail) > maxText {
 		return nil, reason.New(reason.Usage, "a request has an idempotency key of 1 to %d bytes, and a mail address of at most %d", maxKey, maxText)
 	}
 	if err := checkMail(q); err != nil {
+		return nil, err
+	}
+	if q.Mail, err = s.mailFor(q.Mail); err != nil {
 		return nil, err
 	}
 	if q.Reception != "" && len(q.Receptions) > 0 {
@@ -138,7 +163,7 @@ func (s *session) promise(ctx context.Context, q control.Request, receptions []s
 	defer s.desk.promising.RUnlock()
 	title, unknown := s.title(q.Number)
 	ask := dispatch.Ask{
-		Account: "", Key: q.Key, Receptions: receptions, By: q.By, ByEarliest: q.ByEarliest, From: q.From, Mail: q.Mail, Language: q.Language, Title: title,
+		Account: s.account, Key: q.Key, Receptions: receptions, By: q.By, ByEarliest: q.ByEarliest, From: q.From, Mail: q.Mail, Language: q.Language, Title: title,
 	}
 	var promised []ledger.Delivery
 	if unknown == nil {
@@ -154,7 +179,7 @@ func (s *session) promise(ctx context.Context, q control.Request, receptions []s
 
 // again answers a request for a title that is unknown now: with what was promised
 // when it was made before, under the same key, and the title was still there.
-func (s *session) again(ctx context.Context, ask dispatch.Ask, number int, unknown error) ([]ledger.Delivery, error) {
+func (s asker) again(ctx context.Context, ask dispatch.Ask, number int, unknown error) ([]ledger.Delivery, error) {
 	ask.Title.Number = number
 	promised, found, err := s.desk.Dispatcher.Promised(ctx, ask)
 	if err == nil && !found {
@@ -163,8 +188,8 @@ func (s *session) again(ctx context.Context, ask dispatch.Ask, number int, unkno
 	return promised, err
 }
 
-func (s *session) deliveries(ctx context.Context, before int64) (*control.DeliveryPage, error) {
-	list, err := s.desk.Ledger.List(ctx, ledger.Filter{Before: before, Limit: control.PageSize + 1})
+func (s asker) deliveries(ctx context.Context, before int64) (*control.DeliveryPage, error) {
+	list, err := s.desk.Ledger.List(ctx, ledger.Filter{Account: s.filter(), Before: before, Limit: control.PageSize + 1})
 	if err != nil {
 		return nil, err
 	}
@@ -176,8 +201,11 @@ func (s *session) deliveries(ctx context.Context, before int64) (*control.Delive
 }
 
 // show gives one delivery; with a wait, when it is no longer at the revision given.
-func (s *session) show(ctx context.Context, q control.ShowQuery) (*control.DeliveryStory, error) {
+func (s asker) show(ctx context.Context, q control.ShowQuery) (*control.DeliveryStory, error) {
 	v, err := s.desk.Dispatcher.Look(ctx, q.ID)
+	if err == nil {
+		err = s.owns(v.Delivery)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +240,7 @@ func utc(t time.Time) time.Time {
 	return t.UTC()
 }
 
-func (s *session) story(ctx context.Context, v dispatch.View) (*control.DeliveryStory, error) {
+func (s asker) story(ctx context.Context, v dispatch.View) (*control.DeliveryStory, error) {
 	events, err := s.desk.Ledger.Events(ctx, v.ID)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"videoclub/internal/ledger"
 	"videoclub/internal/limit"
 	"videoclub/internal/moment"
+	"videoclub/internal/roster"
 	"videoclub/internal/survey"
 	"videoclub/internal/titles"
 	"videoclub/internal/worker"
@@ -51,12 +54,20 @@ type Config struct {
 	Dispatcher *dispatch.Dispatcher
 	Titles     *titles.File
 	Surveyor   *survey.Surveyor
+	Roster     *roster.Roster
 	Ledger     *ledger.Ledger
 	Spawner    *worker.Spawner
 	TLS        ed25519.PrivateKey
 	Clock      moment.Clock
 	Log        *slog.Logger
 	Limits     Limits
+	// Open lets machines elsewhere in while there are no accounts.
+	Open bool
+	// Public gives where users reach this server, HOST:PORT, for login links.
+	Public func() string
+	// Socket is where this machine administers, "" for nowhere; AdminGroup is the
+	// group whose members may there besides root.
+	Socket, AdminGroup string
 }
 
 // Limits are on what clients may do; a reload may change them.
@@ -71,6 +82,7 @@ type Desk struct {
 	Config
 	certificate []byte
 	connections map[Role]*limit.Connections
+	failures    *limit.Failures // of logins
 	spares      *crew.Spares
 	serving     sync.WaitGroup
 	// promising is held for reading from where a title is looked up until it
@@ -87,7 +99,7 @@ func New(c Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits}
+	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits, failures: limit.NewFailures()}
 	for _, role := range []Role{User, Administrator} {
 		d.connections[role] = limit.New(c.Limits.Connections, c.Clock)
 	}
@@ -114,9 +126,16 @@ func (d *Desk) Serve(ctx context.Context, l net.Listener, role Role) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	err := limit.Accept(ctx, l, d.connections[role], d.Log, func(conn *net.TCPConn, place *limit.Place) {
+		// Before anything is spent on it.
+		if d.failures.Blocked(addrOf(conn.RemoteAddr()), d.Clock()) {
+			conn.Close()
+			place.Leave()
+			return
+		}
 		d.serving.Go(func() {
 			defer place.Leave()
-			if err := d.serve(ctx, conn, role, place); err != nil {
+			s := &session{desk: d, role: role, peer: conn.RemoteAddr(), remote: !addrOf(conn.RemoteAddr()).IsLoopback(), place: place}
+			if err := d.serve(ctx, conn, s); err != nil {
 				d.Log.Debug("session ended", "peer", conn.RemoteAddr(), "error", err)
 			}
 		})
@@ -131,21 +150,44 @@ type session struct {
 	role Role
 	*crew.Member
 	open  chan struct{} // one for each call that is being answered
-	place *limit.Place
+	place *limit.Place // nil for one by the socket of this machine
 	left  int // how many calls it may still make
+
+	peer   net.Addr
+	remote bool       // the peer is on another machine
+	local  *localUser // who it is, by the socket of this machine
+
+	mu    sync.Mutex
+	shown bool            // a token was shown
+	token *identity.Token // of the account that logged in
 }
 
-func (d *Desk) serve(ctx context.Context, conn *net.TCPConn, role Role, place *limit.Place) error {
+// addrOf is the address of a peer without its port, on this machine that of the
+// loopback.
+func addrOf(peer net.Addr) netip.Addr {
+	if tcp, ok := peer.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.IPv6Loopback()
+}
+
+// fileConn is a connection that can be handed over.
+type fileConn interface {
+	File() (*os.File, error)
+	Close() error
+}
+
+func (d *Desk) serve(ctx context.Context, conn fileConn, s *session) error {
 	file, err := conn.File()
 	conn.Close()
 	if err != nil {
 		return err
 	}
-	member, err := d.spares.Take()
 	d.mu.Lock()
 	limits := d.limits
 	d.mu.Unlock()
-	s := &session{desk: d, role: role, Member: member, open: make(chan struct{}, calls), place: place, left: limits.Requests}
+	s.Member, err = d.spares.Take()
+	s.open, s.left = make(chan struct{}, calls), limits.Requests
 	defer s.Close()
 	if err != nil {
 		file.Close()
@@ -158,13 +200,15 @@ func (d *Desk) serve(ctx context.Context, conn *net.TCPConn, role Role, place *l
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, s.Kill)()
-	go func() {
-		select {
-		case <-place.Lost():
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	if s.place != nil {
+		go func() {
+			select {
+			case <-s.place.Lost():
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
 	err = s.Control.Hand(file)
 	file.Close()
 	if err != nil {

@@ -22,7 +22,7 @@ func checkMail(q control.Request) error {
 }
 
 // mails gives what was written of a delivery.
-func (s *session) mails(ctx context.Context, delivery int64) ([]control.Mail, error) {
+func (s asker) mails(ctx context.Context, delivery int64) ([]control.Mail, error) {
 	all, err := s.desk.Ledger.Outbox(ctx, delivery)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 )
 
 // title gives a title that can be delivered.
-func (s *session) title(number int) (dispatch.Title, error) {
+func (s asker) title(number int) (dispatch.Title, error) {
 	titles := s.desk.Titles.List()
 	t, ok := titles.Lookup(number)
 	if !ok {
@@ -45,7 +45,7 @@ func checkReceptions(names []string) error {
 }
 
 // promises answers a request for several receptions.
-func (s *session) promises(ctx context.Context, q control.Request) (*control.Promises, error) {
+func (s asker) promises(ctx context.Context, q control.Request) (*control.Promises, error) {
 	ids, err := s.promise(ctx, q, q.Receptions)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (s *session) promises(ctx context.Context, q control.Request) (*control.Pro
 }
 
 // where answers which receptions could have a title by a deadline.
-func (s *session) where(ctx context.Context, q control.WhereQuery) (*control.ProspectPage, error) {
+func (s asker) where(ctx context.Context, q control.WhereQuery) (*control.ProspectPage, error) {
 	if err := checkReceptions(q.Receptions); err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (s *session) where(ctx context.Context, q control.WhereQuery) (*control.Pro
 
 // receptions answers what the known receptions are called: all that a user is
 // told of them.
-func (s *session) receptions(ctx context.Context, after string) (*control.NamePage, error) {
+func (s asker) receptions(ctx context.Context, after string) (*control.NamePage, error) {
 	names, more, err := s.receptionsAfter(ctx, after, control.PageSize)
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (s *session) receptions(ctx context.Context, after string) (*control.NamePa
 
 // receptionsAfter gives at most most names of known receptions after one, and
 // whether there are more.
-func (s *session) receptionsAfter(ctx context.Context, after string, most int) (names []string, more bool, err error) {
+func (s asker) receptionsAfter(ctx context.Context, after string, most int) (names []string, more bool, err error) {
 	names, err = s.desk.Dispatcher.Receptions(ctx)
 	if err != nil {
 		return nil, false, err

@@ -18,7 +18,7 @@ import (
 const maxPage = 64 << 10
 
 // listTitles gives one page of titles, to administrators with their sources.
-func (s *session) listTitles(ctx context.Context, after int) (*control.TitlePage, error) {
+func (s asker) listTitles(ctx context.Context, after int) (*control.TitlePage, error) {
 	page, size := &control.TitlePage{Titles: []control.Title{}}, 0
 	list := s.desk.Titles.List()
 	for _, t := range list.Titles() {
@@ -26,7 +26,7 @@ func (s *session) listTitles(ctx context.Context, after int) (*control.TitlePage
 			continue
 		}
 		shown := publicTitle(t)
-		if s.role == Administrator {
+		if s.admin {
 			var err error
 			if shown.TitleSource, err = s.source(ctx, t, t.Resolve(list.Base)); err != nil {
 				return nil, err
@@ -53,7 +53,7 @@ func publicTitle(t catalogue.Title) control.Title {
 }
 
 // source looks at a title's source as it is now.
-func (s *session) source(ctx context.Context, t catalogue.Title, path string) (*control.TitleSource, error) {
+func (s asker) source(ctx context.Context, t catalogue.Title, path string) (*control.TitleSource, error) {
 	shown := &control.TitleSource{Location: t.Location, Size: -1, Digest: control.DigestNone}
 	if t.Kind() != catalogue.KindFile {
 		shown.Problem = "a live source, and this version delivers files"
@@ -84,8 +84,8 @@ func (s *session) source(ctx context.Context, t catalogue.Title, path string) (*
 }
 
 // changeTitles does what administrators alone may.
-func (s *session) changeTitles(ctx context.Context, c control.Call) (*control.TitleChange, error) {
-	if s.role != Administrator {
+func (s asker) changeTitles(ctx context.Context, c control.Call) (*control.TitleChange, error) {
+	if !s.admin {
 		return nil, reason.New(reason.NotPermitted, "titles are added and removed by administrators, on their own port")
 	}
 	if c.Add != nil {
@@ -96,7 +96,7 @@ func (s *session) changeTitles(ctx context.Context, c control.Call) (*control.Ti
 
 // addTitle adds a title whose source can be delivered. Its duration is what was
 // given or what the source says; its digest is found out in the background.
-func (s *session) addTitle(ctx context.Context, q control.AddTitle) (*control.TitleChange, error) {
+func (s asker) addTitle(ctx context.Context, q control.AddTitle) (*control.TitleChange, error) {
 	d := s.desk
 	t := catalogue.Title{
 		Number: q.Number, Name: q.Name, Location: q.Location, Description: q.Description, Duration: time.Duration(q.Duration) * time.Millisecond,
@@ -159,7 +159,7 @@ func (s *session) addTitle(ctx context.Context, q control.AddTitle) (*control.Ti
 // removeTitle takes a title out. Where promises depend on it, it is refused or,
 // by force, their deliveries are cancelled first: a crash in between leaves a
 // title to be removed again, and no delivery without one.
-func (s *session) removeTitle(ctx context.Context, q control.RemoveTitle) (*control.TitleChange, error) {
+func (s asker) removeTitle(ctx context.Context, q control.RemoveTitle) (*control.TitleChange, error) {
 	d := s.desk
 	d.promising.Lock()
 	defer d.promising.Unlock()
@@ -193,7 +193,7 @@ func (s *session) removeTitle(ctx context.Context, q control.RemoveTitle) (*cont
 }
 
 // depending gives the deliveries of a title that have not ended, by their ids.
-func (s *session) depending(ctx context.Context, number int) (ids []int64, err error) {
+func (s asker) depending(ctx context.Context, number int) (ids []int64, err error) {
 	active, err := s.desk.Ledger.Active(ctx)
 	for _, l := range active {
 		if l.Title == number {
@@ -220,7 +220,7 @@ func listed(ids []int64) string {
 }
 
 // forget ends the survey of a source that no title has any more.
-func (s *session) forget(ctx context.Context, gone catalogue.Title) error {
+func (s asker) forget(ctx context.Context, gone catalogue.Title) error {
 	list := s.desk.Titles.List()
 	path := gone.Resolve(list.Base)
 	for _, t := range list.Titles() {

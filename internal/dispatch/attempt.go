@@ -43,6 +43,7 @@ type attempt struct {
 	heard      control.Acked    // the latest acknowledgement
 	verifying  bool             // all is sent
 	noted      time.Time        // when progress was last noted in the ledger
+	here       bool             // the reception is on this machine
 	letGo      bool             // a worker has ended for no reason of its own
 	settled    bool
 }
@@ -100,13 +101,21 @@ func (a *attempt) run(ctx context.Context) outcome {
 	if a.folder != nil {
 		defer a.folder.list.Close() // a second time, once a worker has it
 	}
-	conn, err := a.d.dial(ctx, a.delivery.Address)
+	a.delivery.Address = a.d.addressOf(a.delivery)
+	conn, here, err := a.d.dial(ctx, a.delivery.Address)
 	if err != nil {
 		f.Close()
 		return outcome{err: err}
 	}
+	a.here = here
+	peer, err := a.d.expected(ctx, a.delivery, here)
+	if err != nil {
+		f.Close()
+		conn.Close()
+		return outcome{err: err}
+	}
 	defer a.endWorkers()
-	if err := a.start(f, conn); err != nil {
+	if err := a.start(f, conn, peer); err != nil {
 		return outcome{err: err}
 	}
 	out := a.converse(ctx)
@@ -125,8 +134,9 @@ func (a *attempt) noteLast() {
 	}
 }
 
-// start starts both workers. It takes over the files.
-func (a *attempt) start(source, conn *os.File) error {
+// start starts both workers, for a reception that has to prove the identity
+// peer, "" for any. It takes over the files.
+func (a *attempt) start(source, conn *os.File, peer string) error {
 	path := a.d.notesPath(a.delivery.ID)
 	notes, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err == nil {
@@ -158,7 +168,7 @@ func (a *attempt) start(source, conn *os.File) error {
 	if err := errors.Join(errSend, errRead); err != nil {
 		return err
 	}
-	return a.send.Tell(control.Start{Certificate: a.d.certificate, Handshake: a.d.silence(), Silence: a.d.silence()})
+	return a.send.Tell(control.Start{Certificate: a.d.certificate, Handshake: a.d.silence(), Silence: a.d.silence(), Peer: peer})
 }
 
 func (d *Dispatcher) notesPath(id int64) string {
@@ -314,7 +324,7 @@ func (a *attempt) goOn(ctx context.Context, m control.Accepted) error {
 	if m.Offset > a.delivery.Size {
 		return reason.New(reason.OffsetMismatch, "the reception says that it holds %d bytes of %d", m.Offset, a.delivery.Size)
 	}
-	if err := a.d.meet(ctx, a.delivery, m); err != nil {
+	if err := a.d.meet(ctx, a.delivery, m, a.here); err != nil {
 		return err
 	}
 	a.peer = m

@@ -58,6 +58,9 @@ type Settings struct {
 	Port int
 	// Loopback says that only receptions on this machine are reached.
 	Loopback bool
+	// AtFirstSight says that a reception on another machine is taken for who it
+	// says it is when it is met first; otherwise it has to be paired before.
+	AtFirstSight bool
 }
 
 // Reception is where a reception server is and what its link carries.

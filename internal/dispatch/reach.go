@@ -1,7 +1,9 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -10,8 +12,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"videoclub/internal/control"
+	"videoclub/internal/crew"
+	"videoclub/internal/handoff"
+	"videoclub/internal/identity"
 	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
+	"videoclub/internal/worker"
 )
 
 // open opens the source and makes sure that it is still what was promised.
@@ -62,8 +69,8 @@ func inodeOf(f *os.File) (uint64, error) {
 }
 
 // dial connects to a reception; started without configuration, to one on this
-// machine alone.
-func (d *Dispatcher) dial(ctx context.Context, address string) (*os.File, error) {
+// machine alone. here says whether it is on this machine.
+func (d *Dispatcher) dial(ctx context.Context, address string) (f *os.File, here bool, err error) {
 	d.mu.Lock()
 	loopback := d.settings.Loopback
 	d.mu.Unlock()
@@ -79,10 +86,103 @@ func (d *Dispatcher) dial(ctx context.Context, address string) (*os.File, error)
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		if reason.Of(err) == reason.RemotePeer {
-			return nil, err
+			return nil, false, err
 		}
-		return nil, reason.Wrap(reason.Unreachable, err, "connecting to the reception")
+		return nil, false, reason.Wrap(reason.Unreachable, err, "connecting to the reception")
 	}
 	defer conn.Close()
-	return conn.(*net.TCPConn).File()
+	f, err = conn.(*net.TCPConn).File()
+	return f, conn.RemoteAddr().(*net.TCPAddr).IP.IsLoopback(), err
+}
+
+// addressOf is where the reception of a delivery is now: where it was promised
+// to may have moved.
+func (d *Dispatcher) addressOf(l ledger.Delivery) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return cmp.Or(d.settings.Receptions[l.Reception].Address, l.Address)
+}
+
+// Conversation is what is to be said to a reception in a connection of its own.
+type Conversation struct {
+	Protocol string          // by its name of ALPN; "" is that of deliveries
+	Label    string          // of the worker, for ps(1)
+	First    control.Message // told to the worker that has the connection
+	// Expect gives the identity that the reception has to prove, "" for any;
+	// here says whether it is on this machine.
+	Expect func(here bool) (identity string, err error)
+	// Answer answers each message of the worker, until it is over.
+	Answer func(m control.Message) (answer control.Message, over bool, err error)
+}
+
+// Converse has a send worker speak with the reception at address. It is over
+// with ctx, or after the time that a silent peer is given.
+func (d *Dispatcher) Converse(ctx context.Context, address string, c Conversation) error {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout+2*d.silence())
+	defer cancel()
+	conn, here, err := d.dial(ctx, address)
+	if err != nil {
+		return err
+	}
+	peer, err := c.Expect(here)
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	var send crew.Member
+	settled := false
+	defer func() {
+		if send.Started() {
+			if !settled {
+				send.Kill()
+			}
+			send.ExitWithin(grace)
+		}
+		send.Close()
+	}()
+	producer, consumer, err := handoff.Pair() // a send worker has one, though nothing passes here
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	producer.Close()
+	if err := send.Start(d.Spawner, worker.Send, c.Label, worker.File{Name: "conn", File: conn},
+		worker.File{Name: "ring", File: consumer.Ring}, worker.File{Name: "wake", File: consumer.Wake}); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, send.Kill)()
+	if err := send.Tell(control.Start{Certificate: d.certificate, Handshake: d.silence(), Silence: d.silence(), Protocol: c.Protocol, Peer: peer}); err != nil {
+		return err
+	}
+	for {
+		m, err := send.Control.Receive()
+		if err == io.EOF {
+			if ctx.Err() != nil {
+				return reason.Wrap(reason.PeerSilent, ctx.Err(), "speaking with %s", address)
+			}
+			return reason.New(reason.WorkerFailed, "the send worker %v", send.ExitWithin(grace))
+		}
+		if err != nil {
+			return err
+		}
+		var answer control.Message
+		switch m := m.(type) {
+		case control.Failed:
+			return reason.New(m.Code, "%s", m.Detail)
+		case control.Sign:
+			if err := send.Sign(d.Keys.TLS, identity.ClientSide, m); err != nil {
+				return err
+			}
+			answer = c.First
+		default:
+			if answer, settled, err = c.Answer(m); err != nil || settled {
+				return err
+			}
+		}
+		if answer != nil {
+			if err := send.Tell(answer); err != nil {
+				return err
+			}
+		}
+	}
 }

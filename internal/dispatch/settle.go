@@ -5,12 +5,10 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
 	"videoclub/internal/control"
-	"videoclub/internal/handoff"
 	"videoclub/internal/identity"
 	"videoclub/internal/journal"
 	"videoclub/internal/ledger"
@@ -22,27 +20,56 @@ import (
 
 func idOf(keys identity.Keys) string { return identity.ID(keys.TLS.Public().(ed25519.PublicKey)) }
 
-// meet makes sure that a reception is the one known under its name. On this
-// machine alone the kernel vouches for it, and its keys may change.
-func (d *Dispatcher) meet(ctx context.Context, l ledger.Delivery, m control.Accepted) error {
+// Expected is the identity that the reception called name has to prove at an
+// address, as deliveries to it have it.
+func (d *Dispatcher) Expected(ctx context.Context, name, address string, here bool) (string, error) {
+	return d.expected(ctx, ledger.Delivery{Reception: name, Address: address}, here)
+}
+
+// expected is the identity that a reception has to prove before it is offered
+// anything, "" where it may be any. One on another machine that was never paired
+// is reason.NotPaired, unless receptions are taken at first sight.
+func (d *Dispatcher) expected(ctx context.Context, l ledger.Delivery, here bool) (string, error) {
 	d.mu.Lock()
-	loopback := d.settings.Loopback
+	atFirstSight := d.settings.AtFirstSight
 	d.mu.Unlock()
 	known, err := d.Ledger.ReceptionByName(ctx, l.Reception)
 	switch {
-	case err == nil && known.Identity == m.Identity && known.ReceiptKey == m.ReceiptKey && known.Address == l.Address:
-		return nil
-	case err == nil && known.Identity != m.Identity && !loopback:
-		return reason.New(reason.IdentityChanged, "%s was %s and now shows %s", l.Reception, identity.Short(known.Identity), identity.Short(m.Identity))
-	case err == nil && known.Identity != m.Identity:
-		d.Log.Warn("the reception on this machine has new keys, taking them", "reception", l.Reception, "identity", identity.Short(m.Identity))
-		if err := d.Ledger.ForgetReception(ctx, l.Reception); err != nil {
-			return err
-		}
+	case err == nil && (!here || !known.Paired.IsZero()):
+		return known.Identity, nil
+	case err != nil && reason.Of(err) != reason.UnknownReception:
+		return "", err
+	case err != nil && !here && !atFirstSight:
+		return "", reason.New(reason.NotPaired, "%s at %s was never paired", l.Reception, l.Address)
+	}
+	return "", nil
+}
+
+// meet makes sure that a reception is the one known under its name: the one that
+// was paired or, where that is not asked for, the one that was met first. For
+// one on this machine that was never paired the kernel vouches, and its keys may
+// change.
+func (d *Dispatcher) meet(ctx context.Context, l ledger.Delivery, m control.Accepted, here bool) error {
+	if _, err := d.expected(ctx, l, here); err != nil {
+		return err
+	}
+	known, err := d.Ledger.ReceptionByName(ctx, l.Reception)
+	switch paired := !known.Paired.IsZero(); {
 	case err != nil && reason.Of(err) != reason.UnknownReception:
 		return err
 	case err != nil:
 		d.Log.Info("reception seen for the first time, remembering its keys", journal.PeerMet.Mark(), "reception", l.Reception, "identity", identity.Short(m.Identity))
+	case known.Identity == m.Identity && known.ReceiptKey == m.ReceiptKey && known.Address == l.Address:
+		return nil
+	case known.Identity != m.Identity && (paired || !here):
+		return reason.New(reason.IdentityChanged, "%s was %s and now shows %s, at %s", l.Reception, identity.Short(known.Identity), identity.Short(m.Identity), l.Address)
+	case known.ReceiptKey != m.ReceiptKey && paired:
+		return reason.New(reason.IdentityChanged, "%s signs receipts with another key than when it was paired; pair it again", l.Reception)
+	case known.Identity != m.Identity:
+		d.Log.Warn("the reception on this machine has new keys, taking them", "reception", l.Reception, "identity", identity.Short(m.Identity))
+		if err := d.Ledger.ForgetReception(ctx, l.Reception); err != nil {
+			return err
+		}
 	}
 	return d.Ledger.RememberReception(ctx, ledger.Reception{
 		Name: l.Reception, Address: l.Address, Identity: m.Identity, ReceiptKey: m.ReceiptKey, Seen: d.Clock(),
@@ -91,7 +118,7 @@ func (a *attempt) prove(ctx context.Context, r receipt.Receipt, peer string) err
 		return err
 	case err != nil || known.Identity != peer:
 		// It answered without an accept: it says that it had the title.
-		if err := a.d.meet(ctx, l, control.Accepted{Identity: peer, ReceiptKey: r.Key}); err != nil {
+		if err := a.d.meet(ctx, l, control.Accepted{Identity: peer, ReceiptKey: r.Key}, a.here); err != nil {
 			return err
 		}
 	case known.ReceiptKey != r.Key:
@@ -234,51 +261,15 @@ func (d *Dispatcher) withdraw(l ledger.Delivery) {
 }
 
 func (d *Dispatcher) withdrawOnce(l ledger.Delivery) error {
-	ctx, cancel := context.WithTimeout(d.ending, dialTimeout+2*d.silence())
-	defer cancel()
-	conn, err := d.dial(ctx, l.Address)
-	if err != nil {
-		return err
-	}
-	a := &attempt{d: d, delivery: l}
-	defer a.endWorkers()
-	producer, consumer, err := handoff.Pair() // a send worker has one, though nothing passes here
-	if err != nil {
-		conn.Close()
-		return err
-	}
-	producer.Close()
-	if err := a.send.Start(d.Spawner, worker.Send, fmt.Sprintf("withdraw=%d", l.ID), worker.File{Name: "conn", File: conn},
-		worker.File{Name: "ring", File: consumer.Ring}, worker.File{Name: "wake", File: consumer.Wake}); err != nil {
-		return err
-	}
-	defer context.AfterFunc(ctx, a.send.Kill)()
-	if err := a.send.Tell(control.Start{Certificate: d.certificate, Handshake: d.silence(), Silence: d.silence()}); err != nil {
-		return err
-	}
-	for {
-		m, err := a.send.Control.Receive()
-		if err == io.EOF {
-			return reason.New(reason.WorkerFailed, "the send worker %v", a.send.ExitWithin(grace))
-		}
-		if err != nil {
-			return err
-		}
-		switch m := m.(type) {
-		case control.Sign:
-			if err := a.send.Sign(d.Keys.TLS, identity.ClientSide, m); err != nil {
-				return err
+	l.Address = d.addressOf(l)
+	return d.Converse(d.ending, l.Address, Conversation{
+		Expect: func(here bool) (string, error) { return d.expected(d.ending, l, here) },
+		Label:  fmt.Sprintf("withdraw=%d", l.ID), First: control.Withdraw{ID: l.ID},
+		Answer: func(m control.Message) (control.Message, bool, error) {
+			if _, ok := m.(control.Withdrawn); !ok {
+				return nil, false, fmt.Errorf("the send worker says %T", m)
 			}
-			if err := a.send.Tell(control.Withdraw{ID: l.ID}); err != nil {
-				return err
-			}
-		case control.Withdrawn:
-			a.settled = true
-			return nil
-		case control.Failed:
-			return reason.New(m.Code, "%s", m.Detail)
-		default:
-			return fmt.Errorf("the send worker says %T", m)
-		}
-	}
+			return nil, true, nil
+		},
+	})
 }

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"videoclub/internal/ledger"
+	"videoclub/internal/rate"
 	"videoclub/internal/reason"
 )
 
@@ -120,6 +122,44 @@ func (d *Dispatcher) locateAll(ctx context.Context, names []string) (addresses [
 	}
 	all.Wait()
 	return addresses, errs
+}
+
+// Locate gives the address of a reception by its name, and what its link
+// carries.
+func (d *Dispatcher) Locate(ctx context.Context, name string) (address string, link rate.Rate, err error) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	address, err = d.locate(ctx, name)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return address, cmp.Or(d.settings.Receptions[name].Link, d.settings.Link), err
+}
+
+// Known is Locate without asking whether the name resolves.
+func (d *Dispatcher) Known(name string) (address string, link rate.Rate, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r, ok := d.settings.Receptions[name]
+	link = cmp.Or(r.Link, d.settings.Link)
+	switch {
+	case ok:
+		return r.Address, link, nil
+	case d.settings.Port == 0 || !hostName.MatchString(name):
+		return "", link, reason.New(reason.UnknownReception, "no reception is called %.260q", name)
+	}
+	return net.JoinHostPort(name, strconv.Itoa(d.settings.Port)), link, nil
+}
+
+// Owed is how many bytes are promised to a reception and not there yet.
+func (d *Dispatcher) Owed(reception string) (total int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, j := range d.jobs {
+		if j.Reception == reception {
+			total += max(0, j.Size-j.acked)
+		}
+	}
+	return total
 }
 
 // locate gives the address of a reception by its name.

@@ -3,6 +3,8 @@ package identity
 import (
 	"crypto"
 	"crypto/tls"
+	"slices"
+	"strings"
 
 	"videoclub/internal/reason"
 )
@@ -15,9 +17,14 @@ import (
 // client is not asked for any. A peer that does not speak the protocol alpn is
 // refused; with "" none is negotiated.
 func Server(cert []byte, signer crypto.Signer, alpn string, verify func(id string) error) *tls.Config {
-	c := common(alpn)
+	return ServerOf(cert, signer, []string{alpn}, verify)
+}
+
+// ServerOf is Server for a choice of protocols, the preferred one first.
+func ServerOf(cert []byte, signer crypto.Signer, alpns []string, verify func(id string) error) *tls.Config {
+	c := common(alpns...)
 	c.Certificates = []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: signer}}
-	c.VerifyConnection = func(state tls.ConnectionState) error { return checkPeer(state, alpn, verify) }
+	c.VerifyConnection = func(state tls.ConnectionState) error { return checkPeer(state, alpns, verify) }
 	if verify != nil {
 		// Any: what a certificate authority would vouch for is not asked here.
 		c.ClientAuth = tls.RequireAnyClientCert
@@ -37,7 +44,7 @@ func Client(cert []byte, signer crypto.Signer, alpn string, verify func(id strin
 		if verify == nil {
 			return reason.New(reason.NotPermitted, "nothing says which server this may be")
 		}
-		return checkPeer(state, alpn, verify)
+		return checkPeer(state, []string{alpn}, verify)
 	}
 	if signer != nil {
 		c.Certificates = []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: signer}}
@@ -45,7 +52,7 @@ func Client(cert []byte, signer crypto.Signer, alpn string, verify func(id strin
 	return c
 }
 
-func common(alpn string) *tls.Config {
+func common(alpns ...string) *tls.Config {
 	c := &tls.Config{
 		MinVersion: tls.VersionTLS13,
 		// A ticket would let a peer come back without the supervisor signing,
@@ -54,18 +61,18 @@ func common(alpn string) *tls.Config {
 		// Small first records serve web pages; here they only cost time.
 		DynamicRecordSizingDisabled: true,
 	}
-	if alpn != "" {
-		c.NextProtos = []string{alpn}
+	if alpns[0] != "" {
+		c.NextProtos = alpns
 	}
 	return c
 }
 
 // checkPeer looks at a handshake in which the peer has proved possession of
 // its certificate's key (RFC 8446 section 4.4.3).
-func checkPeer(state tls.ConnectionState, alpn string, verify func(id string) error) error {
+func checkPeer(state tls.ConnectionState, alpns []string, verify func(id string) error) error {
 	// A peer that offers no protocol at all passes the negotiation.
-	if state.NegotiatedProtocol != alpn {
-		return reason.New(reason.Protocol, "the peer speaks %q instead of %q", state.NegotiatedProtocol, alpn)
+	if !slices.Contains(alpns, state.NegotiatedProtocol) {
+		return reason.New(reason.Protocol, "the peer speaks %q instead of %q", state.NegotiatedProtocol, strings.Join(alpns, " or "))
 	}
 	if verify == nil {
 		return nil

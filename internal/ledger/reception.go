@@ -16,15 +16,17 @@ type Reception struct {
 	Identity   string // the pinned identity; empty until it has been seen
 	ReceiptKey string // hex; what its receipts are verified with
 	Seen       time.Time
+	Paired     time.Time // by a code; zero where it was taken at first sight
 }
 
 func (r *Reception) fields() []any {
-	return []any{&r.Name, &r.Address, &r.Identity, &r.ReceiptKey, (*instant)(&r.Seen)}
+	return []any{&r.Name, &r.Address, &r.Identity, &r.ReceiptKey, (*instant)(&r.Seen), (*instant)(&r.Paired)}
 }
 
-const selectReceptions = "SELECT name, address, identity, receipt_key, seen FROM receptions "
+const selectReceptions = "SELECT name, address, identity, receipt_key, seen, paired FROM receptions "
 
-// RememberReception stores r, or brings what is known of that name up to date.
+// RememberReception stores r, or brings what is known of that name up to date,
+// but for when it was paired.
 // An identity that is known is not replaced, not even by two that first meet
 // the reception at once: another one is reason.IdentityChanged, and only
 // ForgetReception makes room for it.
@@ -33,7 +35,7 @@ func (l *Ledger) RememberReception(ctx context.Context, r Reception) error {
 		return reason.New(reason.Usage, "the reception %.64q has no name, or its texts are longer than %d bytes", r.Name, MaxText)
 	}
 	return l.commit(ctx, "noting a reception", func(ctx context.Context, c *sql.Conn) error {
-		result, err := c.ExecContext(ctx, `INSERT INTO receptions (name, address, identity, receipt_key, seen) VALUES (?, ?, ?, ?, ?)
+		result, err := c.ExecContext(ctx, `INSERT INTO receptions (name, address, identity, receipt_key, seen, paired) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (name) DO UPDATE SET address = excluded.address, identity = excluded.identity,
 			receipt_key = excluded.receipt_key, seen = excluded.seen
 			WHERE receptions.identity = '' OR receptions.identity = excluded.identity`, r.fields()...)

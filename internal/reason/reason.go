@@ -37,6 +37,17 @@ const (
 	Busy             Code = "busy"
 	RemotePeer       Code = "remote_peer"
 	NotPermitted     Code = "not_permitted"
+	UnknownAccount   Code = "unknown_account"
+	AccountExists    Code = "account_exists"
+	ReceptionInUse   Code = "reception_in_use"
+
+	// Who somebody is cannot be shown.
+	LoginNeeded    Code = "login_needed"
+	LoginInvalid   Code = "login_invalid"
+	AccountsNeeded Code = "accounts_needed"
+	PairingInvalid Code = "pairing_invalid"
+	PairingExpired Code = "pairing_expired"
+	NotPaired      Code = "not_paired"
 
 	// Broke off: tried again from the durable offset.
 	Unreachable     Code = "unreachable"

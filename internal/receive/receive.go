@@ -18,6 +18,7 @@ import (
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
 	"videoclub/internal/transport"
+	"videoclub/internal/visit"
 	"videoclub/internal/wire"
 )
 
@@ -46,12 +47,15 @@ func (r Receiver) Run() error {
 }
 
 func (r Receiver) run() error {
-	conn, err := transport.Server(r.Conn, r.Control, wire.ALPN, true)
+	conn, err := transport.Server(r.Conn, r.Control, true, wire.ALPN, wire.VisitALPN)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	conn.Stream()
+	if conn.Protocol() == wire.VisitALPN {
+		return visit.Answer(conn, r.Control)
+	}
 	in := bufio.NewReaderSize(conn, wire.MaxLine)
 	if err := r.greet(conn, in); err != nil {
 		// The peer is told too; that it may not hear it is no further error.

@@ -45,6 +45,7 @@ type connection struct {
 	described      bool // the manifest of a folder was asked for
 	accepted       bool
 	safe           int64 // bytes that the store worker has called durable
+	proving        bool  // it has been given the proof of a pairing
 	ended          bool  // the sender has been told how it ended
 }
 
@@ -194,6 +195,10 @@ func (c *connection) received(m control.Message) error {
 		if c.receive.Signed() {
 			return c.withdraw(m)
 		}
+	case control.PairAsked, control.PairDone, control.LookAsked, control.Visited:
+		if c.receive.Signed() && c.key == (depot.Key{}) {
+			return c.visited(m)
+		}
 	}
 	return fmt.Errorf("the receive worker says %T out of its turn", m)
 }
@@ -226,14 +231,12 @@ func (c *connection) tell(err error) error {
 func cut(detail string) string { return detail[:min(len(detail), 1024)] }
 
 // keyOf names a delivery of a central server that may deliver here.
-func (r *Reception) keyOf(peer string, id int64) (depot.Key, error) {
+func (c *connection) keyOf(peer string, id int64) (depot.Key, error) {
 	if !identity.ValidID(peer) || id < 1 {
 		return depot.Key{}, reason.New(reason.Protocol, "%.80q is no identity, or %d no delivery", peer, id)
 	}
-	if r.Meet != nil {
-		if err := r.Meet(peer); err != nil {
-			return depot.Key{}, err
-		}
+	if err := c.meet(peer); err != nil {
+		return depot.Key{}, err
 	}
 	return depot.Key{Central: identity.Prefix8(peer), ID: id}, nil
 }
@@ -244,7 +247,7 @@ func (c *connection) take(m control.Offered) error {
 	if c.key != (depot.Key{}) {
 		return errors.New("the receive worker makes a second offer")
 	}
-	key, err := c.r.keyOf(m.Identity, m.Offer.ID)
+	key, err := c.keyOf(m.Identity, m.Offer.ID)
 	if err != nil {
 		return err
 	}
@@ -390,7 +393,7 @@ func (c *connection) withdraw(m control.WithdrawAsked) error {
 	if c.key != (depot.Key{}) {
 		return errors.New("the receive worker withdraws after an offer")
 	}
-	key, err := c.r.keyOf(m.Identity, m.ID)
+	key, err := c.keyOf(m.Identity, m.ID)
 	if err != nil {
 		return err
 	}

@@ -45,8 +45,11 @@ type Config struct {
 	Log      *slog.Logger
 	Settings Settings
 	// Meet says whether the central server of an identity, which TLS has
-	// proved, may deliver here; nil is any.
-	Meet func(identity string) error
+	// proved, may deliver here from an address; nil is any.
+	Meet func(identity string, from net.Addr) error
+	// Trust is the central server that is paired with; its zero value knows of
+	// no pairing code.
+	Trust identity.Central
 	// Pulse, unless it is nil, is told what is going on each time that the loop
 	// which takes connections has come round, every 2 s at least.
 	Pulse func(Overview)

@@ -5,6 +5,7 @@ package transport
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/tls"
@@ -13,6 +14,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,21 +39,26 @@ type Conn struct {
 }
 
 // Client does the client's part of a handshake on the connection file, as the
-// supervisor that ctl leads to. The peer must speak alpn.
-func Client(file *os.File, ctl *control.Conn, alpn string) (*Conn, error) {
-	return establish(file, ctl, alpn, func(raw *conn, start control.Start, verify func(string) error) (*tls.Conn, error) {
+// supervisor that ctl leads to. The peer must speak that of alpns which the
+// supervisor names, or the first where it names none.
+func Client(file *os.File, ctl *control.Conn, alpns ...string) (*Conn, error) {
+	return establish(file, ctl, alpns, func(raw *conn, start control.Start, verify func(string) error) (*tls.Conn, error) {
 		signer, err := signer(start, ctl)
 		if err != nil {
 			return nil, err
+		}
+		alpn := cmp.Or(start.Protocol, alpns[0])
+		if !slices.Contains(alpns, alpn) {
+			return nil, fmt.Errorf("transport: this worker does not speak %q", alpn)
 		}
 		return tls.Client(raw, identity.Client(start.Certificate, signer, alpn, verify)), nil
 	})
 }
 
-// Server does the server's part. With mutual, the peer must prove an identity
-// of its own.
-func Server(file *os.File, ctl *control.Conn, alpn string, mutual bool) (*Conn, error) {
-	return establish(file, ctl, alpn, func(raw *conn, start control.Start, verify func(string) error) (*tls.Conn, error) {
+// Server does the server's part; the peer chooses one of alpns. With mutual,
+// the peer must prove an identity of its own.
+func Server(file *os.File, ctl *control.Conn, mutual bool, alpns ...string) (*Conn, error) {
+	return establish(file, ctl, alpns, func(raw *conn, start control.Start, verify func(string) error) (*tls.Conn, error) {
 		signer, err := signer(start, ctl)
 		if err != nil {
 			return nil, err
@@ -58,11 +66,11 @@ func Server(file *os.File, ctl *control.Conn, alpn string, mutual bool) (*Conn, 
 		if !mutual {
 			verify = nil
 		}
-		return tls.Server(raw, identity.Server(start.Certificate, signer, alpn, verify)), nil
+		return tls.Server(raw, identity.ServerOf(start.Certificate, signer, alpns, verify)), nil
 	})
 }
 
-func establish(file *os.File, ctl *control.Conn, alpn string, side func(*conn, control.Start, func(string) error) (*tls.Conn, error)) (*Conn, error) {
+func establish(file *os.File, ctl *control.Conn, alpns []string, side func(*conn, control.Start, func(string) error) (*tls.Conn, error)) (*Conn, error) {
 	m, err := ctl.Receive()
 	if err != nil {
 		return nil, err
@@ -78,7 +86,13 @@ func establish(file *os.File, ctl *control.Conn, alpn string, side func(*conn, c
 	file.Close()
 	raw := newConn(tcp, start.Silence)
 	c := &Conn{raw: raw}
-	c.Conn, err = side(raw, start, func(id string) error { c.peer = id; return nil })
+	c.Conn, err = side(raw, start, func(id string) error {
+		if start.Peer != "" && id != start.Peer {
+			return reason.New(reason.IdentityChanged, "it has to be %s and shows %s", identity.Short(start.Peer), identity.Short(id))
+		}
+		c.peer = id
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +103,8 @@ func establish(file *os.File, ctl *control.Conn, alpn string, side func(*conn, c
 	if err := c.HandshakeContext(ctx); err != nil {
 		return nil, explainHandshake(err)
 	}
-	if got := c.ConnectionState().NegotiatedProtocol; got != alpn {
-		return nil, reason.New(reason.Protocol, "the peer speaks %q instead of %q", got, alpn)
+	if got := c.Protocol(); !slices.Contains(alpns, got) {
+		return nil, reason.New(reason.Protocol, "the peer speaks %q instead of %q", got, strings.Join(alpns, " or "))
 	}
 	return c, nil
 }
@@ -115,6 +129,16 @@ func signer(start control.Start, ctl *control.Conn) (crypto.Signer, error) {
 
 // Peer is the identity that the peer proved, or "".
 func (c *Conn) Peer() string { return c.peer }
+
+// Protocol is what both sides speak, by its name of ALPN.
+func (c *Conn) Protocol() string { return c.ConnectionState().NegotiatedProtocol }
+
+// Export takes size bytes from the TLS session that both sides have and nobody
+// else (RFC 8446 section 7.5).
+func (c *Conn) Export(label string, size int) ([]byte, error) {
+	state := c.ConnectionState()
+	return state.ExportKeyingMaterial(label, nil, size)
+}
 
 // Stream makes c one for a long stream: what is written goes out with Flush, or
 // when the buffer is full, and a peer that is silent is dropped. Without it, c

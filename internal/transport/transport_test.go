@@ -111,7 +111,7 @@ func shake(t *testing.T, clientALPN, serverALPN string, mutual bool) (client, se
 			clientFile.Close()
 		}
 	})
-	wg.Go(func() { server.conn, server.err = Server(serverFile, serverControl, serverALPN, mutual) })
+	wg.Go(func() { server.conn, server.err = Server(serverFile, serverControl, mutual, serverALPN) })
 	wg.Wait()
 	for _, r := range []result{client, server} {
 		if r.conn != nil {
@@ -177,7 +177,7 @@ func TestHandshakeFails(t *testing.T) {
 	} {
 		peer, own := tcp(t)
 		c.peer(peer)
-		if _, err := Server(file(t, own), supervise(t, identity.ServerSide, c.silence), "vctp/1", true); reason.Of(err) != c.want {
+		if _, err := Server(file(t, own), supervise(t, identity.ServerSide, c.silence), true, "vctp/1"); reason.Of(err) != c.want {
 			t.Errorf("%s: %v (%s)", c.name, err, reason.Of(err))
 		}
 	}
@@ -191,7 +191,7 @@ func TestSupervisorGone(t *testing.T) {
 	}
 	_, c := tcp(t)
 	own.Close()
-	if _, err := Server(file(t, c), control.New(theirs), "vctp/1", true); err == nil {
+	if _, err := Server(file(t, c), control.New(theirs), true, "vctp/1"); err == nil {
 		t.Error("a connection was established")
 	}
 	own, theirs, err = control.Pair()
@@ -203,7 +203,7 @@ func TestSupervisorGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, c = tcp(t)
-	if _, err := Server(file(t, c), control.New(theirs), "vctp/1", true); err == nil {
+	if _, err := Server(file(t, c), control.New(theirs), true, "vctp/1"); err == nil {
 		t.Error("a connection was established without a start")
 	}
 }

@@ -312,6 +312,20 @@ func parse(line []byte) (Message, error) {
 		m, err = decode[Describe](line)
 	case "manifest":
 		m, err = decode[Manifest](line)
+	case "pair":
+		m, err = decode[Pair](line)
+	case "proof":
+		m, err = decode[Proof](line)
+	case "paired":
+		m, err = decode[Paired](line)
+	case "look":
+		m, err = decode[Look](line)
+	case "condition":
+		m, err = decode[Condition](line)
+	case "probe":
+		m, err = decode[Probe](line)
+	case "measured":
+		m, err = decode[Measured](line)
 	default:
 		return nil, reason.New(reason.Protocol, "a message of unknown type %.40q", head.Type)
 	}

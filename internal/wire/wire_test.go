@@ -44,6 +44,8 @@ func messages() []Message {
 		Hello{Version: 1, Program: "vccs"}, offer(), Withdraw{ID: 42}, Accept{Offset: 5, ReceiptKey: hex64}, Accept{ReceiptKey: hex64, Free: new(int64)}, Ack{}, Ack{Offset: 1 << 62},
 		Deposited{Receipt: signed()}, Refused{Code: reason.NoSpace, Detail: "x"}, Refused{Code: "a_reason_of_tomorrow"}, Withdrawn{},
 		folderOffer(), Describe{}, Manifest{Text: strings.Repeat("<", MaxText)},
+		Pair{Reception: "mateo.elo.utfsm.cl"}, Proof{Proof: hex64, ReceiptKey: hex64}, Paired{}, Look{},
+		Condition{Now: time.Date(2026, 11, 27, 18, 0, 0, 0, time.UTC), Free: 5, ReceiptKey: hex64}, Probe{Bytes: MaxProbe}, Measured{Bytes: 1, Nanoseconds: 7},
 	}
 }
 

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"videoclub/internal/command"
+	"videoclub/internal/identity"
+	"videoclub/internal/reason"
+	"videoclub/internal/startup"
+)
+
+// maxCode bounds what is read of a pairing code, in bytes.
+const maxCode = 1 << 10
+
+// serviceState is where systemd keeps the state of the service (systemd.exec(5),
+// StateDirectory).
+const serviceState = "/var/lib/vcvrs"
+
+// pairWords are what pair says, in one language.
+type pairWords struct{ trusts, instead, next string }
+
+func pairWordsIn(language string) pairWords {
+	if language == "es" {
+		return pairWords{
+			trusts:  "este servidor confía ahora en el servidor central %s, y en ningún otro",
+			instead: "hasta ahora confiaba en %s",
+			next:    "se emparejan cuando el servidor central llegue aquí, dentro de unos segundos si este servidor está en marcha; allí lo dice vcadmin reception check",
+		}
+	}
+	return pairWords{
+		trusts:  "this server now trusts the central server %s, and no other",
+		instead: "until now it trusted %s",
+		next:    "they are paired when the central server gets here, within seconds if this server runs; there, vcadmin reception check says so",
+	}
+}
+
+// pairCommand is `vcvrs pair CODE`.
+func pairCommand() *cobra.Command {
+	var o options
+	c := &cobra.Command{
+		Use:   "pair CODE",
+		Short: "trust the central server that gave CODE, and no other",
+		Long: `pair makes the reception server of this machine trust the central server on which
+"vcadmin reception add" printed CODE, and no other. It need not run meanwhile, and
+takes it up at once if it does. The code is a secret: other users of this machine
+may see it while the command runs. "vcvrs pair -" reads it from standard input
+instead. It can be used once, and for a day unless that is set otherwise.`,
+		Example: "  vcvrs pair vc1-mzxw6ytb-...\n  vcvrs pair - < code\n  vcvrs pair --state DIR vc1-mzxw6ytb-...",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return reason.New(reason.Usage, "vcvrs pair takes one code, or - to read it from standard input; %d arguments were given", len(args))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			code, err := readCode(c.InOrStdin(), args[0])
+			if err != nil {
+				return err
+			}
+			state, err := stateToPair(o)
+			if err != nil {
+				return err
+			}
+			return pair(c.OutOrStdout(), state, code)
+		},
+	}
+	startup.CommonFlags(c, &o.config, &o.state, "/etc/vc/vcvrs.toml")
+	return c
+}
+
+func readCode(in io.Reader, arg string) (identity.Code, error) {
+	if arg != "-" {
+		return identity.ParseCode(arg)
+	}
+	text, err := bufio.NewReader(io.LimitReader(in, maxCode)).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return identity.Code{}, err
+	}
+	return identity.ParseCode(text)
+}
+
+// stateToPair is the state directory of the server that is meant: that of the
+// options, or of the configuration; else that of the service, where there is
+// one, or of a server that this person started with the usual port.
+func stateToPair(o options) (string, error) {
+	standard := o.config == ""
+	s, err := load(o)
+	if standard && reason.Of(err) == reason.Usage { // there is no configuration
+		o.ports = []int{4102}
+		s, err = load(o)
+	}
+	if err != nil || o.state != "" || s.State != "" || os.Getenv("STATE_DIRECTORY") != "" {
+		return s.state, err
+	}
+	if _, err := os.Stat(serviceState); err == nil {
+		return serviceState, nil
+	}
+	return s.state, nil
+}
+
+// pair has the server with that state trust the central server of a code.
+func pair(out io.Writer, state string, code identity.Code) error {
+	if err := becomeOwner(state); err != nil {
+		return err
+	}
+	// The keys are made now, so that what is wrong with them is told here.
+	if _, err := startup.Keys(state); err != nil && os.Getenv("CREDENTIALS_DIRECTORY") == "" {
+		return err
+	}
+	before, err := identity.OpenCentral(state).Pair(code, time.Now())
+	if err != nil {
+		return err
+	}
+	words := pairWordsIn(command.Language(os.Getenv))
+	fmt.Fprintf(out, words.trusts+"\n", identity.Short(code.Central))
+	if before != "" && before != code.Central {
+		fmt.Fprintf(out, words.instead+"\n", identity.Short(before))
+	}
+	_, err = fmt.Fprintln(out, words.next)
+	return err
+}
+
+// becomeOwner makes root the user that owns the state directory for the rest of this
+// command, so that the server can read what is written there, and that no link
+// planted by its user leads root elsewhere.
+func becomeOwner(state string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(state)
+	if errors.Is(err, fs.ErrNotExist) {
+		info, err = os.Stat(filepath.Dir(state))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it will be root's
+	}
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || owner.Uid == 0 {
+		return nil
+	}
+	if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(int(owner.Gid)), syscall.Setuid(int(owner.Uid))); err != nil {
+		return fmt.Errorf("becoming the owner of %s: %w", state, err)
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+
+	"videoclub/internal/control"
+)
+
+// AddReception adds a reception, or has a new code made for one. It is never
+// asked twice by itself: each that is heard ends the code before.
+func (c *Client) AddReception(ctx context.Context, q control.AddReception) (control.PairingCode, error) {
+	return post[control.PairingCode](ctx, c, "/v1/receptions", q)
+}
+
+// RemoveReception forgets a reception and its pairing.
+func (c *Client) RemoveReception(ctx context.Context, name string) (control.Removed, error) {
+	return do[control.Removed](ctx, c, http.MethodDelete, "/v1/receptions/"+url.PathEscape(name), nil, "")
+}
+
+// CheckReception asks whether a reception is well, which takes some seconds.
+func (c *Client) CheckReception(ctx context.Context, name string) (control.Findings, error) {
+	return do[control.Findings](ctx, c, http.MethodPost, "/v1/receptions/"+url.PathEscape(name)+"/check", nil, "")
+}
+
+// Roster gives all receptions as administrators see them, by name.
+func (c *Client) Roster(ctx context.Context) ([]control.KnownReception, error) {
+	all := []control.KnownReception{}
+	for after := ""; ; {
+		page, err := get[control.ReceptionPage](ctx, c, "/v1/roster", url.Values{"after": {after}})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Receptions...)
+		if !page.More || len(page.Receptions) == 0 {
+			return all, nil
+		}
+		after = page.Receptions[len(page.Receptions)-1].Name
+	}
+}
+
+// AddAccount makes an account, or a new login link for one.
+func (c *Client) AddAccount(ctx context.Context, q control.AddAccount) (control.MadeAccount, error) {
+	return post[control.MadeAccount](ctx, c, "/v1/accounts", q)
+}
+
+// RemoveAccount ends an account.
+func (c *Client) RemoveAccount(ctx context.Context, name string) (control.Removed, error) {
+	return do[control.Removed](ctx, c, http.MethodDelete, "/v1/accounts/"+url.PathEscape(name), nil, "")
+}
+
+// Accounts gives all accounts, by name.
+func (c *Client) Accounts(ctx context.Context) ([]control.KnownAccount, error) {
+	all := []control.KnownAccount{}
+	for after := ""; ; {
+		page, err := get[control.AccountPage](ctx, c, "/v1/accounts", url.Values{"after": {after}})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Accounts...)
+		if !page.More || len(page.Accounts) == 0 {
+			return all, nil
+		}
+		after = page.Accounts[len(page.Accounts)-1].Name
+	}
+}
+
+func post[T any](ctx context.Context, c *Client, path string, q any) (T, error) {
+	body, err := json.Marshal(q)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return do[T](ctx, c, http.MethodPost, path, body, "")
+}

@@ -1,0 +1,117 @@
+package identity
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"videoclub/internal/atomicfile"
+	"videoclub/internal/reason"
+)
+
+// Central is the central server that a reception server trusts, as two files in
+// its state directory: "central", a file of Pins with the one identity, and
+// "pairing", the secret of a code until it has been proved. Both are read when
+// they are needed, so that `vcvrs pair` takes effect while the server runs.
+type Central struct{ dir string }
+
+// The names of the files, and the name that the identity is pinned to.
+const (
+	centralFile = "central"
+	pairingFile = "pairing"
+	centralName = "central"
+)
+
+// maxPairing bounds what is read of the file with the secret, in bytes.
+const maxPairing = 4 << 10
+
+// OpenCentral gives the central server that is trusted in a state directory.
+func OpenCentral(state string) Central { return Central{state} }
+
+// Pins is where the identity is pinned.
+func (c Central) Pins() Pins { return OpenPins(filepath.Join(c.dir, centralFile)) }
+
+// Identity is that of the trusted central server, "" while there is none.
+func (c Central) Identity() (string, error) { return c.Pins().Lookup(centralName) }
+
+// First trusts the central server of that identity if none is trusted yet;
+// another one is reason.IdentityChanged. note is called before the first is
+// remembered.
+func (c Central) First(id string, note func()) error {
+	return c.Pins().Check(centralName, id, func() error { note(); return nil })
+}
+
+// pending is the file with the secret of a code.
+type pending struct {
+	Central string    `json:"central"`
+	Expires time.Time `json:"expires"`
+	Secret  string    `json:"secret"` // hex
+}
+
+// Pair trusts the central server of a code, and no other from now on, and keeps
+// the code's secret until it is proved. It gives the identity that was trusted
+// before, "" if none was. A code that has expired is reason.PairingExpired.
+func (c Central) Pair(code Code, now time.Time) (before string, err error) {
+	if !now.Before(code.Expires) {
+		return "", reason.New(reason.PairingExpired, "it could be used until %s, and by the clock of this machine it is %s",
+			code.Expires.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	if before, err = c.Identity(); err != nil {
+		return "", err
+	}
+	body, err := json.Marshal(pending{code.Central, code.Expires, hex.EncodeToString(code.Secret[:])})
+	if err != nil {
+		return "", err
+	}
+	// The secret first: it is given to none but the central server named in it,
+	// so that a crash in between is mended by asking again.
+	if err := atomicfile.WriteFile(filepath.Join(c.dir, pairingFile), append(body, '\n'), 0o600); err != nil {
+		return "", err
+	}
+	return before, atomicfile.WriteFile(c.Pins().Path(), []byte(centralName+" "+code.Central+"\n"), 0o600)
+}
+
+// Prove gives the proof of a pairing with the trusted central server, if a code
+// of that one is waiting to be proved; else reason.NotPaired, or
+// reason.PairingExpired. p is completed with nothing.
+func (c Central) Prove(p Pairing, now time.Time) ([]byte, error) {
+	path := filepath.Join(c.dir, pairingFile)
+	body, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, reason.New(reason.NotPaired, "no pairing code waits here: vcvrs pair has not been run, or its code was used")
+	case err != nil:
+		return nil, fmt.Errorf("pairing: %w", err)
+	case len(body) > maxPairing:
+		return nil, reason.New(reason.NotPaired, "%s is no pairing: remove it, and run vcvrs pair again", path)
+	}
+	var waiting pending
+	var secret [SecretSize]byte
+	if err := json.Unmarshal(body, &waiting); err != nil {
+		return nil, reason.New(reason.NotPaired, "%s is no pairing: remove it, and run vcvrs pair again", path)
+	}
+	if n, err := hex.Decode(secret[:], []byte(waiting.Secret[:min(len(waiting.Secret), 2*SecretSize)])); err != nil || n != SecretSize {
+		return nil, reason.New(reason.NotPaired, "%s is no pairing: remove it, and run vcvrs pair again", path)
+	}
+	switch {
+	case waiting.Central != p.Central:
+		return nil, reason.New(reason.NotPaired, "the pairing code here is that of another central server, %s", Short(waiting.Central))
+	case !now.Before(waiting.Expires):
+		return nil, reason.New(reason.PairingExpired, "the pairing code here could be used until %s", waiting.Expires.Format(time.RFC3339))
+	}
+	return p.Proof(secret), nil
+}
+
+// Proved forgets the secret: the central server has taken the proof.
+func (c Central) Proved() error {
+	err := os.Remove(filepath.Join(c.dir, pairingFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
