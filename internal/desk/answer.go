@@ -21,7 +21,7 @@ func (s *session) handle(ctx context.Context, m control.Message, answering *sync
 	case control.Sign:
 		return false, s.Sign(s.desk.TLS, identity.ServerSide, m)
 	case control.Failed:
-		s.desk.Log.Debug("session failed", "reason", string(m.Code), "error", m.Detail)
+		s.desk.turnedAway(s.peer, m)
 		return true, nil
 	case control.Call:
 		if s.place != nil {

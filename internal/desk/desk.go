@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"videoclub/internal/control"
 	"videoclub/internal/crew"
 	"videoclub/internal/dispatch"
@@ -83,6 +85,7 @@ type Desk struct {
 	certificate []byte
 	connections map[Role]*limit.Connections
 	failures    *limit.Failures // of logins
+	strange     rate.Sometimes  // logged of peers that speak something else
 	spares      *crew.Spares
 	serving     sync.WaitGroup
 	// promising is held for reading from where a title is looked up until it
@@ -99,7 +102,7 @@ func New(c Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits, failures: limit.NewFailures()}
+	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits, failures: limit.NewFailures(), strange: rate.Sometimes{Interval: time.Second}}
 	for _, role := range []Role{User, Administrator} {
 		d.connections[role] = limit.New(c.Limits.Connections, c.Clock)
 	}
@@ -150,8 +153,8 @@ type session struct {
 	role Role
 	*crew.Member
 	open  chan struct{} // one for each call that is being answered
-	place *limit.Place // nil for one by the socket of this machine
-	left  int // how many calls it may still make
+	place *limit.Place  // nil for one by the socket of this machine
+	left  int           // how many calls it may still make
 
 	peer   net.Addr
 	remote bool       // the peer is on another machine

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"videoclub/internal/control"
 	"videoclub/internal/identity"
 	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
@@ -83,6 +84,19 @@ func (d *Desk) holder(ctx context.Context, token identity.Token, whole bool) (le
 func (d *Desk) failed(peer net.Addr, account string, err error) {
 	pause := d.failures.Failed(addrOf(peer), d.Clock())
 	d.Log.Warn("login refused", "peer", peer, "account", account, "reason", string(reason.Of(err)), "error", err, "wait", pause)
+}
+
+// turnedAway logs a peer whose session failed. What is not TLS as it has to be is
+// logged for everybody to see, at most once a second: a flood is for the counts
+// of connections.
+func (d *Desk) turnedAway(peer net.Addr, m control.Failed) {
+	if m.Code != reason.Protocol {
+		d.Log.Debug("session failed", "peer", peer, "reason", string(m.Code), "error", m.Detail)
+		return
+	}
+	d.strange.Do(func() {
+		d.Log.Warn("refused", "peer", peer, "reason", string(m.Code), "error", m.Detail)
+	})
 }
 
 // authorise says whose call it is and what it may. It is looked up at each call,

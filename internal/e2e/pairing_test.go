@@ -247,3 +247,37 @@ func TestPairing(t *testing.T) {
 	c.log.await(t, 0, saying("paired, the code is used up", "before="))
 	r.proven(c.deposited(c.ask(n, "sala.test").ID), source)
 }
+
+// Whoever does not speak TLS 1.3 is refused, and the log says who
+// and why.
+func TestStrangersAreLogged(t *testing.T) {
+	t.Parallel()
+	r := startReception(t, "")
+	c := startCentral(t, "")
+	ready := c.log.await(t, 0, saying("ready ", "users="))
+	old := known(t, wire.ALPN)
+	old.MinVersion, old.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
+	for _, at := range []struct {
+		log     *log
+		address string
+	}{
+		{r.log, field(r.log.await(t, 0, saying("ready ", "listen=")), "listen")},
+		{c.log, field(ready, "users")},
+	} {
+		for name, stranger := range map[string]peer{
+			"plain TCP": {"plain TCP", plain("GET / HTTP/1.1\r\n\r\n")},
+			"TLS 1.2":   {"TLS 1.2", encrypted(old, "")},
+		} {
+			from := at.log.mark()
+			// The central server says so at most once a second.
+			for said := false; !said; {
+				if err := stranger.act(t, at.address); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				for _, line := range at.log.all(from) {
+					said = said || saying("refused", "peer=127.0.0.1:", "reason=protocol")(line)
+				}
+			}
+		}
+	}
+}
