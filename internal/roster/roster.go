@@ -4,6 +4,7 @@
 package roster
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -62,11 +63,12 @@ type Roster struct {
 	mu       sync.Mutex
 	settings Settings
 	troubles map[string]error // why a pairing has not come about, by name
+	visits   map[string]*sync.Mutex
 }
 
 // New makes a Roster.
 func New(c Config, s Settings) *Roster {
-	return &Roster{Config: c, wake: make(chan struct{}, 1), settings: s, troubles: make(map[string]error)}
+	return &Roster{Config: c, wake: make(chan struct{}, 1), settings: s, troubles: make(map[string]error), visits: make(map[string]*sync.Mutex)}
 }
 
 // SetSettings changes the settings. The codes that were given keep their time.
@@ -232,6 +234,16 @@ func (r *Roster) trouble(name string, err error) (news bool) {
 	return news
 }
 
+// visiting gives the lock of the visits to one reception.
+func (r *Roster) visiting(name string) *sync.Mutex {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.visits[name] == nil {
+		r.visits[name] = &sync.Mutex{}
+	}
+	return r.visits[name]
+}
+
 func (r *Roster) nudge() {
 	select {
 	case r.wake <- struct{}{}:
@@ -284,6 +296,13 @@ func (r *Roster) round(ctx context.Context, tried map[string]time.Time) time.Dur
 
 // pair visits a reception to see it proved that it knows the secret of the code.
 func (r *Roster) pair(ctx context.Context, p ledger.Pairing) error {
+	// One visit at a time: of two, the second would find the code used.
+	one := r.visiting(p.Name)
+	one.Lock()
+	defer one.Unlock()
+	if waiting, waits, err := r.waits(ctx, p.Name); err != nil || !waits || !bytes.Equal(waiting.Secret, p.Secret) {
+		return err // the other visit has used it up, or there is a newer one
+	}
 	ctx, cancel := context.WithTimeout(ctx, visitWithin)
 	defer cancel()
 	var refused error
