@@ -70,12 +70,12 @@ fuzz:
 # packages are fetched and not installed; recordings as ffmpeg reads them; a camera
 # and a sound card, which Debian's kernel under qemu has drivers for; hosts with a
 # systemd of their own, which go through restarts, kills, reboots, cuts and a full
-# disk.
+# disk; and a reception under qemu that loses its power 20 times.
 e2e: package
 	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 15m ./internal/installed
 	$(GO) test -tags root -count=1 -timeout 15m ./internal/capture ./internal/record
 	$(GO) test -tags root -count=1 -timeout 10m -v ./internal/lab
-	VC_FAULTS=200 VC_REQUESTS=1000 $(GO) test -tags root -count=1 -timeout 20m ./internal/e2e
+	VC_FAULTS=200 VC_REQUESTS=1000 $(GO) test -tags root -count=1 -timeout 30m ./internal/e2e
 	VC_SIEGE=60 $(GO) test -count=1 -timeout 5m -run '^TestSiege$$' -v ./internal/e2e
 
 # The figures of the README, next to scp and rsync in the same run.
