@@ -24,7 +24,7 @@ func messages() []Message {
 		Accept{Offset: 13, ReceiptKey: "k"}, Refuse{Code: reason.Busy, Detail: "y"}, Deposit{Receipt: []byte(`{}`)}, LetGo{},
 		Fill{Size: 13}, Ready{Offset: 14}, Durable{Offset: 15}, Whole{SHA256: hex, Frames: 1, Written: 2, Hashed: 3},
 		Survey{Size: 1, MTime: 2, Digest: true}, Lasts{Millis: 3, Why: "w"}, Surveying{Offset: 4}, Surveyed{SHA256: hex},
-		Describe{}, Described{Entries: 1, Files: 2, Size: 3, Whole: 4, Bytes: 5, SHA256: hex},
+		Describe{}, Described{Entries: 1, Files: 2, Size: 3, Bytes: 5, SHA256: hex},
 		SendMail{Server: "m", TLS: TLSRequired, Message: []byte("x"), Step: time.Second}, MailTaken{Reply: "250"}, MailUnsecured{Detail: "x"}, MailRefused{Step: "DATA", Status: 451, Temporary: true},
 		PairWith{Reception: "r"}, PairProof{Identity: hex, Exporter: bytes.Repeat([]byte{1}, 32), Proof: bytes.Repeat([]byte{2}, 32), ReceiptKey: hex}, PairTaken{},
 		LookAt{}, Looked{Identity: hex, ReceiptKey: hex, Ahead: -time.Second, Free: 1, Rate: 2}, Visited{},

@@ -60,8 +60,6 @@ type Offer struct {
 	Manifest       int64  `json:"manifest_size,omitempty"`
 	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
 	Files          int    `json:"files,omitempty"`
-	Whole          int64  `json:"whole_size,omitempty"`
-	Supersedes     int64  `json:"supersedes,omitempty"`
 }
 
 // Describe asks for a folder's manifest, which goes the way of the frames and
@@ -179,7 +177,6 @@ type (
 		Manifest       int64  `json:"manifest_size,omitempty"`
 		ManifestSHA256 string `json:"manifest_sha256,omitempty"`
 		Files          int    `json:"files,omitempty"`
-		Whole          int64  `json:"whole_size,omitempty"`
 		Name           string `json:"name,omitempty"`
 	}
 
@@ -204,9 +201,8 @@ type (
 		Written int64  `json:"written"` // bytes written over all attempts
 		Hashed  int64  `json:"hashed"`  // bytes hashed over all attempts
 
-		// Of a folder: all its bytes, the digest of what statx(2) knows of its
-		// files, and what is wrong with the source.
-		Whole    int64    `json:"whole,omitempty"`
+		// Of a folder: the digest of what statx(2) knows of its files, and what
+		// is wrong with the source.
 		Facts    string   `json:"facts,omitempty"`
 		Warnings []string `json:"warnings,omitempty"`
 	}

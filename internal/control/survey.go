@@ -17,7 +17,6 @@ type (
 		Entries int    `json:"entries"`
 		Files   int    `json:"files"`
 		Size    int64  `json:"size"`
-		Whole   int64  `json:"whole"`
 		Bytes   int64  `json:"bytes"`
 		SHA256  string `json:"sha256"`
 	}

@@ -112,9 +112,9 @@ func (m Offered) check() error {
 
 // checkFolder looks at what only a folder has.
 func (o Offer) checkFolder() error {
-	err := all(atLeast(0, "the manifest", o.Manifest), atLeast(0, "the files", int64(o.Files)), atLeast(0, "what it supersedes", o.Supersedes))
+	err := all(atLeast(0, "the manifest", o.Manifest), atLeast(0, "the files", int64(o.Files)))
 	if err == nil && o.Manifest > 0 {
-		err = all(isHex("the digest of the manifest", o.ManifestSHA256), atLeast(o.Size, "the size of the whole", o.Whole))
+		err = isHex("the digest of the manifest", o.ManifestSHA256)
 	}
 	return err
 }
@@ -165,7 +165,7 @@ func (m Surveyed) check() error  { return isHex("the digest", m.SHA256) }
 
 func (m Described) check() error {
 	return all(isHex("the digest", m.SHA256), atLeast(0, "the files", int64(m.Files)), atLeast(0, "the size", m.Size),
-		atLeast(m.Size, "the size of the whole", m.Whole), atLeast(1, "the manifest", m.Bytes))
+		atLeast(1, "the manifest", m.Bytes))
 }
 
 func (m MailTaken) check() error { return short(maxReply, "the reply", m.Reply) }

@@ -36,7 +36,7 @@ func TestImpossibleMessages(t *testing.T) {
 		"lasts ":         `{"millis":0,"why":"` + strings.Repeat("x", maxDetail+1) + `"}`,
 		"surveying":      `{"offset":-1}`,
 		"surveyed":       `{"sha256":"00"}`,
-		"described":      `{"entries":1,"files":1,"size":5,"whole":4,"bytes":20,"sha256":"` + hex + `"}`,
+		"described":      `{"entries":1,"files":1,"size":-5,"bytes":20,"sha256":"` + hex + `"}`,
 		"offered   ":     `{"identity":"` + hex + `","offer":{"id":1,"manifest_size":5}}`,
 		"whole ":         `{"sha256":"` + hex + `","facts":"x"}`,
 		"mail_taken":     `{"reply":"` + strings.Repeat("x", maxReply+1) + `"}`,

@@ -78,7 +78,7 @@ func (f *folderSum) catchUp(begin control.Begin) error {
 			return err
 		}
 		switch {
-		case cursor.Entry.Streamed() == 0:
+		case cursor.Entry.Size == 0:
 			continue
 		case cursor.End() > begin.Offset:
 			return f.catchUpWithin(cursor.Start, begin)
@@ -170,8 +170,6 @@ func (f *folderSum) total() (string, error) {
 		}
 		e, sum := cursor.Entry, manifest.Sum{}
 		switch {
-		case e.Kind == manifest.Kept:
-			sum = e.SHA256
 		case e.Kind == manifest.File && e.Size == 0:
 			sum = sha256.Sum256(nil)
 		case e.Kind == manifest.File:

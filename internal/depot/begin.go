@@ -78,7 +78,7 @@ func (d *Depot) alreadyDeposited(key Key, offer Offer, sign Sign) (*receipt.Rece
 // the same digest, as it was published, or "". The same bytes under another
 // title's name will not do: nobody would look for them there.
 func (d *Depot) sameTitle(o Offer) string {
-	return d.intact(o.SHA256, o.whole(), func(dep deposit) bool {
+	return d.intact(o.SHA256, o.Size, func(dep deposit) bool {
 		return dep.offer.Name == o.Name && dep.offer.Extension == o.Extension
 	})
 }
@@ -123,7 +123,7 @@ func (d *Depot) asPublished(dep deposit) bool {
 // the part of that delivery had is given up.
 func (d *Depot) depositAtOnce(key Key, offer Offer, path string, sign Sign) (receipt.Receipt, error) {
 	now := d.clock()
-	res := Result{SHA256: offer.SHA256, Size: offer.whole()}
+	res := Result{SHA256: offer.SHA256, Size: offer.Size}
 	signed, err := seal(draft(key, offer, res, path, now, now), sign)
 	if err != nil {
 		return receipt.Receipt{}, err

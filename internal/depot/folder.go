@@ -34,8 +34,7 @@ const allocateFrom = 1 << 20
 
 // Plan is what a folder's part is to become.
 type Plan struct {
-	Size           int64 // bytes of the stream
-	Whole          int64 // bytes of all files
+	Size           int64 // bytes of all files, which are the stream
 	Files          int
 	Manifest       int64 // bytes
 	ManifestSHA256 string
@@ -143,9 +142,9 @@ func (w *writer) Write(p []byte) (int, error) {
 
 // fits sees that a manifest is the one that was offered.
 func (p Plan) fits(s manifest.Summary) error {
-	if s.Bytes != p.Manifest || s.SHA256 != p.ManifestSHA256 || s.Size != p.Size || s.Whole != p.Whole || s.Files != p.Files {
+	if s.Bytes != p.Manifest || s.SHA256 != p.ManifestSHA256 || s.Size != p.Size || s.Files != p.Files {
 		return reason.New(reason.Protocol, "the manifest has %d files of %d bytes and is %.16s…; offered were %d of %d and %.16s…",
-			s.Files, s.Whole, s.SHA256, p.Files, p.Whole, p.ManifestSHA256)
+			s.Files, s.Size, s.SHA256, p.Files, p.Size, p.ManifestSHA256)
 	}
 	return nil
 }

@@ -92,12 +92,12 @@ func (s *folderSource) offer() Offer {
 	o := offerOf(nil)
 	o.Extension, o.Name, o.SHA256 = "", "Feature_DCP", ""
 	o.Size, o.MTime = s.sum.Size, s.sum.Version()
-	o.Manifest, o.ManifestSHA256, o.Files, o.Whole = s.sum.Bytes, s.sum.SHA256, s.sum.Files, s.sum.Whole
+	o.Manifest, o.ManifestSHA256, o.Files = s.sum.Bytes, s.sum.SHA256, s.sum.Files
 	return o
 }
 
 func (s *folderSource) plan(name string) Plan {
-	return Plan{Size: s.sum.Size, Whole: s.sum.Whole, Files: s.sum.Files, Manifest: s.sum.Bytes, ManifestSHA256: s.sum.SHA256, Name: name}
+	return Plan{Size: s.sum.Size, Files: s.sum.Files, Manifest: s.sum.Bytes, ManifestSHA256: s.sum.SHA256, Name: name}
 }
 
 // published says what is wrong with a published folder, nil if nothing is.
@@ -189,7 +189,7 @@ func (l *folderLife) try() error {
 	if err != nil {
 		return err
 	}
-	r, err := d.Publish(key(1), Result{SHA256: done.SHA256, Size: l.source.sum.Whole, Facts: done.Facts}, sign)
+	r, err := d.Publish(key(1), Result{SHA256: done.SHA256, Size: l.source.sum.Size, Facts: done.Facts}, sign)
 	if err != nil {
 		return err
 	}
@@ -428,7 +428,7 @@ func TestFolderNameTakenMeanwhile(t *testing.T) {
 	l := newFolderLife(t, source, fsys, "taken")
 	done, err := l.fill(in)
 	ok(t, err)
-	res := Result{SHA256: done.SHA256, Size: source.sum.Whole, Facts: done.Facts}
+	res := Result{SHA256: done.SHA256, Size: source.sum.Size, Facts: done.Facts}
 	if _, err := d.Publish(key(1), res, sign); reason.Of(err) != reason.StoreFailed || reason.Of(err).Permanent() {
 		t.Fatalf("published over a name that is taken: %v", err)
 	}
@@ -456,11 +456,11 @@ func TestFolderWithdrawnAndSpace(t *testing.T) {
 	if _, err := fsys.Stat(key(1).dir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("withdrawn and still there: %v", err)
 	}
-	d.SetLimits(Limits{Quota: source.sum.Whole + int64(source.sum.Files)*block - 1})
+	d.SetLimits(Limits{Quota: source.sum.Size + int64(source.sum.Files)*block - 1})
 	if _, err := d.Begin(key(1), source.offer(), sign); reason.Of(err) != reason.NoSpace {
 		t.Errorf("begun beyond the quota: %v", err)
 	}
-	d.SetLimits(Limits{Quota: source.sum.Whole + int64(source.sum.Files)*block})
+	d.SetLimits(Limits{Quota: source.sum.Size + int64(source.sum.Files)*block})
 	_, err := d.Begin(key(1), source.offer(), sign)
 	ok(t, err)
 }

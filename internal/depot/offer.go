@@ -34,30 +34,21 @@ type Offer struct {
 	// identity of the central server, 64 hex digits.
 	Reception string `json:"reception"`
 	Central   string `json:"central"`
-	// Of a folder: the length and the digest of its manifest, how many files
-	// it has, and how many bytes they have together.
+	// Of a folder: the length and the digest of its manifest, and how many
+	// files it has.
 	Manifest       int64  `json:"manifest,omitempty"`
 	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
 	Files          int    `json:"files,omitempty"`
-	Whole          int64  `json:"whole,omitempty"`
 }
 
 // Folder says whether a folder is offered.
 func (o Offer) Folder() bool { return o.Manifest > 0 }
 
-// whole is how many bytes what is offered has when it is published.
-func (o Offer) whole() int64 {
-	if o.Folder() {
-		return o.Whole
-	}
-	return o.Size
-}
-
 // block is what a file of a folder may take beyond its bytes.
 const block = 4096
 
 // need is how many bytes of the disk the offer takes.
-func (o Offer) need() int64 { return o.whole() + int64(o.Files)*block }
+func (o Offer) need() int64 { return o.Size + int64(o.Files)*block }
 
 // LongestFile is how long the worker that stores it may make any one file. Of a
 // folder that is one of its files, or what is noted of them all: a line of the
@@ -115,11 +106,11 @@ func checkOffer(key Key, o Offer, now time.Time) error {
 	if o.Size < 0 {
 		return reason.New(reason.Protocol, "delivery %s is offered without its size", key)
 	}
-	if o.Files < 0 || o.Files > manifest.MaxEntries || o.Whole < 0 || o.Folder() && o.Whole < o.Size {
+	if o.Files < 0 || o.Files > manifest.MaxEntries {
 		return reason.New(reason.Protocol, "delivery %s is offered as a folder that cannot be", key)
 	}
 	zeros := strings.Repeat("0", 64)
-	r := draft(key, o, Result{SHA256: zeros, Size: o.whole()}, SafeName(o.Name, o.Extension, o.Title), now, now)
+	r := draft(key, o, Result{SHA256: zeros, Size: o.Size}, SafeName(o.Name, o.Extension, o.Title), now, now)
 	r.Receiver = zeros
 	if o.SHA256 != "" {
 		r.SHA256 = o.SHA256

@@ -86,7 +86,7 @@ func (d *Depot) verifyFolder(key Key, p *part, res Result) error {
 	if err != nil {
 		return failed(err)
 	}
-	if res.Size != p.offer.Whole || at.offset != p.offer.Size || at.sequence == 0 {
+	if res.Size != p.offer.Size || at.offset != p.offer.Size || at.sequence == 0 {
 		return reason.New(reason.WorkerFailed, "the part of delivery %s has %d bytes that are durable, and does not bear out the result", key, at.offset)
 	}
 	if err := d.fs.SyncAll(); err != nil {

@@ -314,7 +314,7 @@ func (a *attempt) sign(m control.Sign) error {
 	}
 	if a.folder != nil {
 		sum := a.folder.sum
-		offer.Extension, offer.Manifest, offer.ManifestSHA256, offer.Files, offer.Whole = "", sum.Bytes, sum.SHA256, sum.Files, sum.Whole
+		offer.Extension, offer.Manifest, offer.ManifestSHA256, offer.Files = "", sum.Bytes, sum.SHA256, sum.Files
 	}
 	return a.send.Tell(control.Deliver{Rate: int64(a.first), Offer: offer})
 }

@@ -61,14 +61,6 @@ func (a *attempt) openFolder() error {
 	return nil
 }
 
-// whole is how many bytes the title has when it is published.
-func (a *attempt) whole() int64 {
-	if a.folder != nil {
-		return a.folder.sum.Whole
-	}
-	return a.delivery.Size
-}
-
 // sweepFolders removes the manifests that no delivery needs any more. The mutex
 // is held, or nothing runs yet.
 func (d *Dispatcher) sweepFolders() error {

@@ -131,8 +131,8 @@ func (a *attempt) prove(ctx context.Context, r receipt.Receipt, peer string) err
 	switch {
 	case r.Delivery != key || r.Central != a.d.central || r.Receiver != peer:
 		return reason.New(reason.ReceiptInvalid, "it is for delivery %s, not for %s", r.Delivery, key)
-	case r.Size != a.whole() || (r.Version == receipt.VersionFolder) != (a.folder != nil):
-		return reason.New(reason.ReceiptInvalid, "it is for %d bytes, not for %d, or a folder's and no file's", r.Size, a.whole())
+	case r.Size != l.Size || (r.Version == receipt.VersionFolder) != (a.folder != nil):
+		return reason.New(reason.ReceiptInvalid, "it is for %d bytes, not for %d, or a folder's and no file's", r.Size, l.Size)
 	case sum != "" && r.SHA256 != sum:
 		return reason.New(reason.DigestMismatch, "the reception has %s, the source %s", r.SHA256, sum)
 	}

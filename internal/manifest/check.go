@@ -99,7 +99,7 @@ func (c *checker) count(e Entry, length int) error {
 	t.Entries++
 	t.Bytes += int64(length)
 	switch {
-	case e.Size < 0 || e.Size > math.MaxInt64/4-t.Whole:
+	case e.Size < 0 || e.Size > math.MaxInt64/4-t.Size:
 		return &PathError{e.Path, "its size is out of range"}
 	case t.Entries > MaxEntries:
 		return &PathError{e.Path, fmt.Sprintf("a folder title has at most %d files and folders", MaxEntries)}
@@ -108,8 +108,7 @@ func (c *checker) count(e Entry, length int) error {
 	}
 	if e.Kind != Folder {
 		t.Files++
-		t.Whole += e.Size
-		t.Size += e.Streamed()
+		t.Size += e.Size
 	}
 	return nil
 }

@@ -15,9 +15,8 @@ import (
 // folder by their bytes.
 //
 //	vc folder v1
-//	d PATH                       a folder
-//	f SIZE MTIME PATH            a file, whose bytes are in the stream
-//	= SIZE MTIME SHA256 PATH     a file that the receiver has, see Kept
+//	d PATH                a folder
+//	f SIZE MTIME PATH     a file
 //
 // Every line ends with a line feed. Sizes are in bytes, times in nanoseconds
 // since 1970, numbers without leading zeros.
@@ -47,18 +46,14 @@ type Kind byte
 const (
 	Folder Kind = 'd'
 	File   Kind = 'f'
-	// Kept is a file that the receiver takes from the folder that this one
-	// supersedes: its bytes are not in the stream.
-	Kept Kind = '='
 )
 
 // Entry is one line.
 type Entry struct {
-	Kind   Kind
-	Path   string // relative, slash separated
-	Size   int64
-	MTime  int64
-	SHA256 Sum // of Kept
+	Kind  Kind
+	Path  string // relative, slash separated
+	Size  int64
+	MTime int64
 }
 
 // Sum is a SHA-256.
@@ -75,23 +70,12 @@ func ParseSum(text string) (s Sum, err error) {
 	return Sum(b), nil
 }
 
-// Streamed is how many bytes of the stream the entry has.
-func (e Entry) Streamed() int64 {
-	if e.Kind == File {
-		return e.Size
-	}
-	return 0
-}
-
 // Append appends the entry's line.
 func (e Entry) Append(dst []byte) []byte {
 	dst = append(dst, byte(e.Kind), ' ')
 	if e.Kind != Folder {
 		dst = append(strconv.AppendInt(dst, e.Size, 10), ' ')
 		dst = append(strconv.AppendInt(dst, e.MTime, 10), ' ')
-	}
-	if e.Kind == Kept {
-		dst = append(hex.AppendEncode(dst, e.SHA256[:]), ' ')
 	}
 	dst = append(dst, e.Path...)
 	return append(dst, '\n')
@@ -106,7 +90,7 @@ func parseEntry(line string) (Entry, error) {
 	e := Entry{Kind: Kind(kind[0])}
 	switch e.Kind {
 	case Folder:
-	case File, Kept:
+	case File:
 		for _, n := range []*int64{&e.Size, &e.MTime} {
 			var number string
 			number, rest, _ = strings.Cut(rest, " ")
@@ -115,14 +99,6 @@ func parseEntry(line string) (Entry, error) {
 				return Entry{}, fmt.Errorf("%.40q is not a number", number)
 			}
 			*n = v
-		}
-		if e.Kind == Kept {
-			var sum string
-			sum, rest, _ = strings.Cut(rest, " ")
-			var err error
-			if e.SHA256, err = ParseSum(sum); err != nil {
-				return Entry{}, err
-			}
 		}
 	default:
 		return Entry{}, fmt.Errorf("%.40q is no entry", line)

@@ -15,8 +15,7 @@ import (
 type Summary struct {
 	Entries int    `json:"entries"` // files and folders
 	Files   int    `json:"files"`
-	Size    int64  `json:"size"`   // bytes of the stream
-	Whole   int64  `json:"whole"`  // bytes of all files, Kept ones included
+	Size    int64  `json:"size"`   // bytes of all files, which are the stream
 	Bytes   int64  `json:"bytes"`  // of the text
 	SHA256  string `json:"sha256"` // of the text, hex
 }
@@ -170,14 +169,14 @@ func (c *Cursor) Next() error {
 	if err != nil {
 		return err
 	}
-	c.Start += c.Entry.Streamed()
+	c.Start += c.Entry.Size
 	c.Entry = e
 	c.Index++
 	return nil
 }
 
 // End is where the entry's bytes end in the stream.
-func (c *Cursor) End() int64 { return c.Start + c.Entry.Streamed() }
+func (c *Cursor) End() int64 { return c.Start + c.Entry.Size }
 
 // Find goes on to the file that has the byte at offset of the stream. The error
 // is io.EOF when the stream ends there.

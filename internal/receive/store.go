@@ -106,7 +106,7 @@ func (s Store) whole(p part, trailer *frame.Trailer, m control.Whole) error {
 // folder is run for a folder.
 func (s Store) folder(in *handoff.Consumer, fill control.Fill) error {
 	plan := depot.Plan{
-		Size: fill.Size, Whole: fill.Whole, Files: fill.Files, Manifest: fill.Manifest, ManifestSHA256: fill.ManifestSHA256, Name: fill.Name,
+		Size: fill.Size, Files: fill.Files, Manifest: fill.Manifest, ManifestSHA256: fill.ManifestSHA256, Name: fill.Name,
 	}
 	dir := disk.FromDir(s.Folder)
 	defer dir.Close()
@@ -134,7 +134,7 @@ func (s Store) folder(in *handoff.Consumer, fill control.Fill) error {
 	if err != nil {
 		return err
 	}
-	return s.whole(part, trailer, control.Whole{SHA256: done.SHA256, Size: fill.Whole, Whole: fill.Whole, Facts: done.Facts, Warnings: done.Warnings})
+	return s.whole(part, trailer, control.Whole{SHA256: done.SHA256, Size: fill.Size, Facts: done.Facts, Warnings: done.Warnings})
 }
 
 // manifestReader gives the manifest that comes by the handoff before the frames.

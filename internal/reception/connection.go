@@ -260,7 +260,7 @@ func (c *connection) take(m control.Offered) error {
 	c.offer = depot.Offer{
 		Title: o.Title, Name: o.Name, Extension: o.Extension, Size: o.Size, MTime: o.MTime, SHA256: o.SHA256,
 		Duration: time.Duration(o.Duration) * time.Millisecond, Deadline: o.Promised, Reception: o.Reception, Central: m.Identity,
-		Manifest: o.Manifest, ManifestSHA256: o.ManifestSHA256, Files: o.Files, Whole: o.Whole,
+		Manifest: o.Manifest, ManifestSHA256: o.ManifestSHA256, Files: o.Files,
 	}
 	in, err := c.r.Depot.Begin(key, c.offer, c.r.sign)
 	if err != nil {
@@ -284,7 +284,7 @@ func (c *connection) take(m control.Offered) error {
 		return err
 	}
 	return c.store.Tell(control.Fill{
-		Size: o.Size, Manifest: o.Manifest, ManifestSHA256: o.ManifestSHA256, Files: o.Files, Whole: o.Whole, Name: in.Name,
+		Size: o.Size, Manifest: o.Manifest, ManifestSHA256: o.ManifestSHA256, Files: o.Files, Name: in.Name,
 	})
 }
 

@@ -2,7 +2,6 @@ package survey
 
 import (
 	"context"
-	"math"
 	"os"
 	"time"
 
@@ -65,7 +64,7 @@ func (s *Surveyor) describe(ctx context.Context, f, list *os.File) (sum manifest
 		return sum, reason.New(reason.WorkerFailed, "the survey worker says %T", m)
 	}
 	sum = manifest.Summary(d)
-	if sum.Size < 0 || sum.Whole < sum.Size || sum.Whole > math.MaxInt64/2 || sum.Files < 0 || sum.Bytes < 1 || sum.Bytes > manifest.MaxBytes {
+	if sum.Size < 0 || sum.Files < 0 || sum.Bytes < 1 || sum.Bytes > manifest.MaxBytes {
 		return sum, reason.New(reason.WorkerFailed, "the survey worker describes a folder that cannot be")
 	}
 	if _, err := manifest.ParseSum(sum.SHA256); err != nil {

@@ -322,7 +322,7 @@ func TestDescribe(t *testing.T) {
 	}
 	release()
 	list, sum, err := p.Shelf.Get(version)
-	if err != nil || sum.Files != 1 || sum.Whole != 5 {
+	if err != nil || sum.Files != 1 || sum.Size != 5 {
 		t.Fatalf("%+v, %v", sum, err)
 	}
 	list.Close()

@@ -73,16 +73,11 @@ type Offer struct {
 	Pace      int64     `json:"pace"` // bytes a second that the promise reserves
 	Promised  time.Time `json:"promised"`
 
-	// Of a folder: how long its manifest is, in bytes, and its SHA-256; how
-	// many files it has, and how many bytes they have together, of which Size
-	// are in the stream. MTime is then the version that follows from the manifest.
+	// Of a folder: how long its manifest is, in bytes, and its SHA-256; and how
+	// many files it has. MTime is then the version that follows from the manifest.
 	Manifest       int64  `json:"manifest_size,omitempty"`
 	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
 	Files          int    `json:"files,omitempty"`
-	Whole          int64  `json:"whole_size,omitempty"`
-	// Supersedes is the id of the delivery whose folder has the files that the
-	// manifest keeps; 0 where it keeps none.
-	Supersedes int64 `json:"supersedes,omitempty"`
 }
 
 // Describe asks for the manifest of the folder that was offered.
@@ -176,14 +171,14 @@ func (m Offer) check() error {
 // checkFolder looks at what only a folder has.
 func (m Offer) checkFolder() error {
 	switch {
-	case m.Manifest == 0 && (m.ManifestSHA256 != "" || m.Files != 0 || m.Whole != 0 || m.Supersedes != 0):
+	case m.Manifest == 0 && (m.ManifestSHA256 != "" || m.Files != 0):
 		return errors.New("a folder is offered without its manifest")
 	case m.Manifest == 0:
 		return nil
 	case m.Manifest < 0 || m.Manifest > manifest.MaxBytes || !isHex(m.ManifestSHA256, hexSHA256):
 		return errors.New("the size or digest of the manifest is out of range")
-	case m.Files < 0 || m.Files > manifest.MaxEntries || m.Whole < m.Size || m.Supersedes < 0:
-		return errors.New("files, whole size or what it supersedes is out of range")
+	case m.Files < 0 || m.Files > manifest.MaxEntries:
+		return fmt.Errorf("%d files are out of range", m.Files)
 	}
 	return nil
 }

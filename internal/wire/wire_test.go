@@ -35,7 +35,7 @@ func offer() Offer {
 
 func folderOffer() Offer {
 	o := offer()
-	o.Manifest, o.ManifestSHA256, o.Files, o.Whole, o.Supersedes = 77, hex64, 3, 2<<40, 41
+	o.Manifest, o.ManifestSHA256, o.Files = 77, hex64, 3
 	return o
 }
 
