@@ -1,0 +1,288 @@
+package console
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"videoclub/internal/control"
+	"videoclub/internal/reason"
+)
+
+// get asks for a page in a language.
+func get(t *testing.T, c Console, path, language string) (int, string) {
+	t.Helper()
+	r := httptest.NewRequest("GET", path, nil)
+	r.Header.Set("Accept-Language", language)
+	return do(c, r)
+}
+
+// post sends a form, as this server's own page does.
+func post(t *testing.T, c Console, path string, form url.Values) (int, string) {
+	t.Helper()
+	r := httptest.NewRequest("POST", path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return do(c, r)
+}
+
+func do(c Console, r *http.Request) (int, string) {
+	w := httptest.NewRecorder()
+	c.Handler().ServeHTTP(w, r)
+	if to := w.Header().Get("Location"); to != "" {
+		return w.Code, to
+	}
+	return w.Code, w.Body.String()
+}
+
+// Every page is made in both languages, says what it is in the right one, and
+// has nothing in it that the policy forbids.
+func TestPages(t *testing.T) {
+	_, c := newConsole(t, true)
+	inline := regexp.MustCompile(`(?i)<script[^>]*>[^<]|<style| style=| on[a-z]+=|https?://`)
+	for path, want := range map[string]struct {
+		status int
+		en, es string
+	}{
+		"/":              {200, "Add a title", "Agregar un título"},
+		"/?q=mar":        {200, "El Mar", "El Mar"},
+		"/?q=no+such":    {200, "No title matches", "Ningún título coincide"},
+		"/titles/1":      {200, "Where should it be?", "¿Dónde debe estar?"},
+		"/titles/9":      {404, "there is no title with that number", "no hay ningún título con ese número"},
+		"/titles/x":      {404, "there is no title with that number", "no hay ningún título con ese número"},
+		"/deliveries":    {200, "at risk", "en riesgo"},
+		"/deliveries/2":  {200, "Cancel this delivery", "Cancelar esta entrega"},
+		"/deliveries/9":  {404, "there is no delivery with that number", "no hay ninguna entrega con ese número"},
+		"/schedule":      {200, "Promised deliveries", "Entregas prometidas"},
+		"/nothing/there": {404, "That did not work", "Eso no resultó"},
+	} {
+		for language, text := range map[string]string{"en-GB,es;q=0.5": want.en, "es-CL": want.es, "fr": want.en} {
+			code, body := get(t, c, path, language)
+			if code != want.status || !strings.Contains(body, text) {
+				t.Errorf("%s in %s: %d, without %q", path, language, code, text)
+			}
+			if found := inline.FindString(body); found != "" {
+				t.Errorf("%s has %q in it", path, found)
+			}
+		}
+	}
+}
+
+// What titles are called cannot become part of a page.
+func TestNamesAreText(t *testing.T) {
+	_, c := newConsole(t, false)
+	for _, path := range []string{"/", "/titles/2"} {
+		if _, body := get(t, c, path, "en"); strings.Contains(body, "<script>alert") || !strings.Contains(body, "&lt;script&gt;alert") {
+			t.Errorf("%s: the name of title 2 is not escaped", path)
+		}
+	}
+}
+
+// A user sees nothing that only administrators may do.
+func TestUser(t *testing.T) {
+	_, c := newConsole(t, false)
+	if _, body := get(t, c, "/", "en"); strings.Contains(body, "Add a title") || strings.Contains(body, "/remove") {
+		t.Error("a user is offered to change the catalogue")
+	}
+}
+
+// Forms of other sites, and pages asked for under other names, have no effect.
+func TestOtherSites(t *testing.T) {
+	d, c := newConsole(t, true)
+	for name, header := range map[string][2]string{"by Sec-Fetch-Site": {"Sec-Fetch-Site", "cross-site"}, "by Origin": {"Origin", "https://evil.example"}} {
+		r := httptest.NewRequest("POST", "/titles/1", strings.NewReader("at=casa&earliest=1"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set(header[0], header[1])
+		if code, _ := do(c, r); code != http.StatusForbidden {
+			t.Errorf("%s: %d", name, code)
+		}
+	}
+	if len(d.requests) != 0 {
+		t.Errorf("%d requests were made", len(d.requests))
+	}
+}
+
+// Every word is in both languages, and every word that is in both is used.
+func TestWords(t *testing.T) {
+	used := make(map[string]bool)
+	for _, w := range []string{"link", "uplink", "window", "max_pace", "disk", "promised", "sending", "verifying", "deposited", "failed", "cancelled", "started", "resumed", "interrupted"} {
+		used[w] = true // by what the supervisor says
+	}
+	key := regexp.MustCompile(`\{\{t "(\w+)"|\bt "(\w+)"|words\["(\w+)"\]|c\.page\(r, "\w*", "(\w+)"`)
+	err := fs.WalkDir(os.DirFS("."), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range key.FindAllStringSubmatch(string(text), -1) {
+			used[m[1]+m[2]+m[3]+m[4]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, w := range words {
+		if w.en == "" || w.es == "" || !used[k] {
+			t.Errorf("%q: %+v, used: %v", k, w, used[k])
+		}
+	}
+	for k := range used {
+		if _, ok := words[k]; !ok {
+			t.Errorf("%q has no words", k)
+		}
+	}
+}
+
+// A request carries what the form says, in the zone of the browser; the form
+// sent twice has one key.
+func TestRequest(t *testing.T) {
+	d, c := newConsole(t, false)
+	_, body := get(t, c, "/titles/1", "es")
+	key := regexp.MustCompile(`name="key" value="(\w+)"`).FindStringSubmatch(body)
+	if key == nil {
+		t.Fatal("the form has no key")
+	}
+	form := url.Values{"key": {key[1]}, "at": {"casa"}, "other": {"mateo.elo.utfsm.cl"}, "by": {"2026-11-24T18:30"}, "offset": {"-180"}, "mail": {"ana@example.org"}}
+	for range 2 {
+		if code, to := post(t, c, "/titles/1", form); code != http.StatusSeeOther || to != "/deliveries/3" {
+			t.Fatalf("%d to %s", code, to)
+		}
+	}
+	q := d.requests[0]
+	if q.Key != d.requests[1].Key || q.Key != key[1] {
+		t.Errorf("keys %q and %q", q.Key, d.requests[1].Key)
+	}
+	if q.Number != 1 || fmt.Sprint(q.Receptions) != "[casa mateo.elo.utfsm.cl]" || q.Mail != "ana@example.org" || !q.By.Equal(time.Date(2026, 11, 24, 21, 30, 0, 0, time.UTC)) {
+		t.Errorf("%+v", q)
+	}
+}
+
+// What is refused comes with the earliest time and what binds, and one button
+// that takes it, with a new key.
+func TestCounterOffer(t *testing.T) {
+	d, c := newConsole(t, false)
+	d.refusal = &control.Refusal{Code: reason.DeadlineTooSoon, Detail: "no", Earliest: noon.Add(time.Hour), Constraint: "uplink"}
+	form := url.Values{"key": {"first"}, "at": {"casa"}, "by": {"2026-11-23T12:10"}}
+	code, body := post(t, c, "/titles/1", form)
+	if code != http.StatusConflict || !strings.Contains(body, "the uplink of the central server") || !strings.Contains(body, `datetime="2026-11-23T13:00:00Z"`) || !strings.Contains(body, `<button name="earliest"`) {
+		t.Fatalf("%d: %s", code, body)
+	}
+	if strings.Contains(body, `value="first"`) || !strings.Contains(body, `value="casa" checked`) {
+		t.Error("the form does not go on from what was asked, with another key")
+	}
+	form.Set("earliest", "1")
+	if code, _ := post(t, c, "/titles/1", form); code != http.StatusSeeOther || !d.requests[1].ByEarliest || !d.requests[1].By.IsZero() {
+		t.Errorf("%d: %+v", code, d.requests[1])
+	}
+	for wrong, form := range map[string]url.Values{"no reception": {"by": {"2026-11-23T12:10"}}, "no time": {"at": {"casa"}, "by": {"soon"}}} {
+		if code, _ := post(t, c, "/titles/1", form); code != http.StatusBadRequest {
+			t.Errorf("%s: %d", wrong, code)
+		}
+	}
+}
+
+func TestWhere(t *testing.T) {
+	d, c := newConsole(t, false)
+	code, body := get(t, c, "/titles/1/where?by=2026-11-23T18:00&offset=60", "en")
+	if code != 200 || !strings.Contains(body, "can be kept") || !strings.Contains(body, "earliest") || strings.Contains(body, "<html") {
+		t.Errorf("%d: %s", code, body)
+	}
+	if q := d.wheres[0]; q.Number != 1 || !q.By.Equal(time.Date(2026, 11, 23, 17, 0, 0, 0, time.UTC)) {
+		t.Errorf("%+v", q)
+	}
+}
+
+func TestAddAndRemove(t *testing.T) {
+	_, c := newConsole(t, true)
+	form := url.Values{"name": {"Nueva"}, "location": {"/etc/shadow"}, "minutes": {"90"}}
+	if code, body := post(t, c, "/titles", form); code != http.StatusConflict || !strings.Contains(body, "not under the roots") || !strings.Contains(body, `value="Nueva"`) {
+		t.Errorf("%d: %s", code, body)
+	}
+	form.Set("location", "/srv/nueva.mp4")
+	if code, body := post(t, c, "/titles", form); code != http.StatusCreated || !strings.Contains(body, "Added: Nueva, number 8.") || !strings.Contains(body, "1:30 h") {
+		t.Errorf("%d: %s", code, body)
+	}
+	if code, _ := post(t, c, "/titles/1/remove", url.Values{}); code != http.StatusConflict {
+		t.Errorf("a title in use: %d", code)
+	}
+	if code, body := post(t, c, "/titles/1/remove", url.Values{"force": {"1"}}); code != http.StatusOK || !strings.Contains(body, "Removed: La Piedra.") {
+		t.Errorf("by force: %d", code)
+	}
+}
+
+// A list is sent anew where it changed, and not where it did not.
+func TestEventsOfOne(t *testing.T) {
+	d, c := newConsole(t, false)
+	server := httptest.NewServer(c.Handler())
+	defer server.Close()
+	reply, err := http.Get(server.URL + "/events?delivery=2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	in := bufio.NewScanner(reply.Body)
+	first := next(t, in, "part")
+	if !strings.Contains(first, "25 %") {
+		t.Errorf("at first: %s", first)
+	}
+	d.mu.Lock()
+	d.deliveries[1].Offset, d.deliveries[1].Revision = 500_000_000, 5
+	d.mu.Unlock()
+	d.changed <- struct{}{}
+	if second := next(t, in, "part"); !strings.Contains(second, "50 %") {
+		t.Errorf("then: %s", second)
+	}
+	d.mu.Lock()
+	d.deliveries[1].State, d.deliveries[1].Revision = "deposited", 6
+	d.mu.Unlock()
+	d.changed <- struct{}{}
+	next(t, in, "part")
+	next(t, in, "over")
+}
+
+// next is the html of the next event, which has that name.
+func next(t *testing.T, in *bufio.Scanner, name string) string {
+	t.Helper()
+	got := ""
+	for in.Scan() {
+		line := in.Text()
+		if event, ok := strings.CutPrefix(line, "event: "); ok {
+			got = event
+		}
+		if data, ok := strings.CutPrefix(line, "data: "); ok {
+			var part struct{ ID, HTML string }
+			if err := json.Unmarshal([]byte(data), &part); err != nil || got != name {
+				t.Fatalf("%s instead of %s: %v", got, name, err)
+			}
+			return part.HTML
+		}
+	}
+	t.Fatalf("no event: %v", errors.Join(in.Err(), io.EOF))
+	return ""
+}
+
+func TestAssets(t *testing.T) {
+	_, c := newConsole(t, false)
+	for _, name := range []string{"style.css", "console.js", "logo.svg"} {
+		if code, _ := get(t, c, "/assets/"+name, "en"); code != http.StatusOK {
+			t.Errorf("%s: %d", name, code)
+		}
+	}
+	for _, name := range []string{"", "../console.go", "none.js"} {
+		if code, _ := get(t, c, "/assets/"+name, "en"); code == http.StatusOK {
+			t.Errorf("%q is served", name)
+		}
+	}
+}

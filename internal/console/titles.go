@@ -1,0 +1,148 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"videoclub/internal/control"
+	"videoclub/internal/moment"
+	"videoclub/internal/reason"
+)
+
+// titlesPage is the catalogue, or what of it matches a search.
+type titlesPage struct {
+	Search string
+	Titles []control.Title
+	More   int  // the number after which there are others; 0 is none
+	Empty  bool // there are no titles at all
+	Form   control.AddTitle
+	Length string
+}
+
+// mostPages bounds how many pages of titles a search looks at.
+const mostPages = 200
+
+func (c Console) titles(w http.ResponseWriter, r *http.Request) {
+	p := c.page(r, "titles", "titles", nil)
+	data, err := c.findTitles(r)
+	if err != nil {
+		c.fail(w, r, err, status(err))
+		return
+	}
+	p.Data = data
+	c.show(w, r, http.StatusOK, "titles.html", p)
+}
+
+// findTitles gives the titles that a page shows.
+func (c Console) findTitles(r *http.Request) (titlesPage, error) {
+	q := r.URL.Query()
+	p := titlesPage{Search: strings.TrimSpace(q.Get("q"))}
+	after, _ := strconv.Atoi(q.Get("after"))
+	first := after
+	for range mostPages {
+		reply, err := c.call(r.Context(), control.Call{Titles: &control.TitlesQuery{After: after}})
+		if err != nil {
+			return p, err
+		}
+		for _, t := range reply.Titles.Titles {
+			after = t.Number
+			if matches(t, p.Search) {
+				p.Titles = append(p.Titles, t)
+			}
+		}
+		if !reply.Titles.More {
+			p.Empty = len(p.Titles) == 0 && p.Search == "" && first == 0
+			return p, nil
+		}
+		if len(p.Titles) >= control.PageSize {
+			break
+		}
+	}
+	p.More = after
+	return p, nil
+}
+
+// matches says whether every word of a search is in the title's words or number.
+func matches(t control.Title, search string) bool {
+	text := strings.ToLower(fmt.Sprintf("%d %s %s", t.Number, t.Name, t.Description))
+	for _, word := range strings.Fields(strings.ToLower(search)) {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// title finds one title by its number in the path.
+func (c Console) title(r *http.Request) (control.Title, error) {
+	n, err := strconv.Atoi(r.PathValue("number"))
+	if err != nil || n < 1 {
+		return control.Title{}, reason.New(reason.UnknownTitle, "%.40q is no number of a title", r.PathValue("number"))
+	}
+	reply, err := c.call(r.Context(), control.Call{Titles: &control.TitlesQuery{After: n - 1}})
+	if err != nil {
+		return control.Title{}, err
+	}
+	if list := reply.Titles.Titles; len(list) > 0 && list[0].Number == n {
+		return list[0], nil
+	}
+	return control.Title{}, reason.New(reason.UnknownTitle, "there is no title %d", n)
+}
+
+// addTitle takes the administrator's form.
+func (c Console) addTitle(w http.ResponseWriter, r *http.Request) {
+	p := c.page(r, "titles", "titles", nil)
+	form := control.AddTitle{Name: r.FormValue("name"), Location: r.FormValue("location"), Description: r.FormValue("description")}
+	length := strings.TrimSpace(r.FormValue("minutes"))
+	var err error
+	if length != "" {
+		var d time.Duration
+		if d, err = moment.ParseDuration(length + "m"); err != nil {
+			d, err = moment.ParseDuration(length)
+		}
+		form.Duration = d.Milliseconds()
+	}
+	var reply control.Reply
+	if err == nil {
+		reply, err = c.call(r.Context(), control.Call{Add: &form})
+	}
+	if err != nil {
+		p.Problem, p.Hint = explain(err, p.Lang)
+		p.Problem += ": " + err.Error()
+		c.titlesAgain(w, r, p, form, length, status(err))
+		return
+	}
+	p.Done = fmt.Sprintf(words["added"].in(p.Lang), reply.Change.Title.Name, reply.Change.Title.Number)
+	c.titlesAgain(w, r, p, control.AddTitle{}, "", http.StatusCreated)
+}
+
+// titlesAgain shows the catalogue after a form, with what was written in it.
+func (c Console) titlesAgain(w http.ResponseWriter, r *http.Request, p page, form control.AddTitle, length string, code int) {
+	data, err := c.findTitles(r)
+	if err != nil {
+		c.fail(w, r, err, status(err))
+		return
+	}
+	data.Form, data.Length = form, length
+	p.Data = data
+	c.show(w, r, code, "titles.html", p)
+}
+
+func (c Console) removeTitle(w http.ResponseWriter, r *http.Request) {
+	p := c.page(r, "titles", "titles", nil)
+	t, err := c.title(r)
+	if err == nil {
+		_, err = c.call(r.Context(), control.Call{Remove: &control.RemoveTitle{Number: t.Number, Force: r.FormValue("force") != ""}})
+	}
+	code := http.StatusOK
+	if err != nil {
+		p.Problem, p.Hint = explain(err, p.Lang)
+		code = status(err)
+	} else {
+		p.Done = fmt.Sprintf(words["removed"].in(p.Lang), t.Name)
+	}
+	c.titlesAgain(w, r, p, control.AddTitle{}, "", code)
+}
