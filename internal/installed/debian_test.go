@@ -162,8 +162,17 @@ func (h *host) installed(said string) {
 			t.Errorf("%s has version %s, its program says %s", name, version, source)
 		}
 	}
-	h.run("vcuser", "list")
-	h.run("vcadmin", "list")
+	// A title is added by the service's own user, within its sandbox.
+	if err := os.WriteFile(filepath.Join(h.root, "srv/film.mkv"), []byte("a film"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h.run("vcadmin", "add", "Film", "/srv/film.mkv", "--duration", "1m")
+	if list := h.run("vcuser", "list"); !strings.Contains(list, "Film") {
+		t.Errorf("the titles are %s", list)
+	}
+	if log := h.run("journalctl", "-b", "-u", "vccs", "--no-pager"); strings.Contains(log, "belongs to somebody else") {
+		t.Errorf("the server takes its own file for somebody else's:\n%s", log)
+	}
 	h.noneFailed()
 }
 
