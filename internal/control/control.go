@@ -105,6 +105,11 @@ func (c *Conn) Receive() (Message, error) {
 		c.buf = make([]byte, MaxMessage+1)
 	}
 	n, err := c.file.Read(c.buf)
+	if errors.Is(err, unix.ECONNRESET) {
+		// The other side has gone without reading all that it was told. The
+		// kernel says so once, ahead of its own last words.
+		n, err = c.file.Read(c.buf)
+	}
 	switch {
 	case errors.Is(err, os.ErrClosed), errors.Is(err, unix.ECONNRESET):
 		return nil, io.EOF

@@ -65,6 +65,34 @@ func TestEveryMessage(t *testing.T) {
 	}
 }
 
+// The last words of a side that goes without having read all that it was told
+// are heard.
+func TestLastWords(t *testing.T) {
+	supervisor, file, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer supervisor.Close()
+	worker := New(file)
+	if err := supervisor.Send(Lease{Rate: 1}); err != nil { // it is never read
+		t.Fatal(err)
+	}
+	for offset := range int64(2) {
+		if err := worker.Send(Acked{Offset: offset}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	worker.Close()
+	for offset := range int64(2) {
+		if m, err := supervisor.Receive(); err != nil || m != (Acked{Offset: offset}) {
+			t.Fatalf("%#v, %v", m, err)
+		}
+	}
+	if m, err := supervisor.Receive(); err != io.EOF {
+		t.Errorf("after the last: %#v, %v", m, err)
+	}
+}
+
 func TestBounds(t *testing.T) {
 	supervisor, file, err := Pair()
 	if err != nil {
