@@ -63,7 +63,8 @@ func open(pid int) []string {
 func TestFourProcessesADelivery(t *testing.T) {
 	t.Parallel()
 	r := startReception(t, "")
-	c := startCentral(t, `uplink = "64 Mbit/s"`+"\n", link{"cinema.test", r, ""})
+	to := link{"cinema.test", r, ""}
+	c := startCentral(t, unhurried, to)
 	source := makeTitle(t, c.dir, "feature.bin", noise(1, 40<<20))
 	d := c.ask(c.add("Feature", source.path, 10), "cinema.test")
 
@@ -99,6 +100,7 @@ func TestFourProcessesADelivery(t *testing.T) {
 		}
 	}
 
+	c.hurry(to)
 	r.proven(c.deposited(d.ID), source)
 	r.awaitWorkers("nothing is left", "", none)
 	c.awaitWorkers("nothing is left", "read", none)
@@ -114,7 +116,8 @@ func TestFourProcessesADelivery(t *testing.T) {
 func TestWorkersDieWithTheirSupervisor(t *testing.T) {
 	t.Parallel()
 	r := startReception(t, "")
-	c := startCentral(t, `uplink = "64 Mbit/s"`+"\n", link{"cinema.test", r, ""})
+	to := link{"cinema.test", r, ""}
+	c := startCentral(t, unhurried, to)
 	source := makeTitle(t, c.dir, "feature.bin", noise(2, 40<<20))
 	d := c.ask(c.add("Feature", source.path, 10), "cinema.test")
 	dead := func(all []worker, kinds ...string) {
@@ -143,6 +146,7 @@ func TestWorkersDieWithTheirSupervisor(t *testing.T) {
 		})
 	})
 
+	c.hurry(to)
 	r.start()
 	d = c.deposited(d.ID)
 	if d.Resumes != 2 {
