@@ -18,11 +18,12 @@ import (
 )
 
 // An editor knows nothing of this server, so a change must not rest on what the
-// file held a moment ago. The new text is written beside the old one and the
-// two are exchanged (renameat2(2)); then what was taken out is looked at. If it
-// is not what the change was made from, the two are exchanged back and the
-// change is made again, from what is there now. At any moment the name leads to
-// a whole text, the one before or the one after.
+// file held a moment ago. The new text is written beside the old one, and the
+// two are exchanged (renameat2(2)) while both are held, so that whoever opens
+// one for writing waits. Then what was taken out is looked at. If it is not what
+// the change was made from, or somebody waits for it, the two are exchanged back
+// and the change is made again, from what is there now. At any moment the name
+// leads to a whole text, the one before or the one after.
 
 const (
 	// tries is how often a change is made while others change the file too.
@@ -134,14 +135,20 @@ func (f *File) replace(path string, dir *os.File, old text, now []byte) error {
 		}
 		return dir.Sync()
 	}
-	err := unix.Renameat2(unix.AT_FDCWD, beside, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE)
-	switch {
-	case errors.Is(err, unix.ENOENT): // an editor is about to put it there again
-		return errOvertaken
-	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
-		return f.rename(path, dir, beside, old)
-	case err != nil:
-		return fmt.Errorf("exchanging it: %w", err)
+	// Until it is sure that the new text stays, nobody writes to it.
+	fresh, err := holdAt(beside)
+	if err != nil {
+		return err
+	}
+	defer fresh.letGo()
+	if err := exchange(path, beside, old); err != nil {
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+			return f.rename(path, dir, beside, old)
+		}
+		if errors.Is(err, errOvertaken) {
+			os.Remove(beside) // it is written anew
+		}
+		return err
 	}
 	out, err := readAtRest(beside)
 	if err == nil && bytes.Equal(out.bytes, old.bytes) {
@@ -150,10 +157,42 @@ func (f *File) replace(path string, dir *os.File, old text, now []byte) error {
 		}
 		return os.Remove(beside)
 	}
-	if back := f.takeBack(path, beside, now); back != nil {
+	if back := f.takeBack(path, beside, now, fresh); back != nil {
 		return back
 	}
 	return overtaken(err)
+}
+
+// exchange exchanges old, at path, for what lies beside it, or gives errOvertaken.
+// It leaves to the caller only who comes upon old within the exchange itself.
+func exchange(path, beside string, old text) error {
+	held, err := holdAt(path)
+	switch {
+	case errors.Is(err, errWriting), errors.Is(err, fs.ErrNotExist):
+		return errOvertaken
+	case err != nil:
+		return err
+	}
+	defer held.letGo()
+	if now, err := read(path, false); err != nil || !bytes.Equal(now.bytes, old.bytes) || held.awaited() {
+		return errOvertaken
+	}
+	err = unix.Renameat2(unix.AT_FDCWD, beside, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE)
+	switch {
+	case errors.Is(err, unix.ENOENT): // an editor is about to put it there again
+		return errOvertaken
+	case err != nil:
+		return fmt.Errorf("exchanging it: %w", err)
+	}
+	if !held.awaited() {
+		return nil
+	}
+	// Somebody has found old under its name and waits to write to it: that is
+	// where it has to be.
+	if err := unix.Renameat2(unix.AT_FDCWD, beside, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE); err != nil {
+		return fmt.Errorf("exchanging it back: %w", err)
+	}
+	return errOvertaken
 }
 
 func overtaken(err error) error {
@@ -163,10 +202,12 @@ func overtaken(err error) error {
 	return errOvertaken
 }
 
-// takeBack exchanges the two texts once more. Should somebody have changed the
-// new one within these moments, theirs is kept beside it.
-func (f *File) takeBack(path, beside string, now []byte) error {
+// takeBack exchanges the two texts once more, and lets go of the new one. Should
+// somebody else have waited to change that within these moments, what they make
+// of it is kept beside it.
+func (f *File) takeBack(path, beside string, now []byte, fresh leased) error {
 	failed := unix.Renameat2(unix.AT_FDCWD, beside, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE)
+	fresh.release()
 	if failed == nil {
 		if out, err := readAtRest(beside); err == nil && bytes.Equal(out.bytes, now) {
 			return nil

@@ -54,11 +54,11 @@ func read(path string, atRest bool) (t text, err error) {
 	}
 	defer f.Close()
 	if atRest {
-		release, err := hold(f)
+		l, err := hold(f)
 		if err != nil {
 			return text{}, err
 		}
-		defer release()
+		defer l.release()
 	}
 	var stat unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &stat); err != nil {
@@ -72,17 +72,59 @@ func read(path string, atRest bool) (t text, err error) {
 	return t, err
 }
 
-// hold keeps others from opening a file for writing until release is called,
-// which must be soon: they wait. While one of them has it open it gives
-// errWriting. Where leases are not to be had, as on a network's file system or
-// a file of another owner, nothing is held (fcntl(2), "Leases").
-func hold(f *os.File) (release func(), err error) {
-	_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
-	switch {
-	case errors.Is(err, unix.EAGAIN):
-		return nil, errWriting
-	case err != nil:
-		return func() {}, nil
+// lease keeps others from opening a file for writing until it is released,
+// which must be soon: they wait (fcntl(2), "Leases").
+type lease struct {
+	file *os.File
+	held bool
+}
+
+// hold takes the lease of a file. While somebody has it open for writing it
+// gives errWriting. Where leases are not to be had, as on a network's file
+// system or a file of another owner, nothing is held.
+func hold(f *os.File) (lease, error) {
+	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	if errors.Is(err, unix.EAGAIN) {
+		return lease{}, errWriting
 	}
-	return func() { unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK) }, nil
+	return lease{f, err == nil}, nil
+}
+
+// awaited says whether somebody waits to open the file for writing.
+func (l lease) awaited() bool {
+	if !l.held {
+		return false
+	}
+	kind, err := unix.FcntlInt(l.file.Fd(), unix.F_GETLEASE, 0)
+	return err == nil && kind != unix.F_RDLCK
+}
+
+// release lets those go who wait.
+func (l lease) release() {
+	if l.held {
+		unix.FcntlInt(l.file.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+	}
+}
+
+// leased is a file that is held, and closed when it is let go.
+type leased struct{ lease }
+
+// holdAt takes the lease of the file at path.
+func holdAt(path string) (leased, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return leased{}, err
+	}
+	l, err := hold(f)
+	if err != nil {
+		f.Close()
+		return leased{}, err
+	}
+	return leased{l}, nil
+}
+
+// letGo releases and closes it; once.
+func (l leased) letGo() {
+	l.release()
+	l.file.Close()
 }
