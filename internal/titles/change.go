@@ -101,19 +101,26 @@ func (f *File) changeOnce(path string, dir *os.File, apply func(*catalogue.Catal
 // readAtRest reads the file as soon as nobody writes to it, or gives errWriting
 // after a while.
 func readAtRest(path string) (text, error) {
+	return atRest(func() (text, error) { return read(path, true) })
+}
+
+// atRest does what cannot be done while somebody writes to a file as soon as
+// nobody does, or gives errWriting after a while. It may be this process: a
+// worker that is being started has what is open here until it is itself.
+func atRest[T any](do func() (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), writeWithin)
 	defer cancel()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
-		t, err := read(path, true)
+		got, err := do()
 		if !errors.Is(err, errWriting) {
-			return t, err
+			return got, err
 		}
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			return text{}, err
+			return got, err
 		}
 	}
 }
@@ -136,7 +143,10 @@ func (f *File) replace(path string, dir *os.File, old text, now []byte) error {
 		return dir.Sync()
 	}
 	// Until it is sure that the new text stays, nobody writes to it.
-	fresh, err := holdAt(beside)
+	fresh, err := atRest(func() (leased, error) { return holdAt(beside) })
+	if errors.Is(err, errWriting) {
+		return overtaken(err)
+	}
 	if err != nil {
 		return err
 	}
