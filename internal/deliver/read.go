@@ -71,9 +71,9 @@ func (r Reader) run() error {
 	if err := p.pass(begin.Offset); err != nil {
 		return err
 	}
-	// The bytes have been read; they are one version only if the file is
+	// The bytes have been read; they are one version only if the source is
 	// still the one that was promised.
-	if err := src.Unchanged(); err != nil {
+	if err := src.OneVersion(); err != nil {
 		return err
 	}
 	sum, err := p.sums.total()
@@ -115,6 +115,7 @@ type stream interface {
 	Size() int64
 	ReadAt(p []byte, offset int64) error
 	Unchanged() error
+	OneVersion() error
 }
 
 // summer digests a stream as it passes.

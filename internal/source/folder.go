@@ -106,15 +106,50 @@ func (f *Folder) Unchanged() error {
 	if err := unix.Fstat(int(f.file.Fd()), &stat); err != nil {
 		return reason.Wrap(reason.SourceUnreadable, err, "looking at %q", f.at.Entry.Path)
 	}
-	e := f.at.Entry
+	return sameAs(f.at.Entry, &stat)
+}
+
+// sameAs gives reason.SourceChanged unless stat is of the file that e was.
+func sameAs(e manifest.Entry, stat *unix.Stat_t) error {
 	want := Facts{Size: e.Size, MTime: e.MTime}
 	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
 		return reason.New(reason.SourceChanged, "%q is no file any more", e.Path)
 	}
-	if now := factsOf(&stat); now != want {
+	if now := factsOf(stat); now != want {
 		return reason.New(reason.SourceChanged, "%q: promised were %v, now it has %v", e.Path, want, now)
 	}
 	return nil
+}
+
+// OneVersion looks at every file once more and gives reason.SourceChanged, with
+// its path, if one is another than the manifest has: what was read before it
+// changed and what is read after would be of two versions of the folder. What
+// was added meanwhile is no part of the one that was promised.
+func (f *Folder) OneVersion() error {
+	f.rewind()
+	for {
+		err := f.at.Next()
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return reason.Wrap(reason.SourceUnreadable, err, "the manifest")
+		case f.at.Entry.Kind != manifest.File:
+			continue
+		}
+		e := f.at.Entry
+		dir, name, err := f.tree.at(e.Path)
+		var stat unix.Stat_t
+		if err == nil {
+			err = unix.Fstatat(dir, name, &stat, unix.AT_SYMLINK_NOFOLLOW)
+		}
+		if err != nil {
+			return reason.Wrap(reason.SourceChanged, err, "%q is not there any more", e.Path)
+		}
+		if err := sameAs(e, &stat); err != nil {
+			return err
+		}
+	}
 }
 
 // Close closes what is open below the directory.

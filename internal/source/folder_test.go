@@ -2,9 +2,11 @@ package source
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,9 +107,55 @@ func TestFolderIsOneStream(t *testing.T) {
 	if err := src.ReadAt(make([]byte, 2), int64(len(want))-1); reason.Of(err) != reason.SourceUnreadable {
 		t.Errorf("beyond the end: %v", err)
 	}
-	if err := src.Unchanged(); err != nil {
+	if err := errors.Join(src.Unchanged(), src.OneVersion()); err != nil {
 		t.Error(err)
 	}
+}
+
+// A file that changed after it was read, while others were, is noticed too.
+func TestFolderIsOneVersion(t *testing.T) {
+	changes := map[string]func(path string) error{
+		"written":  func(path string) error { return os.WriteFile(path, []byte("another"), 0o600) },
+		"touched":  func(path string) error { return os.Chtimes(path, time.Now(), time.Now()) },
+		"removed":  os.Remove,
+		"linked":   func(path string) error { return errors.Join(os.Remove(path), os.Symlink("/etc/passwd", path)) },
+		"a folder": func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
+	}
+	for what, change := range changes {
+		f := newFolder(t, map[string]string{"a/b": "first", "a/empty": "", "c": "second"})
+		if err := f.describe(); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"a/b", "a/empty"} {
+			src := f.take()
+			if err := src.ReadAt(make([]byte, 11), 0); err != nil {
+				t.Fatal(err)
+			}
+			if err := src.OneVersion(); err != nil {
+				t.Fatal(err)
+			}
+			aside := filepath.Join(t.TempDir(), "aside")
+			if err := errors.Join(os.Rename(filepath.Join(f.dir, path), aside), copyOf(aside, filepath.Join(f.dir, path)), change(filepath.Join(f.dir, path))); err != nil {
+				t.Fatal(err)
+			}
+			if err := src.OneVersion(); reason.Of(err) != reason.SourceChanged || !strings.Contains(err.Error(), strconv.Quote(path)) {
+				t.Errorf("%s %s: %v", path, what, err)
+			}
+			if err := errors.Join(os.RemoveAll(filepath.Join(f.dir, path)), os.Rename(aside, filepath.Join(f.dir, path))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// copyOf makes a file like another, also in its time.
+func copyOf(from, to string) error {
+	content, err := os.ReadFile(from)
+	info, err1 := os.Stat(from)
+	if err := errors.Join(err, err1); err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(to, content, 0o600), os.Chtimes(to, info.ModTime(), info.ModTime()))
 }
 
 func TestWhatIsNoTitle(t *testing.T) {

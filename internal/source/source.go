@@ -159,9 +159,12 @@ func (s *File) ReadAt(p []byte, offset int64) error {
 	return reason.Wrap(reason.SourceUnreadable, err, "reading the source at %d", offset)
 }
 
+// OneVersion is asked after the last byte was read and before the stream is
+// called whole, so that versions are never mixed.
+func (s *File) OneVersion() error { return s.Unchanged() }
+
 // Unchanged gives reason.SourceChanged if the file is another version than
-// was promised. It is asked once more after the last byte was read and before
-// the stream is called whole, so that versions are never mixed.
+// was promised.
 func (s *File) Unchanged() error {
 	var stat unix.Stat_t
 	if err := unix.Fstat(int(s.file.Fd()), &stat); err != nil {
