@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -21,14 +22,21 @@ import (
 // memory is a file whose power can be taken away: what was not made durable
 // may be lost, page by page.
 type memory struct {
+	mu           sync.Mutex // a follower reads while the writer appends
 	now, durable []byte
 	room         int // bytes that the disk has; 0 is no bound
 	punched      [][2]int64
 	fails        error
 }
 
-func (m *memory) ReadAt(p []byte, at int64) (int, error) { return bytes.NewReader(m.now).ReadAt(p, at) }
+func (m *memory) ReadAt(p []byte, at int64) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return bytes.NewReader(m.now).ReadAt(p, at)
+}
 func (m *memory) WriteAt(p []byte, at int64) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.room > 0 && int(at)+len(p) > m.room {
 		part := max(0, m.room-int(at))
 		m.put(p[:part], at)
@@ -44,15 +52,28 @@ func (m *memory) put(p []byte, at int64) {
 	copy(m.now[at:], p)
 }
 func (m *memory) Datasync() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.fails != nil {
 		return m.fails
 	}
 	m.durable = bytes.Clone(m.now)
 	return nil
 }
-func (m *memory) Truncate(n int64) error { m.now = m.now[:n]; return nil }
-func (m *memory) Size() (int64, error)   { return int64(len(m.now)), nil }
+func (m *memory) Truncate(n int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = m.now[:n]
+	return nil
+}
+func (m *memory) Size() (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return int64(len(m.now)), nil
+}
 func (m *memory) Punch(from, n int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.punched = append(m.punched, [2]int64{from, n})
 	clear(m.now[from : from+n])
 	return nil
