@@ -179,7 +179,7 @@ func (d *Dispatcher) locate(ctx context.Context, name string) (string, error) {
 		return "", reason.Wrap(reason.UnknownReception, err, "the name %q", name)
 	}
 	if loopback && !slices.ContainsFunc(ips, func(ip netip.Addr) bool { return ip.Unmap().IsLoopback() }) {
-		return "", reason.New(reason.RemotePeer, "%s is at %v, not on this machine", name, ips[0])
+		return "", reason.New(reason.RemotePeer, "%s is at %v, not on this machine", name, ips[0].Unmap())
 	}
 	return net.JoinHostPort(name, strconv.Itoa(port)), nil
 }
