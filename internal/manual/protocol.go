@@ -18,6 +18,9 @@ func Protocol(markdown string, day time.Time) (string, error) {
 	p.add(`'\" t`, // for man(1): it has tables
 		`.\" Made of docs/PROTOCOL.md: change that.`,
 		".Dd "+day.UTC().Format("January 2, 2006"), ".Dt VC-PROTOCOL 7", ".Os",
+		// On a terminal, mdoc(7) of groff lengthens its one page by three lines
+		// at a time, and a cell of a table may have more.
+		".if n .pl 1000i",
 		".Sh NAME", ".Nm vc-protocol", ".Nd what central and reception servers of Video Club say to each other", ".Sh DESCRIPTION")
 	for p.at < len(p.lines) {
 		if err := p.block(); err != nil {
