@@ -119,7 +119,7 @@ func TestWords(t *testing.T) {
 	for _, w := range []string{"link", "uplink", "window", "max_pace", "disk", "promised", "sending", "verifying", "deposited", "failed", "cancelled", "started", "resumed", "interrupted"} {
 		used[w] = true // by what the supervisor says
 	}
-	key := regexp.MustCompile(`\{\{t "(\w+)"|\bt "(\w+)"|words\["(\w+)"\]|c\.page\(r, "\w*", "(\w+)"`)
+	key := regexp.MustCompile(`\{\{t "(\w+)"|\bt "(\w+)"|made\.Say\([^,]+, "(\w+)"\)|c\.page\(r, "\w*", "(\w+)"`)
 	err := fs.WalkDir(os.DirFS("."), ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
 			return err
@@ -134,12 +134,12 @@ func TestWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	for k, w := range words {
-		if w.en == "" || w.es == "" || !used[k] {
+		if w[0] == "" || w[1] == "" || !used[k] {
 			t.Errorf("%q: %+v, used: %v", k, w, used[k])
 		}
 	}
 	for k := range used {
-		if _, ok := words[k]; !ok {
+		if made.Say("en", k) == "" && k != "" {
 			t.Errorf("%q has no words", k)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"videoclub/internal/control"
+	"videoclub/internal/look"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
 )
@@ -57,7 +58,7 @@ func (c Console) deliveries(w http.ResponseWriter, r *http.Request) {
 	before, _ := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
 	reply, err := c.call(r.Context(), control.Call{Deliveries: &control.DeliveryQuery{Before: max(before, 0)}})
 	if err != nil {
-		c.fail(w, r, err, status(err))
+		c.fail(w, r, err, look.Status(err))
 		return
 	}
 	data := deliveriesPage{Rows: c.rows(reply.Deliveries.Deliveries), Live: before <= 0}
@@ -65,7 +66,7 @@ func (c Console) deliveries(w http.ResponseWriter, r *http.Request) {
 		data.Before = data.Rows[len(data.Rows)-1].ID
 	}
 	p.Data = data
-	c.show(w, r, http.StatusOK, "deliveries.html", p)
+	c.show(w, http.StatusOK, "deliveries.html", p)
 }
 
 func (c Console) rows(list []control.Delivery) []row {
@@ -119,11 +120,11 @@ func (c Console) story(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "deliveries", "deliveries", nil)
 	s, err := c.one(r)
 	if err != nil {
-		c.fail(w, r, err, status(err))
+		c.fail(w, r, err, look.Status(err))
 		return
 	}
 	p.Title, p.Data = s.Title, c.tell(s)
-	c.show(w, r, http.StatusOK, "delivery.html", p)
+	c.show(w, http.StatusOK, "delivery.html", p)
 }
 
 func (c Console) cancel(w http.ResponseWriter, r *http.Request) {
@@ -137,19 +138,19 @@ func (c Console) cancel(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err == nil:
-		p.Done = words["cancel_done"].in(p.Lang)
+		p.Done = made.Say(p.Lang, "cancel_done")
 	case s.ID == 0:
-		c.fail(w, r, err, status(err))
+		c.fail(w, r, err, look.Status(err))
 		return
 	default:
-		p.Problem, p.Hint = explain(err, p.Lang)
+		p.Problem, p.Hint = look.Explain(err, p.Lang)
 	}
 	p.Title, p.Data = s.Title, c.tell(s)
 	code := http.StatusOK
 	if err != nil {
-		code = status(err)
+		code = look.Status(err)
 	}
-	c.show(w, r, code, "delivery.html", p)
+	c.show(w, code, "delivery.html", p)
 }
 
 // receipt gives the receipt as the reception signed it.
@@ -159,7 +160,7 @@ func (c Console) receipt(w http.ResponseWriter, r *http.Request) {
 		err = reason.New(reason.UnknownDelivery, "delivery %d has no receipt yet", s.ID)
 	}
 	if err != nil {
-		c.fail(w, r, err, status(err))
+		c.fail(w, r, err, look.Status(err))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"videoclub/internal/control"
+	"videoclub/internal/look"
 	"videoclub/internal/reason"
 )
 
@@ -37,7 +38,7 @@ func (c Console) ask(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "titles", "request", nil)
 	data, err := c.form(r)
 	if err != nil {
-		c.fail(w, r, err, status(err))
+		c.fail(w, r, err, look.Status(err))
 		return
 	}
 	data.By = p.Now.Add(24 * time.Hour).Truncate(time.Hour).Format(local)
@@ -45,7 +46,7 @@ func (c Console) ask(w http.ResponseWriter, r *http.Request) {
 		data.Chosen = data.Receptions
 	}
 	p.Title, p.Data = data.Title.Name, data
-	c.show(w, r, http.StatusOK, "request.html", p)
+	c.show(w, http.StatusOK, "request.html", p)
 }
 
 // form is a form for the title in the path.
@@ -93,7 +94,7 @@ func (c Console) request(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "titles", "request", nil)
 	data, err := c.form(r)
 	if err != nil {
-		c.fail(w, r, err, status(err))
+		c.fail(w, r, err, look.Status(err))
 		return
 	}
 	p.Title = data.Title.Name
@@ -134,7 +135,7 @@ func (c Console) request(w http.ResponseWriter, r *http.Request) {
 func (c Console) counter(w http.ResponseWriter, r *http.Request, p page, data askPage, err error) {
 	// The next try is another request.
 	data.Key = rand.Text()
-	p.Problem, p.Hint = explain(err, p.Lang)
+	p.Problem, p.Hint = look.Explain(err, p.Lang)
 	if reason.Of(err) == reason.Usage {
 		p.Problem += ": " + err.Error()
 	}
@@ -142,11 +143,11 @@ func (c Console) counter(w http.ResponseWriter, r *http.Request, p page, data as
 	if errors.As(err, &no) {
 		data.Offer, data.Constraint, data.Prospects = no.Earliest, no.Constraint, no.Report
 		if !no.Earliest.IsZero() {
-			p.Problem, p.Hint = words["not_that_soon"].in(p.Lang), ""
+			p.Problem, p.Hint = made.Say(p.Lang, "not_that_soon"), ""
 		}
 	}
 	p.Data = data
-	c.show(w, r, status(err), "request.html", p)
+	c.show(w, look.Status(err), "request.html", p)
 }
 
 // where is the part of the form that says which receptions could have the title
@@ -167,12 +168,12 @@ func (c Console) where(w http.ResponseWriter, r *http.Request) {
 		reply, err = c.call(r.Context(), control.Call{Where: &q})
 	}
 	if err != nil {
-		p.Problem, p.Hint = explain(err, p.Lang)
+		p.Problem, p.Hint = look.Explain(err, p.Lang)
 		p.Data = data
-		c.show(w, r, status(err), "where", p)
+		c.show(w, look.Status(err), "where", p)
 		return
 	}
 	data.Prospects = reply.Prospects.Receptions
 	p.Data = data
-	c.show(w, r, http.StatusOK, "where", p)
+	c.show(w, http.StatusOK, "where", p)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"videoclub/internal/control"
+	"videoclub/internal/look"
 )
 
 // schedulePage is when promised deliveries are planned, a lane for each reception.
@@ -49,7 +50,7 @@ func (c Console) schedule(w http.ResponseWriter, r *http.Request) {
 	for before, pages := int64(0), 0; pages < most; pages++ {
 		reply, err := c.call(r.Context(), control.Call{Deliveries: &control.DeliveryQuery{Before: before}})
 		if err != nil {
-			c.fail(w, r, err, status(err))
+			c.fail(w, r, err, look.Status(err))
 			return
 		}
 		for _, d := range c.rows(reply.Deliveries.Deliveries) {
@@ -63,7 +64,7 @@ func (c Console) schedule(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	p.Data = draw(rows, p.Now)
-	c.show(w, r, http.StatusOK, "schedule.html", p)
+	c.show(w, http.StatusOK, "schedule.html", p)
 }
 
 // draw lays out what is planned from now until the last deadline.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"videoclub/internal/control"
+	"videoclub/internal/look"
 	"videoclub/internal/moment"
 	"videoclub/internal/reason"
 )
@@ -29,11 +30,11 @@ func (c Console) titles(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "titles", "titles", nil)
 	data, err := c.findTitles(r)
 	if err != nil {
-		c.fail(w, r, err, status(err))
+		c.fail(w, r, err, look.Status(err))
 		return
 	}
 	p.Data = data
-	c.show(w, r, http.StatusOK, "titles.html", p)
+	c.show(w, http.StatusOK, "titles.html", p)
 }
 
 // findTitles gives the titles that a page shows.
@@ -110,12 +111,12 @@ func (c Console) addTitle(w http.ResponseWriter, r *http.Request) {
 		reply, err = c.call(r.Context(), control.Call{Add: &form})
 	}
 	if err != nil {
-		p.Problem, p.Hint = explain(err, p.Lang)
+		p.Problem, p.Hint = look.Explain(err, p.Lang)
 		p.Problem += ": " + err.Error()
-		c.titlesAgain(w, r, p, form, length, status(err))
+		c.titlesAgain(w, r, p, form, length, look.Status(err))
 		return
 	}
-	p.Done = fmt.Sprintf(words["added"].in(p.Lang), reply.Change.Title.Name, reply.Change.Title.Number)
+	p.Done = fmt.Sprintf(made.Say(p.Lang, "added"), reply.Change.Title.Name, reply.Change.Title.Number)
 	c.titlesAgain(w, r, p, control.AddTitle{}, "", http.StatusCreated)
 }
 
@@ -123,12 +124,12 @@ func (c Console) addTitle(w http.ResponseWriter, r *http.Request) {
 func (c Console) titlesAgain(w http.ResponseWriter, r *http.Request, p page, form control.AddTitle, length string, code int) {
 	data, err := c.findTitles(r)
 	if err != nil {
-		c.fail(w, r, err, status(err))
+		c.fail(w, r, err, look.Status(err))
 		return
 	}
 	data.Form, data.Length = form, length
 	p.Data = data
-	c.show(w, r, code, "titles.html", p)
+	c.show(w, code, "titles.html", p)
 }
 
 func (c Console) removeTitle(w http.ResponseWriter, r *http.Request) {
@@ -139,10 +140,10 @@ func (c Console) removeTitle(w http.ResponseWriter, r *http.Request) {
 	}
 	code := http.StatusOK
 	if err != nil {
-		p.Problem, p.Hint = explain(err, p.Lang)
-		code = status(err)
+		p.Problem, p.Hint = look.Explain(err, p.Lang)
+		code = look.Status(err)
 	} else {
-		p.Done = fmt.Sprintf(words["removed"].in(p.Lang), t.Name)
+		p.Done = fmt.Sprintf(made.Say(p.Lang, "removed"), t.Name)
 	}
 	c.titlesAgain(w, r, p, control.AddTitle{}, "", code)
 }

@@ -1,34 +1,16 @@
 package console
 
 import (
-	"fmt"
 	"html/template"
-	"time"
 
 	"videoclub/internal/control"
-	"videoclub/internal/terminal"
+	"videoclub/internal/look"
 )
 
-// word is one text, in English and in Spanish.
-type word struct{ en, es string }
-
-// in gives the text in a language: "es", or English for any other.
-func (w word) in(language string) string {
-	if language == "es" {
-		return w.es
-	}
-	return w.en
-}
-
-// words are what the pages say. A page that names one that is not here is not
-// made: TestWords looks for that.
-var words = map[string]word{
-	"titles":     {"Titles", "Títulos"},
-	"deliveries": {"Deliveries", "Entregas"},
-	"schedule":   {"Schedule", "Programa"},
-	"skip":       {"Skip to the content", "Saltar al contenido"},
-	"parts":      {"Parts of the console", "Partes de la consola"},
-	"problem":    {"That did not work", "Eso no resultó"},
+// words are what the pages say besides what both consoles say. TestWords looks
+// for those that are missing.
+var words = look.Words{
+	"schedule": {"Schedule", "Programa"},
 
 	"search":      {"Search titles", "Buscar títulos"},
 	"no_titles":   {"There are no titles yet.", "Todavía no hay títulos."},
@@ -78,16 +60,9 @@ var words = map[string]word{
 	"more":          {"Older deliveries", "Entregas anteriores"},
 	"to":            {"to", "a"},
 	"promised_for":  {"promised for", "prometida para"},
-	"left":          {"left", "restante"},
 	"laxity":        {"in hand", "de holgura"},
-	"early":         {"early", "antes de lo prometido"},
-	"late":          {"late", "con atraso"},
 	"at_risk":       {"at risk", "en riesgo"},
-	"resumes":       {"resumes", "reanudaciones"},
-	"promised":      {"promised", "prometida"},
 	"sending":       {"sending", "enviando"},
-	"verifying":     {"verifying", "verificando"},
-	"deposited":     {"deposited", "depositada"},
 	"failed":        {"failed", "fallida"},
 	"cancelled":     {"cancelled", "cancelada"},
 	"started":       {"started", "comenzada"},
@@ -97,43 +72,17 @@ var words = map[string]word{
 	"cancel_it":     {"Cancel this delivery", "Cancelar esta entrega"},
 	"cancel_done":   {"The delivery is cancelled; the reception lets go of what it holds.", "La entrega está cancelada; la recepción suelta lo que tiene."},
 	"planned":       {"planned", "planificada"},
-	"proof":         {"Proof", "Prueba"},
 	"proof_good":    {"Verified: signed by the reception, and what was promised.", "Verificada: firmada por la recepción, y es lo prometido."},
 	"proof_bad":     {"This receipt does not prove the delivery.", "Este recibo no prueba la entrega."},
-	"path":          {"path at the reception", "ruta en la recepción"},
-	"size":          {"size", "tamaño"},
-	"frames":        {"frames, each with its CRC-32 checked", "cuadros, cada uno con su CRC-32 comprobado"},
-	"gaps":          {"gaps", "huecos"},
-	"signed_by":     {"signed by", "firmado por"},
-	"download":      {"Receipt as JSON", "Recibo en JSON"},
 	"what_happened": {"What happened", "Qué pasó"},
 	"requested":     {"requested", "solicitada"},
-	"lost_touch":    {"The server does not answer. Trying again by itself.", "El servidor no responde. Se intenta de nuevo por sí solo."},
 
 	"busy_links":    {"Promised deliveries, by reception", "Entregas prometidas, por recepción"},
 	"nothing_to_do": {"Nothing is promised: everything is free.", "No hay nada prometido: todo está libre."},
 }
 
-// functions are what the templates can call.
-func functions(language string) template.FuncMap {
-	return template.FuncMap{
-		"t": func(key string) (string, error) {
-			w, ok := words[key]
-			if !ok {
-				return "", fmt.Errorf("no words for %q", key)
-			}
-			return w.in(language), nil
-		},
-		"size":    terminal.Roughly,
-		"speed":   terminal.Speed,
-		"span":    terminal.Span,
-		"running": terminal.Running,
-		"instant": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"plain":   func(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") },
-		"percent": percent,
-		"minus":   func(a, b time.Time) time.Duration { return a.Sub(b) },
-	}
-}
+// functions are what the templates can call besides.
+var functions = template.FuncMap{"percent": percent}
 
 // percent is how much of a delivery is durable, 100 only when all is.
 func percent(d control.Delivery) int {

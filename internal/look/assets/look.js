@@ -1,0 +1,101 @@
+"use strict";
+// What the pages of both consoles gain from a script: times in the zone of who
+// reads them, parts that keep themselves fresh, and buttons that copy. Each page
+// works without it.
+
+const long = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
+const short = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
+const dated = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
+
+// A time of class "brief" is told as people tell it: without today's date.
+function told(at, brief) {
+  if (!brief) return long.format(at);
+  return (at.toDateString() === new Date().toDateString() ? short : dated).format(at);
+}
+
+function localize(root) {
+  for (const t of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(t.dateTime);
+    if (isNaN(at)) continue;
+    t.title = long.format(at);
+    t.textContent = told(at, t.classList.contains("brief"));
+  }
+}
+
+function lost(is) {
+  const note = document.querySelector(".lost");
+  if (note.hidden !== is) return;
+  note.textContent = is ? document.body.dataset.lost : "";
+  note.hidden = !is;
+  document.body.classList.toggle("stale", is);
+}
+
+// What a part shows anew while somebody is busy with it; the rest of it waits
+// until they leave it.
+const fresh = ["progress", ".meta", ".badges", ".figures"];
+
+function take(part) {
+  const made = document.createElement("template");
+  made.innerHTML = part.html;
+  localize(made.content);
+  const next = made.content.firstElementChild, old = document.getElementById(part.id);
+  if (!old) {
+    const list = document.querySelector(next.dataset.into || "[data-events]");
+    if (list) list.prepend(next);
+    return;
+  }
+  const open = [...old.querySelectorAll("details[open], video, audio")].length > 0;
+  if (!open && !old.contains(document.activeElement)) {
+    old.replaceWith(next);
+    return;
+  }
+  for (const name of fresh) {
+    const before = old.querySelector(name), after = next.querySelector(name);
+    if (before && after && !before.contains(document.activeElement)) before.replaceWith(after);
+  }
+}
+
+// Parts of the page as the server makes them anew, while the page can be seen:
+// a browser has few connections to a server, and a page in the background
+// catches up when it is looked at again.
+function follow(from) {
+  let stream;
+  const open = () => {
+    stream = new EventSource(from);
+    stream.onopen = () => lost(false);
+    stream.onerror = () => {
+      lost(true);
+      // Refused, and not broken off: the page itself says why.
+      if (stream.readyState === EventSource.CLOSED) setTimeout(() => document.hidden || location.reload(), 4000);
+    };
+    stream.addEventListener("part", (event) => take(JSON.parse(event.data)));
+    stream.addEventListener("gone", (event) => document.getElementById(JSON.parse(event.data).id)?.remove());
+    stream.addEventListener("goto", (event) => location.assign(JSON.parse(event.data).path));
+    stream.addEventListener("over", () => { stream.close(); stream = null; from = ""; });
+  };
+  const close = () => { if (stream) stream.close(); stream = null; };
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) close();
+    else if (!stream && from) open();
+  });
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => { if (event.persisted && !stream && from) open(); });
+  if (!document.hidden) open();
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  const from = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(from.textContent.trim());
+    button.textContent = document.body.dataset.copied;
+  } catch {
+    getSelection().selectAllChildren(from);
+  }
+});
+for (const button of document.querySelectorAll("button[data-copy]")) button.hidden = false;
+
+localize(document);
+const watched = document.querySelector("[data-events]");
+if (watched) follow(watched.dataset.events);
