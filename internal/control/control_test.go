@@ -4,12 +4,24 @@ import (
 	"bytes"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
 )
+
+// recordedMost is the most that can be said of a live source.
+func recordedMost() *receipt.Recorded {
+	return &receipt.Recorded{
+		Duration: receipt.MaxTime, Tracks: slices.Repeat([]receipt.Track{{Packets: receipt.MaxCount, Frames: receipt.MaxCount, Lost: receipt.MaxCount}}, receipt.MaxTracks),
+		Gaps: slices.Repeat([]receipt.Gap{{
+			From: receipt.MaxTime, To: receipt.MaxTime, Track: receipt.MaxTracks, Lost: receipt.MaxCount, Reason: reason.Code(strings.Repeat("x", 40)),
+		}}, receipt.MaxLosses), MoreGaps: receipt.MaxCount,
+	}
+}
 
 func messages() []Message {
 	at, hex := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC), strings.Repeat("0f", 32)
@@ -20,9 +32,12 @@ func messages() []Message {
 		Accepted{Offset: 7, Identity: hex, ReceiptKey: hex}, Acked{Offset: 8, Sent: 9},
 		Settled{Receipt: []byte(`{"a":1}`), Identity: hex, Sent: 1}, Withdrawn{},
 		Begin{Offset: 1, Size: 2, MTime: 3, State: []byte{4}, Known: "5"}, Sealed{SHA256: hex, Read: 1, Hashed: 2}, Lease{Rate: 10},
+		Begin{Offset: 1, Size: -1, Live: &Live{Head: 2, Base: 3, Duration: time.Second, End: 4}}, Recording{Size: 1, Lasts: time.Second}, Finish{},
+		Sealed{SHA256: hex, Size: 5, End: 6, Recorded: recordedMost()},
 		Offered{Identity: hex, Offer: Offer{ID: 11, Promised: at}}, WithdrawAsked{Identity: hex, ID: 12},
 		Accept{Offset: 13, ReceiptKey: "k"}, Refuse{Code: reason.Busy, Detail: "y"}, Deposit{Receipt: []byte(`{}`)}, LetGo{},
 		Fill{Size: 13}, Ready{Offset: 14}, Durable{Offset: 15}, Whole{SHA256: hex, Frames: 1, Written: 2, Hashed: 3},
+		Whole{SHA256: hex, Size: 4, Stream: hex, Recorded: recordedMost()},
 		Survey{Size: 1, MTime: 2, Digest: true}, Lasts{Millis: 3, Why: "w"}, Surveying{Offset: 4}, Surveyed{SHA256: hex},
 		Describe{}, Described{Entries: 1, Files: 2, Size: 3, Bytes: 5, SHA256: hex},
 		SendMail{Server: "m", TLS: TLSRequired, Message: []byte("x"), Step: time.Second}, MailTaken{Reply: "250"}, MailUnsecured{Detail: "x"}, MailRefused{Step: "DATA", Status: 451, Temporary: true},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
 )
 
 // From any worker.
@@ -60,6 +61,18 @@ type Offer struct {
 	Manifest       int64  `json:"manifest_size,omitempty"`
 	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
 	Files          int    `json:"files,omitempty"`
+
+	Expected int64 `json:"expected,omitempty"`
+}
+
+// Live is where a live delivery's part of a recording lies: the recording's
+// first Head bytes, and its clusters from Base on that begin within Duration, but
+// none from End on, if that is known.
+type Live struct {
+	Head     int64         `json:"head"`
+	Base     int64         `json:"base"`
+	Duration time.Duration `json:"duration"`
+	End      int64         `json:"end,omitempty"`
 }
 
 // Describe asks for a folder's manifest, which goes the way of the frames and
@@ -116,7 +129,19 @@ type (
 		MTime  int64  `json:"mtime_ns"` // of the source as promised
 		State  []byte `json:"state,omitempty"`
 		Known  string `json:"known,omitempty"`
+		Live   *Live  `json:"live,omitempty"`
 	}
+
+	// Recording says how far a live source is, each second: how many bytes of
+	// its stream there are, and how much time these last.
+	Recording struct {
+		Size  int64         `json:"size"`
+		Lasts time.Duration `json:"lasts"`
+	}
+
+	// Finish answers the Sealed of a live source, once what that says is in the
+	// ledger: now the receiver may be told that this was all.
+	Finish struct{}
 
 	// Sealed says that the read worker has read all, that the source was still
 	// the same then, and what its digest is.
@@ -124,6 +149,12 @@ type (
 		SHA256 string `json:"sha256"`
 		Read   int64  `json:"read"`   // bytes read by this worker
 		Hashed int64  `json:"hashed"` // bytes hashed by this worker
+
+		// Of a live source: how long the stream is, where it ends in the
+		// recording, and what was recorded.
+		Size     int64             `json:"size,omitempty"`
+		End      int64             `json:"end,omitempty"`
+		Recorded *receipt.Recorded `json:"recorded,omitempty"`
 	}
 
 	// Lease tells the send worker how many bytes a second it may send from
@@ -169,9 +200,9 @@ type (
 	// LetGo tells it that a withdrawal is done.
 	LetGo struct{}
 
-	// Fill tells the store worker how many bytes its stream has, and of a
-	// folder what its manifest comes to, and under which name it will be
-	// published.
+	// Fill tells the store worker how many bytes its stream has, -1 of a live
+	// source, and of a folder what its manifest comes to, and under which name it
+	// will be published.
 	Fill struct {
 		Size           int64  `json:"size"`
 		Manifest       int64  `json:"manifest_size,omitempty"`
@@ -205,6 +236,11 @@ type (
 		// is wrong with the source.
 		Facts    string   `json:"facts,omitempty"`
 		Warnings []string `json:"warnings,omitempty"`
+
+		// Of a live source: the digest of its stream, of which SHA256, that of the
+		// file, differs by what was filled in at the front; and what was recorded.
+		Stream   string            `json:"stream,omitempty"`
+		Recorded *receipt.Recorded `json:"recorded,omitempty"`
 	}
 )
 
@@ -221,6 +257,8 @@ func (Withdrawn) kind() string     { return "withdrawn" }
 func (Begin) kind() string         { return "begin" }
 func (Sealed) kind() string        { return "sealed" }
 func (Lease) kind() string         { return "lease" }
+func (Recording) kind() string     { return "recording" }
+func (Finish) kind() string        { return "finish" }
 func (Offered) kind() string       { return "offered" }
 func (WithdrawAsked) kind() string { return "withdraw_asked" }
 func (Accept) kind() string        { return "accept" }
@@ -239,7 +277,7 @@ var kinds = table(
 	unpack[Start], unpack[Sign], unpack[Signed], unpack[Failed],
 	unpack[Deliver], unpack[Withdraw],
 	unpack[Accepted], unpack[Acked], unpack[Settled], unpack[Withdrawn],
-	unpack[Begin], unpack[Sealed], unpack[Lease],
+	unpack[Begin], unpack[Sealed], unpack[Lease], unpack[Recording], unpack[Finish],
 	unpack[Offered], unpack[WithdrawAsked], unpack[Accept], unpack[Refuse], unpack[Deposit], unpack[LetGo],
 	unpack[Fill], unpack[Ready], unpack[Durable], unpack[Whole], unpack[Describe],
 	unpack[Survey], unpack[Lasts], unpack[Surveying], unpack[Surveyed], unpack[Described],

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"videoclub/internal/receipt"
 )
 
 // A worker may be in the hands of its peer. What it says is looked at here for
@@ -96,14 +98,27 @@ func (m Settled) check() error {
 }
 
 func (m Sealed) check() error {
-	return all(isHex("the digest", m.SHA256), atLeast(0, "what was read", m.Read), atLeast(0, "what was hashed", m.Hashed))
+	return all(isHex("the digest", m.SHA256), atLeast(0, "what was read", m.Read), atLeast(0, "what was hashed", m.Hashed),
+		atLeast(0, "the size", m.Size), atLeast(0, "the end", m.End), recorded(m.Recorded))
+}
+
+// recorded looks at what a live source gave, if there is one.
+func recorded(r *receipt.Recorded) error {
+	if r == nil {
+		return nil
+	}
+	return r.Validate()
+}
+
+func (m Recording) check() error {
+	return all(atLeast(0, "the size", m.Size), atLeast(0, "the time", int64(m.Lasts)))
 }
 
 func (m Offered) check() error {
 	o := m.Offer
 	err := all(o.checkFolder(), isHex("the identity", m.Identity), atLeast(1, "the delivery", o.ID), atLeast(0, "the title", int64(o.Title)),
 		short(maxName, "the name", o.Name), short(maxExtension, "the extension", o.Extension), short(maxHost, "the reception", o.Reception),
-		atLeast(0, "the duration", o.Duration), atLeast(0, "the pace", o.Pace))
+		atLeast(0, "the duration", o.Duration), atLeast(0, "the pace", o.Pace), atLeast(-1, "the size", o.Size), atLeast(0, "what is expected", o.Expected))
 	if err == nil && o.SHA256 != "" {
 		err = isHex("the digest", o.SHA256)
 	}
@@ -152,7 +167,12 @@ func (m Whole) check() error {
 			return err
 		}
 	}
-	return all(isHex("the digest", m.SHA256), atLeast(0, "the size", m.Size), atLeast(0, "the frames", m.Frames),
+	if m.Stream != "" {
+		if err := isHex("the digest of the stream", m.Stream); err != nil {
+			return err
+		}
+	}
+	return all(recorded(m.Recorded), isHex("the digest", m.SHA256), atLeast(0, "the size", m.Size), atLeast(0, "the frames", m.Frames),
 		atLeast(0, "the resumes", int64(m.Resumes)), atLeast(0, "what was written", m.Written), atLeast(0, "what was hashed", m.Hashed))
 }
 

@@ -187,5 +187,10 @@ func parseTrailer(sub []byte) (*Trailer, error) {
 	if err := json.Unmarshal(sub[subHeader:], &t); err != nil {
 		return nil, invalid("its trailer: %v", err)
 	}
+	if t.Live != nil {
+		if err := t.Live.check(); err != nil {
+			return nil, err
+		}
+	}
 	return &t, nil
 }

@@ -71,6 +71,7 @@ func (h Header) Next() int64 { return h.Offset + int64(h.Source) }
 type Trailer struct {
 	SHA256 string `json:"sha256"` // of the whole stream, lower-case hex
 	Frames int64  `json:"frames"` // that a stream sent in one go has, without the final one
+	Live   *Live  `json:"live,omitempty"`
 }
 
 // Frames is how many frames a stream of size bytes has, without the final one.
@@ -194,6 +195,11 @@ func seal(member []byte, headerSize int, sum uint32, source int) []byte {
 
 // AppendFinal appends the last frame of a stream of offset bytes to dst.
 func AppendFinal(dst []byte, offset int64, t Trailer) ([]byte, error) {
+	if t.Live != nil {
+		if err := t.Live.check(); err != nil {
+			return nil, err
+		}
+	}
 	trailer, err := json.Marshal(t)
 	if err != nil {
 		return nil, fmt.Errorf("final frame: %w", err)

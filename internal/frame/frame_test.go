@@ -223,6 +223,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(stream(f, noise(n), 0))
 		f.Add(stream(f, text(n), 0))
 	}
+	f.Add(final(f, recorded()))
 	f.Add([]byte{0x1f, 0x8b, 8, 4})
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		source, trailer, err := decode(bytes.NewReader(wire))

@@ -17,6 +17,7 @@ import (
 const (
 	Version       = 1 // of a file
 	VersionFolder = 2 // of a folder
+	VersionLive   = 3 // of a live source
 )
 
 // Receipt says that a delivery is deposited whole. The JSON form is that of
@@ -33,15 +34,26 @@ type Receipt struct {
 	Reception string `json:"reception"`
 	// Path is the name in the store, relative to it, slash separated.
 	Path string `json:"path"`
-	// Size is the length in bytes, SHA256 the digest of the bytes in hex.
+	// Size is the length in bytes, SHA256 the digest of the bytes in hex: of a
+	// live source, of the file as it lies in the store.
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 	// Frames is how many frames were written, Resumes how often the delivery
 	// went on after a break. Both are 0 when the title was already there.
 	Frames  int64 `json:"frames"`
 	Resumes int   `json:"resumes"`
-	// Gaps are what a live source lost, ascending; a file has none.
-	Gaps []Gap `json:"gaps,omitempty"`
+	// Gaps are what a live source lost, ascending; a file has none. MoreGaps is
+	// how many there were besides.
+	Gaps     []Gap `json:"gaps,omitempty"`
+	MoreGaps int64 `json:"more_gaps,omitzero"`
+	// Of a live source: when what was delivered was captured, from Captured on
+	// for Duration milliseconds; what each of its tracks has, counted at both
+	// ends; and the digest of the stream, of which the file differs in what is
+	// filled in at its front (docs/PROTOCOL.md, section 3).
+	Captured time.Time `json:"captured,omitzero"`
+	Duration int64     `json:"duration_ms,omitzero"`
+	Tracks   []Track   `json:"tracks,omitempty"`
+	Stream   string    `json:"stream_sha256,omitempty"`
 	// Files is how many files a folder has, Warnings what is wrong with its
 	// source as it was delivered: one sentence each, with the path. Of a folder
 	// Size is that of all files together, and SHA256 that of the manifest with
@@ -68,6 +80,19 @@ type Receipt struct {
 type Gap struct {
 	From int64 `json:"from"`
 	To   int64 `json:"to"`
+	// Track is in which it is missing, from 1; Lost how many pictures or sound
+	// frames there should have been; Reason why there are none.
+	Track  int         `json:"track,omitzero"`
+	Lost   int64       `json:"lost,omitzero"`
+	Reason reason.Code `json:"reason,omitzero"`
+}
+
+// Track is what a stream of pictures or sound has: Packets in which Frames are,
+// which are pictures or sound frames, and how many of these were Lost.
+type Track struct {
+	Packets int64 `json:"packets"`
+	Frames  int64 `json:"frames"`
+	Lost    int64 `json:"lost"`
 }
 
 // Bounds of the fields, so that the JSON form of any valid receipt is shorter
@@ -75,21 +100,28 @@ type Gap struct {
 const (
 	// MaxText is how many bytes Name, Reception and Path may each have.
 	MaxText = 512
-	// MaxGaps is how many gaps a receipt may list.
-	MaxGaps = 800
+	// MaxGaps is how many gaps a receipt may list; of a live source, where more
+	// is said of each, MaxLosses. MaxTracks is how many tracks.
+	MaxGaps   = 800
+	MaxLosses = 300
+	MaxTracks = 16
+	// MaxTime bounds the times of a live source, in milliseconds, and MaxCount
+	// what is counted of it.
+	MaxTime  = 1e13
+	MaxCount = 1e15
 	// MaxWarnings is how many warnings a receipt may list, each of at most
 	// MaxText bytes.
 	MaxWarnings = 12
 )
 
 // Sign gives r with the key and its signature in it, the version set unless it
-// is a folder's, and the instants in UTC and cut to the millisecond. It does not
-// look whether r is valid; Verify does.
+// is that of a folder or a live source, and the instants in UTC and cut to the
+// millisecond. It does not look whether r is valid; Verify does.
 func Sign(r Receipt, key ed25519.PrivateKey) Receipt {
-	if r.Version != VersionFolder {
+	if r.Version != VersionFolder && r.Version != VersionLive {
 		r.Version = Version
 	}
-	for _, t := range []*time.Time{&r.Promised, &r.Started, &r.Deposited} {
+	for _, t := range []*time.Time{&r.Captured, &r.Promised, &r.Started, &r.Deposited} {
 		*t = Instant(*t)
 	}
 	r.Key = hex.EncodeToString(key.Public().(ed25519.PublicKey))
@@ -133,7 +165,9 @@ func Verify(r Receipt) error {
 // has none. The length makes two different receipts differ whatever stands in
 // their texts, and the first line a receipt from anything else that is signed.
 // Only a folder's receipt, which begins with v2, has the lines files and
-// warnings; there each warning is followed by a line feed.
+// warnings; there each warning is followed by a line feed. Only that of a live
+// source, which begins with v3, has the lines from more_gaps to stream_sha256;
+// there a gap is TRACK:FROM-TO:LOST:REASON, and a track PACKETS:FRAMES:LOST.
 func (r Receipt) Canonical() []byte {
 	b := fmt.Appendf(nil, "vc receipt v%d\n", r.Version)
 	line := func(name, value string) {
@@ -158,8 +192,22 @@ func (r Receipt) Canonical() []byte {
 	gaps := make([]string, len(r.Gaps))
 	for i, g := range r.Gaps {
 		gaps[i] = fmt.Sprintf("%d-%d", g.From, g.To)
+		if r.Version == VersionLive {
+			gaps[i] = fmt.Sprintf("%d:%s:%d:%s", g.Track, gaps[i], g.Lost, g.Reason)
+		}
 	}
 	line("gaps", strings.Join(gaps, ","))
+	if r.Version == VersionLive {
+		number("more_gaps", r.MoreGaps)
+		line("captured", instant(r.Captured))
+		number("duration_ms", r.Duration)
+		tracks := make([]string, len(r.Tracks))
+		for i, t := range r.Tracks {
+			tracks[i] = fmt.Sprintf("%d:%d:%d", t.Packets, t.Frames, t.Lost)
+		}
+		line("tracks", strings.Join(tracks, ","))
+		line("stream_sha256", r.Stream)
+	}
 	if r.Version == VersionFolder {
 		number("files", int64(r.Files))
 		text := ""

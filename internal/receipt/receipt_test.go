@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ func sample() Receipt {
 	return Receipt{
 		Version: Version, Delivery: "0a1b2c3d-42", Title: 7, Name: "La Piedra <1> & «más»",
 		Reception: "mateo.elo.utfsm.cl", Path: "La Piedra.mp4", Size: 1 << 40,
-		SHA256: strings.Repeat("5f", 32), Frames: 12, Resumes: 3, Gaps: []Gap{{0, 40}, {100, 120}},
+		SHA256: strings.Repeat("5f", 32), Frames: 12, Resumes: 3, Gaps: []Gap{{From: 0, To: 40}, {From: 100, To: 120}},
 		Promised: at, Started: at.Add(-time.Hour), Deposited: at.Add(-time.Minute),
 		Central: "0a1b2c3d" + strings.Repeat("0", 56), Receiver: strings.Repeat("e", 64),
 	}
@@ -81,10 +82,11 @@ func TestCanonicalForm(t *testing.T) {
 func TestEveryFieldIsSigned(t *testing.T) {
 	other := map[string]any{
 		"Delivery": "0a1b2c3d-43", "Title": 8, "Name": "B", "Reception": "b", "Path": "b", "Size": int64(1),
-		"SHA256": strings.Repeat("a", 64), "Frames": int64(1), "Resumes": 1, "Gaps": []Gap{{0, 41}, {100, 120}},
+		"SHA256": strings.Repeat("a", 64), "Frames": int64(1), "Resumes": 1, "Gaps": []Gap{{From: 0, To: 41}, {From: 100, To: 120}},
 		"Promised": time.Time{}, "Started": time.Time{}, "Deposited": time.Unix(5, 0).UTC(),
 		"Central": "0a1b2c3d" + strings.Repeat("1", 56), "Receiver": strings.Repeat("a", 64),
 		"Key": strings.Repeat("a", 64), "Signature": strings.Repeat("a", 128), "Version": 2, "Files": 3, "Warnings": []string{"b", "a"},
+		"MoreGaps": int64(2), "Captured": time.Unix(6, 0).UTC(), "Duration": int64(1), "Tracks": []Track{{1, 2, 3}, {0, 0, 0}}, "Stream": strings.Repeat("c", 64),
 	}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Receipt]()) {
 		value, ok := other[field.Name]
@@ -95,6 +97,8 @@ func TestEveryFieldIsSigned(t *testing.T) {
 		r := sample()
 		if field.Name == "Files" || field.Name == "Warnings" {
 			r = folderSample()
+		} else if slices.Contains([]string{"MoreGaps", "Captured", "Duration", "Tracks", "Stream"}, field.Name) {
+			r = liveSample()
 		}
 		r = Sign(r, testKey())
 		was := string(r.Canonical())
@@ -135,16 +139,70 @@ func TestFolderReceipt(t *testing.T) {
 		t.Errorf("read again: %+v, %v", again, err)
 	}
 	for name, spoil := range map[string]func(*Receipt){
-		"gaps":          func(r *Receipt) { r.Gaps = []Gap{{1, 2}} },
+		"gaps":          func(r *Receipt) { r.Gaps = []Gap{{From: 1, To: 2}} },
 		"files":         func(r *Receipt) { r.Files = -1 },
 		"line feed":     func(r *Receipt) { r.Warnings = []string{"a\nb"} },
 		"no word":       func(r *Receipt) { r.Warnings = []string{""} },
 		"many":          func(r *Receipt) { r.Warnings = slices.Repeat([]string{"a"}, MaxWarnings+1) },
 		"a file's":      func(r *Receipt) { r.Version = Version },
 		"of a file":     func(r *Receipt) { r.Version, r.Warnings = Version, nil },
-		"of no version": func(r *Receipt) { r.Version = 3 },
+		"of no version": func(r *Receipt) { r.Version = 4 },
 	} {
 		r := Sign(folderSample(), testKey())
+		if spoil(&r); r.Validate() == nil {
+			t.Errorf("%s is valid", name)
+		}
+	}
+}
+
+// liveSample is the receipt of a live source.
+func liveSample() Receipt {
+	r := sample()
+	r.Version, r.Stream, r.Captured, r.Duration = VersionLive, strings.Repeat("6d", 32), r.Deposited.Add(-time.Hour), 60_000
+	r.Gaps = []Gap{{100, 200, 1, 3, reason.DeviceAbsent}, {100, 150, 2, 2400, reason.DeviceOverrun}}
+	r.MoreGaps, r.Tracks = 1, []Track{{1797, 1797, 3}, {5995, 2_877_600, 2400}}
+	return r
+}
+
+func TestLiveReceipt(t *testing.T) {
+	r := Sign(liveSample(), testKey())
+	if err := Verify(r); err != nil {
+		t.Fatal(err)
+	}
+	text := string(r.Canonical())
+	want := "\ngaps 61:1:100-200:3:device_absent,2:100-150:2400:device_overrun\nmore_gaps 1:1\ncaptured 24:2026-03-04T20:29:00.123Z\nduration_ms 5:60000\n" +
+		"tracks 36:1797:1797:3,5995:2877600:2400\nstream_sha256 64:" + strings.Repeat("6d", 32) + "\npromised "
+	want = strings.Replace(want, "gaps 61:", fmt.Sprintf("gaps %d:", len("1:100-200:3:device_absent,2:100-150:2400:device_overrun")), 1)
+	want = strings.Replace(want, "tracks 36:", fmt.Sprintf("tracks %d:", len("1797:1797:3,5995:2877600:2400")), 1)
+	if !strings.HasPrefix(text, "vc receipt v3\nversion 1:3\n") || !strings.Contains(text, want) || strings.Contains(text, "\nfiles ") {
+		t.Errorf("canonical form\n%s", text)
+	}
+	printed, err := Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Parse(printed); err != nil || !reflect.DeepEqual(again, r) {
+		t.Errorf("read again: %+v, %v", again, err)
+	}
+	for name, spoil := range map[string]func(*Receipt){
+		"no stream":      func(r *Receipt) { r.Stream = "" },
+		"no capture":     func(r *Receipt) { r.Captured = time.Time{} },
+		"no tracks":      func(r *Receipt) { r.Tracks = nil },
+		"many tracks":    func(r *Receipt) { r.Tracks = make([]Track, MaxTracks+1) },
+		"less than none": func(r *Receipt) { r.Tracks[1].Frames = -1 },
+		"no such track":  func(r *Receipt) { r.Gaps[1].Track = 3 },
+		"a file's gap":   func(r *Receipt) { r.Gaps = []Gap{{From: 1, To: 2}} },
+		"backwards":      func(r *Receipt) { r.Gaps[0].To = 99 },
+		"out of order":   func(r *Receipt) { r.Gaps[1].From = 99 },
+		"no reason":      func(r *Receipt) { r.Gaps[0].Reason = "" },
+		"many gaps":      func(r *Receipt) { r.Gaps = slices.Repeat(r.Gaps[:1], MaxLosses+1) },
+		"long":           func(r *Receipt) { r.Duration = MaxTime + 1 },
+		"files":          func(r *Receipt) { r.Files = 1 },
+		"warnings":       func(r *Receipt) { r.Warnings = []string{"a"} },
+		"a file's":       func(r *Receipt) { r.Version = Version },
+		"a folder's":     func(r *Receipt) { r.Version = VersionFolder },
+	} {
+		r := Sign(liveSample(), testKey())
 		if spoil(&r); r.Validate() == nil {
 			t.Errorf("%s is valid", name)
 		}
@@ -173,8 +231,8 @@ func TestValidate(t *testing.T) {
 		"not clean":      func(r *Receipt) { r.Path = "a/../b" },
 		"negative size":  func(r *Receipt) { r.Size = -1 },
 		"frames":         func(r *Receipt) { r.Frames = -1 },
-		"gap backwards":  func(r *Receipt) { r.Gaps = []Gap{{5, 4}} },
-		"gaps touch":     func(r *Receipt) { r.Gaps = []Gap{{1, 4}, {4, 5}} },
+		"gap backwards":  func(r *Receipt) { r.Gaps = []Gap{{From: 5, To: 4}} },
+		"gaps touch":     func(r *Receipt) { r.Gaps = []Gap{{From: 1, To: 4}, {From: 4, To: 5}} },
 		"gaps many":      func(r *Receipt) { r.Gaps = manyGaps(MaxGaps + 1) },
 		"local time":     func(r *Receipt) { r.Deposited = r.Deposited.In(time.FixedZone("", 3600)) },
 		"microseconds":   func(r *Receipt) { r.Deposited = r.Deposited.Add(time.Microsecond) },
@@ -193,17 +251,26 @@ func manyGaps(n int) []Gap {
 	const far = 1 << 62
 	gaps := make([]Gap, n)
 	for i := range gaps {
-		gaps[i] = Gap{far + int64(3*i), far + int64(3*i) + 1}
+		gaps[i] = Gap{From: far + int64(3*i), To: far + int64(3*i) + 1}
 	}
 	return gaps
 }
 
-// The largest valid receipt has a JSON form that Parse takes.
+// The largest valid receipts have a JSON form that Parse takes.
 func TestLargest(t *testing.T) {
-	r := sample()
+	largest(t, sample(), manyGaps(MaxGaps))
+	live := liveSample()
+	live.Tracks = slices.Repeat([]Track{{MaxCount, MaxCount, MaxCount}}, MaxTracks)
+	live.MoreGaps, live.Duration = MaxCount, MaxTime
+	worst := Gap{MaxTime, MaxTime, MaxTracks, MaxCount, reason.Code(strings.Repeat("x", 40))}
+	largest(t, live, slices.Repeat([]Gap{worst}, MaxLosses))
+}
+
+func largest(t *testing.T, r Receipt, gaps []Gap) {
+	t.Helper()
 	r.Name = strings.Repeat("<", MaxText)
 	r.Reception, r.Path = r.Name, r.Name
-	r.Gaps = manyGaps(MaxGaps)
+	r.Gaps = gaps
 	r.Delivery = "0a1b2c3d-9223372036854775807"
 	r = Sign(r, testKey())
 	if err := Verify(r); err != nil {
@@ -267,6 +334,11 @@ func FuzzParse(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(signed)
+	live, err := Marshal(Sign(liveSample(), testKey()))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(live)
 	f.Add([]byte(strings.Replace(string(signed), "Piedra", `Piedr\ud800`, 1)))
 	f.Add([]byte(`{"version":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -14,7 +14,7 @@ import (
 // Validate says whether every field but the key and the signature is one that
 // a receipt may have. Its errors have the code reason.ReceiptInvalid.
 func (r Receipt) Validate() error {
-	if r.Version != Version && r.Version != VersionFolder {
+	if r.Version < Version || r.Version > VersionLive {
 		return invalid("version %d is not known; upgrade the older side", r.Version)
 	}
 	for _, c := range []struct {
@@ -31,12 +31,14 @@ func (r Receipt) Validate() error {
 		{!isText(r.Path) || !isLocal(r.Path), "path is not one below the store"},
 		{r.Size < 0, "size is negative"},
 		{r.Frames < 0 || r.Resumes < 0, "frames or resumes are negative"},
-		{!isGaps(r.Gaps), "gaps are not ascending stretches"},
-		{r.Version == Version && (r.Files != 0 || len(r.Warnings) > 0), "only a folder has files and warnings"},
+		{r.Version != VersionLive && !isGaps(r.Gaps), "gaps are not ascending stretches"},
+		{r.Version != VersionLive && r.hasLive(), "only a live source has tracks and what goes with them"},
+		{r.Version == VersionLive && (!isHex(r.Stream, 32) || r.Captured.IsZero() || !r.Recorded().valid()), "gaps, tracks, times or digest of a live source are out of range"},
+		{r.Version != VersionFolder && (r.Files != 0 || len(r.Warnings) > 0), "only a folder has files and warnings"},
 		{r.Version == VersionFolder && len(r.Gaps) > 0, "a folder has no gaps"},
 		{r.Files < 0 || len(r.Warnings) > MaxWarnings || slices.ContainsFunc(r.Warnings, func(w string) bool { return !isText(w) }),
 			"files are negative, or warnings too many or not to be shown"},
-		{!isInstant(r.Promised) || !isInstant(r.Started) || !isInstant(r.Deposited),
+		{!isInstant(r.Captured) || !isInstant(r.Promised) || !isInstant(r.Started) || !isInstant(r.Deposited),
 			"an instant is not UTC to the millisecond"},
 		{r.Deposited.IsZero(), "deposited is missing"},
 	} {
@@ -96,12 +98,17 @@ func isGaps(gaps []Gap) bool {
 	}
 	last := int64(-1)
 	for _, g := range gaps {
-		if g.From <= last || g.To <= g.From || g.To == math.MaxInt64 {
+		if g.From <= last || g.To <= g.From || g.To == math.MaxInt64 || g != (Gap{From: g.From, To: g.To}) {
 			return false
 		}
 		last = g.To
 	}
 	return true
+}
+
+// hasLive says whether there is what only a live source has.
+func (r Receipt) hasLive() bool {
+	return r.MoreGaps != 0 || !r.Captured.IsZero() || r.Duration != 0 || len(r.Tracks) > 0 || r.Stream != ""
 }
 
 func isInstant(t time.Time) bool {

@@ -39,6 +39,9 @@ const (
 	AckBytes = 16 << 20
 	AckEvery = time.Second
 
+	// LiveAckEvery is AckEvery of a live source.
+	LiveAckEvery = 100 * time.Millisecond
+
 	// KeepAlive is how often the receiver repeats its last ack while there is
 	// no news, so that a slow disk is told from a dead network. It is half of
 	// the shortest silence that can be configured.
@@ -63,11 +66,11 @@ type Hello struct {
 type Offer struct {
 	ID        int64     `json:"id"`
 	Title     int       `json:"title"`
-	Name      string    `json:"name"`      // of the title, for people; the receiver makes a safe file name of it
-	Extension string    `json:"extension"` // of the source, such as ".mp4", or ""
-	Reception string    `json:"reception"` // the name under which the receiver was asked for
-	Size      int64     `json:"size"`
-	MTime     int64     `json:"mtime_ns"`         // of the source, nanoseconds since 1970
+	Name      string    `json:"name"`             // of the title, for people; the receiver makes a safe file name of it
+	Extension string    `json:"extension"`        // of the source, such as ".mp4", or ""
+	Reception string    `json:"reception"`        // the name under which the receiver was asked for
+	Size      int64     `json:"size"`             // -1 of a live source, which has none yet
+	MTime     int64     `json:"mtime_ns"`         // of the source, nanoseconds since 1970; of a live one, when its first picture was captured
 	SHA256    string    `json:"sha256,omitempty"` // of the source when known, lower-case hex
 	Duration  int64     `json:"duration_ms"`
 	Pace      int64     `json:"pace"` // bytes a second that the promise reserves
@@ -78,7 +81,13 @@ type Offer struct {
 	Manifest       int64  `json:"manifest_size,omitempty"`
 	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
 	Files          int    `json:"files,omitempty"`
+
+	// Of a live source: how many bytes it is thought to come to.
+	Expected int64 `json:"expected,omitempty"`
 }
+
+// Live says whether a live source is offered.
+func (m Offer) Live() bool { return m.Size < 0 }
 
 // Describe asks for the manifest of the folder that was offered.
 type Describe struct{}
@@ -156,8 +165,12 @@ func (m Offer) check() error {
 	switch {
 	case m.ID < 1 || m.Title < 0:
 		return fmt.Errorf("id %d or title %d is out of range", m.ID, m.Title)
-	case m.Size < 0:
-		return fmt.Errorf("size %d is out of range: this version takes files alone", m.Size)
+	case m.Size < -1:
+		return fmt.Errorf("size %d is out of range", m.Size)
+	case m.Expected < 0 || m.Expected > 0 && !m.Live():
+		return fmt.Errorf("expected are %d bytes, of %d", m.Expected, m.Size)
+	case m.Live() && (m.SHA256 != "" || m.Manifest != 0):
+		return errors.New("a live source has neither digest nor manifest")
 	case len(m.Name) > maxName || len(m.Extension) > maxExt || len(m.Reception) > maxHost:
 		return errors.New("name, extension or reception is too long")
 	case m.SHA256 != "" && !isHex(m.SHA256, hexSHA256):

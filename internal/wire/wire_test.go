@@ -39,11 +39,18 @@ func folderOffer() Offer {
 	return o
 }
 
+func liveOffer(change func(*Offer)) Offer {
+	o := offer()
+	o.Extension, o.Size, o.MTime, o.SHA256, o.Expected = ".mkv", -1, 1795600800123456789, "", 1<<30
+	change(&o)
+	return o
+}
+
 func messages() []Message {
 	return []Message{
 		Hello{Version: 1, Program: "vccs"}, offer(), Withdraw{ID: 42}, Accept{Offset: 5, ReceiptKey: hex64}, Accept{ReceiptKey: hex64, Free: new(int64)}, Ack{}, Ack{Offset: 1 << 62},
 		Deposited{Receipt: signed()}, Refused{Code: reason.NoSpace, Detail: "x"}, Refused{Code: "a_reason_of_tomorrow"}, Withdrawn{},
-		folderOffer(), Describe{}, Manifest{Text: strings.Repeat("<", MaxText)},
+		folderOffer(), liveOffer(func(*Offer) {}), Describe{}, Manifest{Text: strings.Repeat("<", MaxText)},
 		Pair{Reception: "mateo.elo.utfsm.cl"}, Proof{Proof: hex64, ReceiptKey: hex64}, Paired{}, Look{},
 		Condition{Now: time.Date(2026, 11, 27, 18, 0, 0, 0, time.UTC), Free: 5, ReceiptKey: hex64}, Probe{Bytes: MaxProbe}, Measured{Bytes: 1, Nanoseconds: 7},
 	}
@@ -147,7 +154,11 @@ func TestFieldLimits(t *testing.T) {
 		"offer name":      with(func(o *Offer) { o.Name = strings.Repeat("x", maxName+1) }),
 		"offer extension": with(func(o *Offer) { o.Extension = "." + strings.Repeat("x", maxExt) }),
 		"offer reception": with(func(o *Offer) { o.Reception = strings.Repeat("x", maxHost+1) }),
-		"offer size":      with(func(o *Offer) { o.Size = -1 }),
+		"offer size":      with(func(o *Offer) { o.Size = -2 }),
+		"offer expected":  with(func(o *Offer) { o.Expected = 1 }),
+		"live expected":   liveOffer(func(o *Offer) { o.Expected = -1 }),
+		"live digest":     liveOffer(func(o *Offer) { o.SHA256 = hex64 }),
+		"live manifest":   liveOffer(func(o *Offer) { o.Manifest, o.ManifestSHA256 = 77, hex64 }),
 		"offer sha256":    with(func(o *Offer) { o.SHA256 = strings.ToUpper(hex64) }),
 		"offer duration":  with(func(o *Offer) { o.Duration = -1 }),
 		"offer pace":      with(func(o *Offer) { o.Pace = -1 }),
