@@ -34,6 +34,7 @@ var crc = crc32.MakeTable(crc32.Castagnoli)
 type Notes struct {
 	file  *os.File
 	frame int64
+	next  int64 // the place of the next note, where steps have any length
 
 	// What all read workers of the delivery have done together, in bytes of
 	// the source.
@@ -46,17 +47,18 @@ type Notes struct {
 
 // slot is one note.
 type slot struct {
+	place                int64
 	offset, read, hashed int64
 	state                []byte
 }
 
 // Open takes over the file, which may be empty; frame is the length of the
-// steps in which Put goes on, in bytes.
+// steps in which Put goes on, in bytes, or 0 where that is any.
 func Open(file *os.File, frame int64) (*Notes, error) {
 	n := &Notes{file: file, frame: frame}
 	err := n.each(func(s slot) {
 		if s.read > n.Read {
-			n.Read, n.Hashed = s.read, s.hashed
+			n.Read, n.Hashed, n.next = s.read, s.hashed, s.place+1
 		}
 	})
 	return n, err
@@ -78,7 +80,7 @@ func (n *Notes) each(f func(slot)) error {
 			continue
 		}
 		f(slot{
-			offset: int64(binary.LittleEndian.Uint64(p)), read: int64(binary.LittleEndian.Uint64(p[8:])),
+			place: int64(i / slotSize), offset: int64(binary.LittleEndian.Uint64(p)), read: int64(binary.LittleEndian.Uint64(p[8:])),
 			hashed: int64(binary.LittleEndian.Uint64(p[16:])), state: p[24 : 24+stateSize],
 		})
 	}
@@ -98,7 +100,12 @@ func (n *Notes) Put(offset, count int64, state []byte) error {
 	binary.LittleEndian.PutUint64(p[16:], uint64(n.Hashed))
 	copy(p[24:], state)
 	binary.LittleEndian.PutUint32(p[used:], crc32.Checksum(p[:used], crc))
-	if _, err := n.file.WriteAt(p[:], n.slotOf(offset)*slotSize); err != nil {
+	place := n.next % slots
+	if n.frame > 0 {
+		place = n.slotOf(offset)
+	}
+	n.next = place + 1
+	if _, err := n.file.WriteAt(p[:], place*slotSize); err != nil {
 		return fmt.Errorf("digest: noting the state at %d: %w", offset, err)
 	}
 	return nil

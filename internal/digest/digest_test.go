@@ -60,6 +60,43 @@ func TestStatesOutliveTheWorker(t *testing.T) {
 	}
 }
 
+// Steps of any length: the latest 512 are there, however short they are, and
+// after another worker opened the notes too.
+func TestShortSteps(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notes")
+	h, offset := sha256.New(), int64(0)
+	var ends []int64
+	for range 3 {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := Open(f, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 300 {
+			step := int64(i%7 + 1)
+			h.Write(make([]byte, step))
+			offset += step
+			state, err := Save(h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := n.Put(offset, step, state); err != nil {
+				t.Fatal(err)
+			}
+			ends = append(ends, offset)
+		}
+		for _, end := range ends[max(0, len(ends)-slots):] {
+			if _, at, err := n.At(end); err != nil || at != end {
+				t.Fatalf("the note at %d is at %d, %v", end, at, err)
+			}
+		}
+		n.Close()
+	}
+}
+
 // A torn slot is absent: the one before it serves.
 func TestTornSlot(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notes")

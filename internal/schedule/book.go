@@ -125,6 +125,11 @@ func (b *book) task(j Job) task {
 	if j.MaxRate > 0 {
 		t.most = clampRate(j.MaxRate)
 	}
+	// It goes as fast as it has to and not faster: faster than that there is
+	// nothing to send.
+	if lasts := min(floorTick(j.Until), b.horizon) - t.earliest; !j.Until.IsZero() && lasts > 0 {
+		t.most = min(t.most, max(1, ceilDiv(t.need, lasts)))
+	}
 	return t
 }
 

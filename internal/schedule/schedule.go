@@ -68,7 +68,7 @@ type Job struct {
 	Link string
 	// Remaining is the bytes not yet durable at the reception; zero is done.
 	// For a live source it is what is expected: pace times what is left of
-	// its duration.
+	// its duration, and what was captured and is not there yet.
 	Remaining int64
 	// Pace is what the plan reserves while that keeps every promise: size
 	// over duration. Zero is as slow as the deadline allows.
@@ -80,6 +80,11 @@ type Job struct {
 	Earliest time.Time
 	// Deadline is when the last byte has to be there.
 	Deadline time.Time
+	// Until is when the last byte of a live source is captured; zero is a file,
+	// which is all there. What is captured over time cannot be sent before: so
+	// the job goes evenly from Earliest to then, what it is behind spread over
+	// what is left, and its rate is kept free for it.
+	Until time.Time
 }
 
 // Segment is a constant rate from an instant up to, not including, another.
