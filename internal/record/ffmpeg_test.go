@@ -39,58 +39,48 @@ func TestMain(m *testing.M) {
 // when it has ended.
 func recorded(t *testing.T, location string, lasts time.Duration) (grown, ended []byte) {
 	t.Helper()
-	data, _, create := files(t, 1<<30)
-	var report Report
+	reel := newReel(t, 1<<30)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), lasts)
 		defer cancel()
-		var err error
-		if report, err = Record(ctx, "La cámara", sources(t, location), create); err != nil {
+		if err := record(ctx, "La cámara", sources(t, location), reel.create); err != nil {
 			t.Fatal(err)
 		}
 	})
-	grown, err := os.ReadFile(data.Name())
+	grown, err := os.ReadFile(reel.data.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended = bytes.Clone(grown)
-	for _, p := range report.Patches {
-		copy(ended[p.Offset:], p.Bytes)
-	}
-	c, err := matroska.ReadHead(bytes.NewReader(ended), int64(len(ended)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return grown[:c.Cues], ended
+	return grown, reel.delivered(t, 0)
 }
 
 // run runs a program on a file and gives what it prints. It must not complain.
-func run(t *testing.T, file []byte, program string, args ...string) string {
+func program(t *testing.T, file []byte, name string, args ...string) string {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "recording.mkv")
-	if err := os.WriteFile(name, file, 0o600); err != nil {
+	path := filepath.Join(t.TempDir(), "recording.mkv")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for i, a := range args {
-		args[i] = strings.ReplaceAll(a, "FILE", name)
+		args[i] = strings.ReplaceAll(a, "FILE", path)
 	}
 	var said, out bytes.Buffer
-	c := exec.Command(program, args...)
+	c := exec.Command(name, args...)
 	c.Stdout, c.Stderr = &out, &said
 	if err := c.Run(); err != nil {
-		t.Errorf("%s %v of %d bytes: %v\n%s", program, args, len(file), err, said.Bytes())
+		t.Errorf("%s %v of %d bytes: %v\n%s", name, args, len(file), err, said.Bytes())
 	}
 	return out.String()
 }
 
 func probe(t *testing.T, file []byte) string {
 	t.Helper()
-	return run(t, file, "ffprobe", "-v", "error", "-of", "compact=nk=1", "-show_entries", "format=duration:stream=codec_name,pix_fmt,width,channels,sample_rate", "FILE")
+	return program(t, file, "ffprobe", "-v", "error", "-of", "compact=nk=1", "-show_entries", "format=duration:stream=codec_name,pix_fmt,width,channels,sample_rate", "FILE")
 }
 
 func decode(t *testing.T, file []byte) {
 	t.Helper()
-	run(t, file, "ffmpeg", "-v", "error", "-xerror", "-i", "FILE", "-f", "null", "-")
+	program(t, file, "ffmpeg", "-v", "error", "-xerror", "-i", "FILE", "-f", "null", "-")
 }
 
 // Each form of recording is understood, ended and growing, and says how long it
@@ -142,7 +132,7 @@ func TestCutAnywhere(t *testing.T) {
 // and the tone.
 func TestSeek(t *testing.T) {
 	_, ended := recorded(t, "pattern:?size=320x180&fps=10+tone:?frequency=1000&channels=1", 8*time.Second)
-	frame := run(t, ended, "ffmpeg", "-v", "error", "-xerror", "-ss", "5", "-i", "FILE", "-frames:v", "1", "-f", "image2pipe", "-c:v", "copy", "-")
+	frame := program(t, ended, "ffmpeg", "-v", "error", "-xerror", "-ss", "5", "-i", "FILE", "-frames:v", "1", "-f", "image2pipe", "-c:v", "copy", "-")
 	m, err := jpeg.Decode(strings.NewReader(frame))
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +140,7 @@ func TestSeek(t *testing.T) {
 	if mark, err := capture.ReadMark(m.(*image.YCbCr)); err != nil || mark.Number != 50 {
 		t.Errorf("at 5 s there is %v, %v", mark, err)
 	}
-	sound := run(t, ended, "ffmpeg", "-v", "error", "-xerror", "-ss", "3", "-t", "2", "-i", "FILE", "-vn", "-f", "s16le", "-")
+	sound := program(t, ended, "ffmpeg", "-v", "error", "-xerror", "-ss", "3", "-t", "2", "-i", "FILE", "-vn", "-f", "s16le", "-")
 	rises, before := 0, false
 	for r := strings.NewReader(sound); ; {
 		var b [2]byte

@@ -1,12 +1,12 @@
 package record
 
 import (
-	"slices"
 	"time"
 
 	"videoclub/internal/capture"
 	"videoclub/internal/matroska"
 	"videoclub/internal/reason"
+	"videoclub/internal/spool"
 )
 
 const (
@@ -15,35 +15,25 @@ const (
 	ClusterSpan = 100 * time.Millisecond
 	// clusterBytes is how many bytes end a cluster sooner.
 	clusterBytes = 32 << 20
-	// cueEvery is the least time from one place to seek to to the next.
-	cueEvery = time.Second
-	// mostCues bounds how many places to seek to are kept; when there are more,
-	// every other is dropped.
-	mostCues = 8192
-	// mostGaps bounds how many gaps are kept; those after them are only counted.
-	mostGaps = 1000
+	// mostHeld is how many packets are kept until a recording begins.
+	mostHeld = 64
 )
 
-// Tally is what a track has.
-type Tally struct {
-	// Packets and Frames are how many there are: pictures, or sound frames. Lost
-	// is how many of these are missing.
-	Packets, Frames, Lost int64
-}
-
-// Gap is a time that is missing in one track.
-type Gap struct {
-	Track int // from 1
-	capture.Gap
+// Done is a cluster that is whole: its bytes, what the index is to say of it,
+// and the gaps that end in it.
+type Done struct {
+	Bytes []byte
+	spool.Cluster
+	Gaps []spool.Gap
 }
 
 // Mux joins the packets of several devices by their times and makes clusters
 // of them. It is for one goroutine.
 type Mux struct {
-	front  matroska.Front
-	offset int64 // of the next cluster
+	front matroska.Front
 
 	started bool
+	held    []item        // until then
 	base    time.Duration // CLOCK_MONOTONIC at time 0 of the file
 	blocks  []matroska.Block
 	bytes   []byte // the blocks' data
@@ -53,23 +43,23 @@ type Mux struct {
 	steps   []time.Duration // between the last two pictures
 	torn    []reason.Code   // of each track that was broken off and has not gone on
 
-	cues   []matroska.Cue
-	apart  time.Duration // from one cue to the next
-	lead   int           // the track that is sought by
-	tally  []Tally
-	gaps   []Gap
-	unsaid int64
+	lead  int // the track that is sought by
+	tally [spool.MostTracks]spool.Tally
+	gaps  []spool.Gap // that end in the cluster so far
 }
 
 // NewMux begins a recording with a head as it is in the file.
 func NewMux(h matroska.Head) (*Mux, error) {
+	n := len(h.Tracks)
+	if n > spool.MostTracks {
+		return nil, reason.New(reason.Internal, "a recording of %d tracks", n)
+	}
 	front, err := matroska.NewFront(h)
 	if err != nil {
 		return nil, err
 	}
-	n := len(h.Tracks)
-	m := &Mux{front: front, offset: int64(len(front.Bytes)), apart: cueEvery, lead: 1,
-		tracks: h.Tracks, last: make([]time.Duration, n), ends: make([]time.Duration, n), steps: make([]time.Duration, n), tally: make([]Tally, n)}
+	m := &Mux{front: front, lead: 1, tracks: h.Tracks,
+		last: make([]time.Duration, n), ends: make([]time.Duration, n), steps: make([]time.Duration, n), torn: make([]reason.Code, n)}
 	for i, t := range h.Tracks {
 		m.last[i], m.ends[i] = -1, -1
 		if t.Picture() && !h.Tracks[m.lead-1].Picture() {
@@ -85,10 +75,17 @@ func (m *Mux) Head() []byte { return m.front.Bytes }
 // Add takes a packet of a track, from 1, whose data it copies. When the cluster
 // so far cannot take it, that is returned whole, to be appended at once.
 // Packets of one track must come in the order of their times; those of
-// different tracks need not wait for each other.
-func (m *Mux) Add(track int, p Packet) ([]byte, error) {
+// different tracks need not wait for each other. The recording begins with what
+// a player can begin with.
+func (m *Mux) Add(track int, p Packet) (*Done, error) {
 	if !m.started {
+		if track != m.lead || !p.Key {
+			m.hold(track, p)
+			return nil, nil
+		}
 		m.started, m.base = true, p.At
+		p.Gap = nil // that was before
+		m.begin()
 	}
 	at := p.At - m.base
 	if at < 0 {
@@ -96,7 +93,7 @@ func (m *Mux) Add(track int, p Packet) ([]byte, error) {
 	}
 	// A device whose clock was set, or that lies: the order counts.
 	at = max(at, m.last[track-1])
-	var cluster []byte
+	var cluster *Done
 	if len(m.blocks) > 0 && (m.spans(at) || len(m.bytes)+len(p.Data) > clusterBytes) {
 		var err error
 		if cluster, err = m.Flush(); err != nil {
@@ -106,11 +103,39 @@ func (m *Mux) Add(track int, p Packet) ([]byte, error) {
 	if gap := m.mend(track, p); gap != nil {
 		m.missing(track, *gap)
 	}
+	m.put(track, at, p)
+	return cluster, nil
+}
+
+// put adds a packet to the cluster so far.
+func (m *Mux) put(track int, at time.Duration, p Packet) {
 	from := len(m.bytes)
 	m.bytes = append(m.bytes, p.Data...)
 	m.blocks = append(m.blocks, matroska.Block{Track: track, At: at, Key: p.Key, Data: m.bytes[from:len(m.bytes):len(m.bytes)]})
 	m.count(track, at, p.Frames)
-	return cluster, nil
+}
+
+// hold keeps what comes before the recording begins: sound is there sooner than
+// the picture of its time is encoded.
+func (m *Mux) hold(track int, p Packet) {
+	if track == m.lead {
+		return // a picture that needs others
+	}
+	if len(m.held) == mostHeld {
+		m.held = m.held[1:]
+	}
+	p.Data, p.Gap = append([]byte(nil), p.Data...), nil
+	m.held = append(m.held, item{track: track, Packet: p})
+}
+
+// begin takes what was held and is not from before the beginning.
+func (m *Mux) begin() {
+	for _, h := range m.held {
+		if at := h.At - m.base; at >= 0 {
+			m.put(h.track, max(at, m.last[h.track-1]), h.Packet)
+		}
+	}
+	m.held = nil
 }
 
 // count takes a block into account.
@@ -153,74 +178,50 @@ func (m *Mux) spans(at time.Duration) bool {
 // missing notes a gap by the times of the file.
 func (m *Mux) missing(track int, g capture.Gap) {
 	m.tally[track-1].Lost += g.Lost
-	if len(m.gaps) == mostGaps {
-		m.unsaid++
-		return
-	}
-	g.From, g.To = max(0, g.From-m.base), max(0, g.To-m.base)
-	m.gaps = append(m.gaps, Gap{track, g})
+	m.gaps = append(m.gaps, spool.Gap{Track: track, From: max(0, g.From-m.base), To: max(0, g.To-m.base), Lost: g.Lost, Code: g.Code, Detail: g.Detail})
 }
 
 // Flush ends the cluster so far and returns it whole; nil if there is none.
-func (m *Mux) Flush() ([]byte, error) {
+func (m *Mux) Flush() (*Done, error) {
 	if len(m.blocks) == 0 {
 		return nil, nil
 	}
-	cluster, err := matroska.AppendCluster(nil, m.blocks)
+	bytes, err := matroska.AppendCluster(nil, m.blocks)
 	if err != nil {
 		return nil, err
 	}
-	m.noteCue(m.blocks)
-	m.offset += int64(len(cluster))
-	m.blocks, m.bytes = m.blocks[:0], m.bytes[:0]
-	return cluster, nil
+	d := &Done{Bytes: bytes, Cluster: m.describe(m.blocks), Gaps: m.gaps}
+	d.Tracks = m.tally
+	m.blocks, m.bytes, m.gaps = m.blocks[:0], m.bytes[:0], nil
+	return d, nil
 }
 
-// noteCue notes that the next cluster, which has these blocks, can be sought.
-func (m *Mux) noteCue(blocks []matroska.Block) {
+// describe says what the index is to say of a cluster with these blocks, which
+// have been counted, save for its tallies.
+func (m *Mux) describe(blocks []matroska.Block) spool.Cluster {
+	c := spool.Cluster{From: blocks[0].At}
+	lead := false
 	for _, b := range blocks {
-		if b.Track == m.lead && b.Key {
-			m.cue(b.At)
-			return
+		c.From, c.To = min(c.From, b.At), max(c.To, m.ends[b.Track-1])
+		if b.Track == m.lead && !lead {
+			lead, c.Key = true, b.Key
 		}
 	}
+	return c
 }
 
-// cue notes a place to seek to.
-func (m *Mux) cue(at time.Duration) {
-	if n := len(m.cues); n > 0 && at < m.cues[n-1].At+m.apart {
-		return
+// Unfinished gives the gaps of the tracks that have had nothing for a while now,
+// by CLOCK_MONOTONIC.
+func (m *Mux) Unfinished(now time.Duration) []spool.Gap {
+	var all []spool.Gap
+	for i, end := range m.ends {
+		if at := now - m.base; m.started && end >= 0 && at-end >= silent {
+			code, detail := m.torn[i], "it did not go on"
+			if code == "" {
+				code, detail = reason.DeviceHung, "nothing came any more"
+			}
+			all = append(all, spool.Gap{Track: i + 1, From: end, To: at, Lost: m.expected(i+1, at-end), Code: code, Detail: detail})
+		}
 	}
-	m.cues = append(m.cues, matroska.Cue{At: at, Track: m.lead, Cluster: m.offset})
-	if len(m.cues) <= mostCues {
-		return
-	}
-	half := m.cues[:0]
-	for i := 0; i < len(m.cues); i += 2 {
-		half = append(half, m.cues[i])
-	}
-	m.cues, m.apart = half, 2*m.apart
-}
-
-// End gives what is appended after the last cluster, and what then replaces
-// the reserved places. All must have been flushed.
-func (m *Mux) End() (tail []byte, patches []matroska.Patch) {
-	return m.front.End(m.offset, max(0, slices.Max(m.ends)), m.cues)
-}
-
-// Report is what was recorded: a tally of each track, the gaps in the order in
-// which they ended, and how many more there were.
-func (m *Mux) Report() (tally []Tally, gaps []Gap, unsaid int64) { return m.tally, m.gaps, m.unsaid }
-
-// Drop forgets what was not appended after all: what would stand at offset and
-// beyond.
-func (m *Mux) Drop(offset int64) error {
-	if offset > m.offset {
-		return reason.New(reason.Internal, "the recording has %d bytes, of which %d are known", offset, m.offset)
-	}
-	m.offset, m.blocks = offset, nil
-	for n := len(m.cues); n > 0 && m.cues[n-1].Cluster >= offset; n-- {
-		m.cues = m.cues[:n-1]
-	}
-	return nil
+	return all
 }

@@ -9,6 +9,7 @@ import (
 	"videoclub/internal/capture"
 	"videoclub/internal/matroska"
 	"videoclub/internal/reason"
+	"videoclub/internal/spool"
 )
 
 // An hour of a camera and a microphone whose clocks are not the machine's: what
@@ -22,11 +23,15 @@ func TestHour(t *testing.T) {
 	const hour = 3600 * time.Second
 	var file bytes.Buffer
 	file.Write(m.Head())
-	keep := func(cluster []byte, err error) {
+	var lasts time.Duration
+	keep := func(d *Done, err error) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file.Write(cluster)
+		if d != nil {
+			file.Write(d.Bytes)
+			lasts = d.To
+		}
 	}
 	// Each device stamps by the machine's clock; its own is fast or slow, and
 	// sound arrives up to 50 ms before the pictures of its time are encoded.
@@ -45,12 +50,7 @@ func TestHour(t *testing.T) {
 		}
 	}
 	keep(m.Flush())
-	tail, patches := m.End()
-	file.Write(tail)
-	for _, p := range patches {
-		copy(file.Bytes()[p.Offset:], p.Bytes)
-	}
-	c, all := blocks(t, bytes.NewReader(file.Bytes()), int64(file.Len()))
+	_, all := blocks(t, bytes.NewReader(file.Bytes()), int64(file.Len()))
 	counts := [3]int64{}
 	for _, b := range all {
 		want := sound(counts[b.Track])
@@ -62,51 +62,56 @@ func TestHour(t *testing.T) {
 		}
 		counts[b.Track]++
 	}
-	if counts != [3]int64{0, sounds, pictures} || (c.Duration-hour).Abs() > 100*ms || c.Cues == 0 {
-		t.Errorf("%v of %d and %d blocks; it lasts %v", counts, sounds, pictures, c.Duration)
+	if counts != [3]int64{0, sounds, pictures} || (lasts-hour).Abs() > 100*ms {
+		t.Errorf("%v of %d and %d blocks; it lasts %v", counts, sounds, pictures, lasts)
 	}
 }
 
-func TestMuxCuesAreBounded(t *testing.T) {
-	m, err := NewMux(matroska.Head{Tracks: []matroska.Track{{Codec: "V_MJPEG", Width: 2, Height: 2}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n := range 3 * mostCues {
-		if _, err := m.Add(1, Packet{At: time.Duration(n) * time.Second, Frames: 1, Key: true}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(m.cues) < mostCues/2 || len(m.cues) > mostCues || m.cues[1].At-m.cues[0].At != 4*time.Second {
-		t.Errorf("%d cues, each %v", len(m.cues), m.cues[1].At-m.cues[0].At)
-	}
-	last := m.cues[len(m.cues)-1]
-	if err := m.Drop(last.Cluster); err != nil || m.cues[len(m.cues)-1] == last {
-		t.Errorf("what was dropped is still sought: %v", err)
-	}
-	if err := m.Drop(1 << 50); err == nil {
-		t.Error("more was kept than was made")
-	}
-}
-
+// A gap is told with the cluster in which it ends; one before the recording
+// began is none of it.
 func TestMuxGaps(t *testing.T) {
 	m, err := NewMux(matroska.Head{Tracks: []matroska.Track{{Codec: "V_MJPEG", Width: 2, Height: 2}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := range int64(mostGaps + 10) {
+	for n := range int64(5) {
 		at := time.Hour + time.Duration(n)*time.Second
 		gap := &capture.Gap{From: at - 500*ms, To: at, Lost: 2, Code: reason.DeviceHung}
-		if _, err := m.Add(1, Packet{At: at, Frames: 1, Gap: gap}); err != nil {
+		d, err := m.Add(1, Packet{At: at, Frames: 1, Key: true, Gap: gap})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n < 2 {
+			if d != nil && len(d.Gaps) > 0 {
+				t.Errorf("before it: %+v", d.Gaps)
+			}
+			continue
+		}
+		before := time.Duration(n-1) * time.Second
+		want := spool.Gap{Track: 1, From: before - 500*ms, To: before, Lost: 2, Code: reason.DeviceHung}
+		if len(d.Gaps) != 1 || d.Gaps[0] != want || d.Tracks[0] != (spool.Tally{Packets: n, Frames: n, Lost: 2 * (n - 1)}) || !d.Key {
+			t.Errorf("%d: %+v", n, d)
+		}
+	}
+}
+
+// A recording begins with what a player can begin with.
+func TestMuxBegins(t *testing.T) {
+	m, err := NewMux(matroska.Head{Tracks: []matroska.Track{{Codec: "A_PCM/INT/LIT", SampleRate: 8000, Channels: 1, Bits: 16}, {Codec: "V_MPEG4/ISO/AVC", Width: 2, Height: 2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []struct {
+		track int
+		Packet
+	}{{1, Packet{At: 1 * ms, Frames: 8, Key: true}}, {2, Packet{At: 2 * ms, Frames: 1}}, {2, Packet{At: 9 * ms, Frames: 1, Key: true}}, {1, Packet{At: 10 * ms, Frames: 8, Key: true}}} {
+		if _, err := m.Add(p.track, p.Packet); err != nil {
 			t.Fatal(err)
 		}
 	}
-	tally, gaps, unsaid := m.Report()
-	if tally[0] != (Tally{mostGaps + 10, mostGaps + 10, 2*mostGaps + 20}) || len(gaps) != mostGaps || unsaid != 10 {
-		t.Errorf("%+v, %d gaps and %d more", tally, len(gaps), unsaid)
-	}
-	if g := gaps[3]; g.From != 2500*ms || g.To != 3000*ms || g.Track != 1 || g.Code != reason.DeviceHung {
-		t.Errorf("%+v", g)
+	d, err := m.Flush()
+	if err != nil || !d.Key || d.From != 0 || d.To != 2*ms || d.Tracks != [2]spool.Tally{{Packets: 1, Frames: 8}, {Packets: 1, Frames: 1}} {
+		t.Errorf("%+v, %v", d, err)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,10 +33,16 @@ func asks(t testing.TB, location string) []*feed.Ask {
 	return f.Asks()
 }
 
+// source is a device that is recorded, and what was asked of it.
+type source struct {
+	*capture.Keeper
+	ask *feed.Ask
+}
+
 // sources opens what is made.
-func sources(t testing.TB, location string) []Source {
+func sources(t testing.TB, location string) []source {
 	t.Helper()
-	var all []Source
+	var all []source
 	for _, a := range asks(t, location) {
 		k, err := capture.Keep(func() (capture.Device, error) {
 			if a.Kind == feed.Tone {
@@ -45,13 +53,18 @@ func sources(t testing.TB, location string) []Source {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, Source{k, a})
+		all = append(all, source{k, a})
 	}
 	return all
 }
 
-// files gives the two files of a spool, and how one is made in them.
-func files(t testing.TB, limit int64) (data, marks *os.File, create func([]byte) (*spool.Writer, error)) {
+// reel is the spool of a recording.
+type reel struct {
+	data, marks, index *os.File
+	limit              int64
+}
+
+func newReel(t testing.TB, limit int64) *reel {
 	t.Helper()
 	open := func(name string) *os.File {
 		f, err := os.OpenFile(filepath.Join(t.TempDir(), name), os.O_RDWR|os.O_CREATE, 0o600)
@@ -61,10 +74,99 @@ func files(t testing.TB, limit int64) (data, marks *os.File, create func([]byte)
 		t.Cleanup(func() { f.Close() })
 		return f
 	}
-	data, marks = open("data"), open("mark")
-	return data, marks, func(head []byte) (*spool.Writer, error) {
-		return spool.Create(spool.OS(data), spool.OS(marks), head, limit)
+	return &reel{open("data"), open("marks"), open("index"), limit}
+}
+
+func (r *reel) files() spool.Files {
+	return spool.Files{Data: spool.OS(r.data), Marks: spool.OS(r.marks), Index: spool.OS(r.index)}
+}
+
+func (r *reel) create(head []byte) (*spool.Writer, error) {
+	return spool.Create(r.files(), head, r.limit)
+}
+
+func (r *reel) follow() *spool.Follower { return spool.Follow(r.data, r.marks, r.index) }
+
+// report is what a reel has: a tally of each track, and the gaps.
+func (r *reel) report(t testing.TB) (last spool.Cluster, gaps []spool.Gap) {
+	t.Helper()
+	m, err := r.follow().Mark()
+	if err == nil {
+		last, err = r.follow().Before(m.Offset)
 	}
+	if err == nil {
+		gaps, _, err = r.follow().Gaps(m.Head, m.Offset, 1000)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return last, gaps
+}
+
+// tracks are those of sources.
+func tracks(sources []source) (all []matroska.Track, err error) {
+	for _, s := range sources {
+		t, wrong := TrackOf(s.Format(), s.ask)
+		all, err = append(all, t), errors.Join(err, wrong)
+	}
+	return all, err
+}
+
+// run has sources recorded until ctx is done or the spool takes no more.
+func run(ctx context.Context, r *Recorder, sources []source) error {
+	stop := func() {
+		for _, s := range sources {
+			s.Wake()
+		}
+	}
+	defer context.AfterFunc(ctx, stop)()
+	var taking sync.WaitGroup
+	for i, s := range sources {
+		put := r.Putter(i + 1)
+		taking.Go(func() { Take(s.Keeper, s.ask, put) })
+	}
+	done := make(chan error, 1)
+	go func() { done <- r.Run(func(spool.Cluster) {}) }()
+	taken := make(chan struct{})
+	go func() {
+		defer close(taken)
+		taking.Wait()
+	}()
+	select {
+	case err := <-done:
+		stop()
+		<-taken
+		return err
+	case <-taken:
+		r.Stop(false)
+		return <-done
+	}
+}
+
+// record records sources from the beginning.
+func record(ctx context.Context, title string, sources []source, create func([]byte) (*spool.Writer, error)) error {
+	all, err := tracks(sources)
+	if err != nil {
+		return err
+	}
+	r, err := Begin(title, all, create)
+	if err != nil {
+		return err
+	}
+	return run(ctx, r, sources)
+}
+
+// resume goes on with a recording.
+func resume(ctx context.Context, sources []source, data io.ReaderAt, w *spool.Writer) error {
+	all, err := tracks(sources)
+	if err != nil {
+		return err
+	}
+	r, err := Resume(all, data, w, reason.WorkerFailed)
+	if err != nil {
+		return err
+	}
+	return run(ctx, r, sources)
 }
 
 // blocks reads a recording from its front to its end, and checks that clusters
@@ -96,33 +198,51 @@ func blocks(t testing.TB, r io.ReaderAt, size int64) (matroska.Contents, []matro
 	}
 }
 
-func patched(t testing.TB, f *os.File, patches []matroska.Patch) (*bytes.Reader, int64) {
+// delivered gives the part of a recording from base to its end as it is
+// delivered.
+func (r *reel) delivered(t testing.TB, base int64) []byte {
 	t.Helper()
-	b, err := os.ReadFile(f.Name())
+	all, err := os.ReadFile(r.data.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
+	m, err := r.follow().Mark()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if base == 0 {
+		base = m.Head
+	}
+	tail, patches, err := Ending(r.follow(), base, m.Offset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := slices.Concat(all[:m.Head], all[base:m.Offset], tail)
 	for _, p := range patches {
 		copy(b[p.Offset:], p.Bytes)
 	}
+	return b
+}
+
+func (r *reel) patched(t testing.TB) (*bytes.Reader, int64) {
+	t.Helper()
+	b := r.delivered(t, 0)
 	return bytes.NewReader(b), int64(len(b))
 }
 
 // What a pattern and a tone give is read back from the file: none lost, none
 // doubled, in order, at the right times, and picture and sound belong together.
 func TestRecord(t *testing.T) {
-	data, _, create := files(t, 1<<30)
-	var report Report
+	reel := newReel(t, 1<<30)
 	synctest.Test(t, func(t *testing.T) {
 		s := sources(t, "pattern:?size=160x120&fps=30000/1001+tone:?channels=1")
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		var err error
-		if report, err = Record(ctx, "A pattern", s, create); err != nil {
+		if err := record(ctx, "A pattern", s, reel.create); err != nil {
 			t.Fatal(err)
 		}
 	})
-	r, size := patched(t, data, report.Patches)
+	r, size := reel.patched(t)
 	c, all := blocks(t, r, size)
 	if c.Title != "A pattern" || c.Duration < 4900*ms || c.Duration > 5100*ms || c.Cues == 0 || c.Cues >= size {
 		t.Errorf("the head says %+v", c)
@@ -157,12 +277,13 @@ func TestRecord(t *testing.T) {
 		}
 		pictures++
 	}
+	last, gaps := reel.report(t)
 	runs := capture.ReadPositions(low)
 	if len(runs) != 1 || runs[0].Frames < int64(len(low))-128 {
 		t.Errorf("the sound has the runs %v of %d", runs, len(low))
 	}
-	if pictures != 150 || report.Tracks[0] != (Tally{150, 150, 0}) || report.Tracks[1].Frames != int64(len(low)) || len(report.Gaps) != 0 {
-		t.Errorf("%d pictures and %d sound frames; the report says %+v", pictures, len(low), report)
+	if pictures != 150 || last.Tracks[0] != (spool.Tally{Packets: 150, Frames: 150}) || last.Tracks[1].Frames != int64(len(low)) || len(gaps) != 0 {
+		t.Errorf("%d pictures and %d sound frames; the index says %+v, %+v", pictures, len(low), last, gaps)
 	}
 	// Both began at the same time: what the tone had before the first picture
 	// was taken is not there, and nothing else is missing.
@@ -173,25 +294,23 @@ func TestRecord(t *testing.T) {
 
 // A spool that is full ends the recording with what is there.
 func TestRecordFull(t *testing.T) {
-	data, marks, create := files(t, 200_000)
-	var report Report
+	reel := newReel(t, 200_000)
 	synctest.Test(t, func(t *testing.T) {
-		var err error
-		report, err = Record(t.Context(), "", sources(t, "tone:"), create)
+		err := record(t.Context(), "", sources(t, "tone:"), reel.create)
 		if reason.Of(err) != reason.SpoolFull {
 			t.Errorf("%v", err)
 		}
 	})
-	r, size := patched(t, data, report.Patches)
+	r, size := reel.patched(t)
 	_, all := blocks(t, r, size)
-	if m, err := spool.Follow(data, marks).Mark(); err != nil || !m.Ended || m.Offset != size || len(all) < 90 || len(all) > 110 {
+	if m, err := reel.follow().Mark(); err != nil || !m.Ended || m.Offset > size || len(all) < 90 || len(all) > 110 {
 		t.Errorf("%v, %v, %d blocks of 10 ms", m, err, len(all))
 	}
 }
 
 func TestRecordRefused(t *testing.T) {
 	for _, location := range []string{"pattern:?encode=h264", "tone:?encode=flac"} {
-		_, err := Record(t.Context(), "", sources(t, location), func([]byte) (*spool.Writer, error) { return nil, errors.New("it begins") })
+		err := record(t.Context(), "", sources(t, location), func([]byte) (*spool.Writer, error) { return nil, errors.New("it begins") })
 		if reason.Of(err) != reason.DeviceUnfit {
 			t.Errorf("%s: %v", location, err)
 		}

@@ -1,7 +1,6 @@
 package record
 
 import (
-	"context"
 	"errors"
 	"io"
 	"time"
@@ -12,48 +11,79 @@ import (
 	"videoclub/internal/spool"
 )
 
-// Whole finds the end of a cluster, for spool.Resume.
-func Whole(r io.ReaderAt, offset, size int64) (int64, error) {
-	c, err := matroska.ReadCluster(r, offset, size)
-	return c.End, err
+// Reopen opens the spool of a recording that broke off, up to its last whole
+// cluster.
+func Reopen(f spool.Files, limit int64) (*spool.Writer, error) {
+	size, err := f.Data.Size()
+	if err != nil {
+		return nil, reason.Wrap(reason.StoreFailed, err, "the recording that broke off")
+	}
+	c, err := matroska.ReadHead(f.Data, size)
+	if err != nil {
+		return nil, reason.Wrap(reason.StoreFailed, err, "the recording that broke off")
+	}
+	m, err := NewMux(c.Head)
+	if err != nil {
+		return nil, err
+	}
+	return spool.Resume(f, m.whole, limit)
 }
 
-// Resume goes on with a recording that broke off for a reason, in the spool that
-// w is of and data has, from the same devices as before. In each track, the time
-// from what it had last to what comes next is a gap. What was let go at the
-// front of the spool is not in the report.
-func Resume(ctx context.Context, sources []Source, data io.ReaderAt, w *spool.Writer, torn reason.Code) (Report, error) {
-	m, err := resumeMux(data, w.Mark(), torn)
-	if err == nil {
-		err = sameTracks(m.tracks, sources)
-	}
+// whole is a spool.Whole of the recording that m is of.
+func (m *Mux) whole(r io.ReaderAt, offset, size int64) (spool.Cluster, error) {
+	read, err := matroska.ReadCluster(r, offset, size)
 	if err != nil {
-		return Report{}, errors.Join(err, closeAll(sources))
+		return spool.Cluster{}, err
 	}
-	return (&recording{mux: m, writer: w, sources: sources, items: make(chan item, itemsQueued)}).run(ctx)
+	before := m.tally
+	if err := m.again(read.Blocks); err != nil {
+		return spool.Cluster{}, err
+	}
+	c := m.describe(read.Blocks)
+	c.Offset, c.End = read.Offset, read.End
+	for i := range c.Tracks {
+		c.Tracks[i] = m.tally[i].Less(before[i])
+	}
+	return c, nil
+}
+
+// again takes blocks into account that were read back.
+func (m *Mux) again(blocks []matroska.Block) error {
+	if len(blocks) == 0 {
+		return errors.New("a cluster without blocks")
+	}
+	for _, b := range blocks {
+		if b.Track < 1 || b.Track > len(m.tracks) {
+			return reason.New(reason.StoreFailed, "the recording that broke off has a block of track %d", b.Track)
+		}
+		m.count(b.Track, b.At, m.framesOf(b))
+	}
+	return nil
 }
 
 // sameTracks refuses devices that give something else than what is recorded.
-func sameTracks(tracks []matroska.Track, sources []Source) error {
-	if len(tracks) != len(sources) {
-		return reason.New(reason.DeviceUnfit, "the recording has %d tracks, and there are %d devices", len(tracks), len(sources))
+func sameTracks(recorded, tracks []matroska.Track) error {
+	if len(recorded) != len(tracks) {
+		return reason.New(reason.DeviceUnfit, "the recording has %d tracks, and there are %d devices", len(recorded), len(tracks))
 	}
-	for i, s := range sources {
-		t, err := TrackOf(s.Keeper.Format(), s.Ask)
-		if err != nil {
-			return err
-		}
-		was := tracks[i]
+	for i, t := range tracks {
+		was := recorded[i]
 		if t.Codec != was.Codec || t.FourCC != was.FourCC || t.Width != was.Width || t.Height != was.Height ||
 			t.SampleRate != was.SampleRate || t.Channels != was.Channels || t.Bits != was.Bits {
-			return reason.New(reason.DeviceUnfit, "the recording has %+v, and the device gives %v", was, s.Keeper.Format())
+			return reason.New(reason.DeviceUnfit, "the recording has %+v, and the device gives %+v", was, t)
 		}
 	}
 	return nil
 }
 
-// resumeMux makes the Mux that a recording had, by reading it.
-func resumeMux(data io.ReaderAt, mark spool.Mark, torn reason.Code) (*Mux, error) {
+// stepsFrom is how many clusters are read again to know how often there are
+// pictures.
+const stepsFrom = 20
+
+// resumeMux makes the Mux that a recording had, by its index and its last
+// clusters.
+func resumeMux(data io.ReaderAt, w *spool.Writer, torn reason.Code) (*Mux, error) {
+	mark := w.Mark()
 	if mark.Ended {
 		return nil, reason.New(reason.Internal, "the recording has ended")
 	}
@@ -62,28 +92,53 @@ func resumeMux(data io.ReaderAt, mark spool.Mark, torn reason.Code) (*Mux, error
 		return nil, reason.Wrap(reason.StoreFailed, err, "the recording that broke off")
 	}
 	m, err := NewMux(c.Head)
-	if err != nil || m.offset != c.Clusters || m.offset != mark.Head {
-		return nil, reason.New(reason.StoreFailed, "the recording that broke off has another front: %d bytes, not %d: %v", c.Clusters, m.offset, err)
+	if err != nil || int64(len(m.Head())) != c.Clusters || c.Clusters != mark.Head {
+		return nil, reason.New(reason.StoreFailed, "the recording that broke off has another front, of %d bytes: %v", c.Clusters, err)
 	}
-	m.started, m.base, m.torn = true, origin(mark.Origin, c.Date, capture.Now(), time.Now()), make([]reason.Code, len(c.Tracks))
-	for m.offset = max(c.Clusters, mark.Released); m.offset < mark.Offset; {
-		cluster, err := matroska.ReadCluster(data, m.offset, mark.Offset)
+	if w.Last().End == 0 {
+		return m, nil // nothing of it is there
+	}
+	m.started, m.base = true, origin(mark.Origin, c.Date, capture.Now(), time.Now())
+	recent, err := m.recent(w)
+	if err != nil {
+		return nil, err
+	}
+	for i := len(recent) - 1; i >= 0; i-- {
+		read, err := matroska.ReadCluster(data, recent[i].Offset, mark.Offset)
+		if err == nil {
+			err = m.again(read.Blocks)
+		}
 		if err != nil {
-			return nil, reason.Wrap(reason.StoreFailed, err, "the recording that broke off, at %d", m.offset)
+			return nil, reason.Wrap(reason.StoreFailed, err, "the recording that broke off, at %d", recent[i].Offset)
 		}
-		for _, b := range cluster.Blocks {
-			if b.Track > len(c.Tracks) {
-				return nil, reason.New(reason.StoreFailed, "the recording that broke off has a block of track %d", b.Track)
-			}
-			m.count(b.Track, b.At, m.framesOf(b))
-		}
-		m.noteCue(cluster.Blocks)
-		m.offset = cluster.End
 	}
+	m.tally = w.Last().Tracks
 	for i := range m.torn {
 		m.torn[i] = torn
 	}
 	return m, nil
+}
+
+// recent gives the clusters, the last first, from which is known when each
+// track had its last block, and how often there are pictures.
+func (m *Mux) recent(w *spool.Writer) ([]spool.Cluster, error) {
+	var all []spool.Cluster
+	last := w.Last()
+	for c, err := range w.Backwards() {
+		seen := len(all) >= stepsFrom
+		for i := range m.tracks {
+			// The cluster after this one, or another since, had the last of it.
+			seen = seen && (c.Tracks[i].Packets < last.Tracks[i].Packets || last.Tracks[i].Packets == 0)
+		}
+		switch {
+		case err != nil:
+			return nil, err
+		case seen || c.Offset < w.Mark().Released:
+			return all, nil
+		}
+		all = append(all, c)
+	}
+	return all, nil
 }
 
 // apart is by how much the two clocks may differ on the way from the beginning
@@ -110,24 +165,37 @@ func (m *Mux) framesOf(b matroska.Block) int64 {
 	return int64(len(b.Data) / (t.Channels * t.Bits / 8))
 }
 
-// mend gives the gap before the first packet of a track after the recording
-// broke off, with what the device says besides.
+// Tear notes that a track was broken off for a reason: what is missing until its
+// next packet is a gap.
+func (m *Mux) Tear(track int, code reason.Code) {
+	if m.torn[track-1] == "" {
+		m.torn[track-1] = code
+	}
+}
+
+// mend gives the gap before the first packet of a track after it was broken
+// off, with what the device says besides.
 func (m *Mux) mend(track int, p Packet) *capture.Gap {
-	if m.torn == nil || m.torn[track-1] == "" {
+	code := m.torn[track-1]
+	if code == "" {
 		return p.Gap
 	}
-	code := m.torn[track-1]
 	m.torn[track-1] = ""
 	from := m.ends[track-1]
 	missing := p.At - m.base - from
 	if from < 0 || missing <= 0 {
 		return p.Gap
 	}
-	gap := &capture.Gap{From: m.base + from, To: p.At, Code: code, Detail: "the recording broke off and went on"}
+	return &capture.Gap{From: m.base + from, To: p.At, Lost: m.expected(track, missing), Code: code, Detail: "the recording broke off and went on"}
+}
+
+// expected is how many pictures or sound frames a track should have had in a
+// time.
+func (m *Mux) expected(track int, missing time.Duration) int64 {
 	if rate := m.tracks[track-1].SampleRate; rate > 0 {
-		gap.Lost = int64(missing.Seconds() * float64(rate))
-	} else if m.steps[track-1] > 0 {
-		gap.Lost = int64((missing + m.steps[track-1]/2) / m.steps[track-1])
+		return int64(missing.Seconds() * float64(rate))
+	} else if step := m.steps[track-1]; step > 0 {
+		return int64((missing + step/2) / step)
 	}
-	return gap
+	return 0
 }

@@ -8,27 +8,25 @@ import (
 	"math"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"videoclub/internal/capture"
-	"videoclub/internal/matroska"
 	"videoclub/internal/reason"
 	"videoclub/internal/spool"
 )
 
 // until records until the file has so many bytes.
-func until(t *testing.T, f *os.File, bytes int64, record func(context.Context) (Report, error)) Report {
+func until(t *testing.T, f *os.File, bytes int64, record func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ticker := time.NewTicker(5 * ms)
 	defer ticker.Stop()
 	done := make(chan struct{})
-	var report Report
 	go func() {
 		defer close(done)
-		var err error
-		if report, err = record(ctx); err != nil {
+		if err := record(ctx); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -38,54 +36,53 @@ func until(t *testing.T, f *os.File, bytes int64, record func(context.Context) (
 			if info, err := f.Stat(); err != nil || info.Size() > bytes {
 				cancel()
 				<-done
-				return report
+				return
 			}
 		case <-done:
 			t.Error("it ended by itself")
-			return report
+			return
 		}
 	}
 }
 
-// brokenOff makes the files of a recording whose process was killed in the
+// brokenOff makes the spool of a recording whose process was killed in the
 // middle of a write, after some 150 kB of whole clusters.
-func brokenOff(t *testing.T, location string) (data, marks *os.File, origin time.Duration) {
+func brokenOff(t *testing.T, location string) (*reel, time.Duration) {
 	t.Helper()
-	whole, wholeMarks, create := files(t, 1<<30)
-	until(t, whole, 200_000, func(ctx context.Context) (Report, error) { return Record(ctx, "", sources(t, location), create) })
-	all, err := os.ReadFile(whole.Name())
+	whole := newReel(t, 1<<30)
+	until(t, whole.data, 200_000, func(ctx context.Context) error { return record(ctx, "", sources(t, location), whole.create) })
+	all, err := os.ReadFile(whole.data.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := matroska.ReadHead(bytes.NewReader(all), int64(len(all)))
+	mark, err := whole.follow().Mark()
 	if err != nil {
 		t.Fatal(err)
 	}
-	mark, err := spool.Follow(whole, wholeMarks).Mark()
+	clusters, err := whole.follow().Clusters(mark.Head, 10_000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, marks, create = files(t, 1<<30)
-	w, err := create(all[:c.Clusters])
+	broken := newReel(t, 1<<30)
+	w, err := broken.create(all[:mark.Head])
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.SetOrigin(mark.Origin)
-	at := c.Clusters
-	for at < 150_000 {
-		cluster, err := matroska.ReadCluster(bytes.NewReader(all), at, int64(len(all)))
-		if err != nil {
+	at := mark.Head
+	for _, c := range clusters {
+		if at >= 150_000 {
+			break
+		}
+		if err := w.Append(all[at:c.End], c, nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Append(all[at:cluster.End]); err != nil {
-			t.Fatal(err)
-		}
-		at = cluster.End
+		at = c.End
 	}
-	if _, err := data.WriteAt(all[at:at+1000], at); err != nil {
+	if _, err := broken.data.WriteAt(all[at:at+1000], at); err != nil {
 		t.Fatal(err)
 	}
-	return data, marks, mark.Origin
+	return broken, mark.Origin
 }
 
 // A recording whose process was killed goes on in the same file: what was whole
@@ -93,20 +90,19 @@ func brokenOff(t *testing.T, location string) (data, marks *os.File, origin time
 // each track.
 func TestResume(t *testing.T) {
 	const location = "pattern:?size=160x120&fps=50+tone:?channels=1&rate=16000"
-	again, againMarks, origin := brokenOff(t, location)
-	resumed, err := spool.Resume(spool.OS(again), spool.OS(againMarks), Whole, 1<<30)
+	again, origin := brokenOff(t, location)
+	resumed, err := Reopen(again.files(), 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := until(t, again, 350_000, func(ctx context.Context) (Report, error) {
-		return Resume(ctx, sources(t, location), again, resumed, reason.WorkerFailed)
-	})
-	r, size := patched(t, again, report.Patches)
+	until(t, again.data, 350_000, func(ctx context.Context) error { return resume(ctx, sources(t, location), again.data, resumed) })
+	last, gaps := again.report(t)
+	r, size := again.patched(t)
 	head, list := blocks(t, r, size)
 	if head.Cues == 0 || head.Duration < 500*ms {
 		t.Errorf("it lasts %v, cues at %d", head.Duration, head.Cues)
 	}
-	counted := make([]Tally, 2)
+	counted := make([]spool.Tally, 2)
 	before, after := time.Duration(0), time.Duration(math.MaxInt64)
 	broke := list[0].At
 	for _, b := range list {
@@ -135,15 +131,15 @@ func TestResume(t *testing.T) {
 			before = b.At
 		}
 	}
-	var torn []Gap
-	for i, g := range report.Gaps {
+	var torn []spool.Gap
+	for _, g := range gaps {
 		if g.Code == reason.WorkerFailed {
 			torn = append(torn, g)
 		}
-		counted[g.Track-1].Lost += report.Gaps[i].Lost
+		counted[g.Track-1].Lost += g.Lost
 	}
 	if len(torn) != 2 || torn[0].Track == torn[1].Track {
-		t.Fatalf("the gaps are %+v", report.Gaps)
+		t.Fatalf("the gaps are %+v", gaps)
 	}
 	for _, g := range torn {
 		expect := int64((g.To - g.From).Seconds() * map[int]float64{1: 50, 2: 16_000}[g.Track])
@@ -153,7 +149,7 @@ func TestResume(t *testing.T) {
 			t.Errorf("from %v to %v: the gap %+v, of about %d", before, after, g, expect)
 		}
 	}
-	for i, tally := range report.Tracks {
+	for i, tally := range last.Tracks {
 		if tally != counted[i] || tally.Packets == 0 {
 			t.Errorf("track %d has %+v and is told as %+v", i+1, counted[i], tally)
 		}
@@ -161,21 +157,92 @@ func TestResume(t *testing.T) {
 }
 
 func TestResumeRefused(t *testing.T) {
-	data, marks, _ := brokenOff(t, "tone:")
-	w, err := spool.Resume(spool.OS(data), spool.OS(marks), Whole, 1<<30)
+	broken, _ := brokenOff(t, "tone:")
+	w, err := Reopen(broken.files(), 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, location := range []string{"tone:?channels=1", "pattern:", "pattern:+tone:"} {
-		if _, err := Resume(t.Context(), sources(t, location), data, w, reason.WorkerFailed); reason.Of(err) != reason.DeviceUnfit {
+		if err := resume(t.Context(), sources(t, location), broken.data, w); reason.Of(err) != reason.DeviceUnfit {
 			t.Errorf("with %s: %v", location, err)
 		}
 	}
-	if err := data.Truncate(100); err != nil {
+	if err := broken.data.Truncate(100); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Resume(t.Context(), sources(t, "tone:"), data, w, reason.WorkerFailed); reason.Of(err) != reason.StoreFailed {
+	if err := resume(t.Context(), sources(t, "tone:"), broken.data, w); reason.Of(err) != reason.StoreFailed {
 		t.Errorf("a front that is not there: %v", err)
+	}
+}
+
+// The index is made anew from the clusters where power took it.
+func TestReopenWithoutIndex(t *testing.T) {
+	broken, _ := brokenOff(t, "pattern:?size=160x120&fps=50+tone:?channels=1&rate=16000")
+	m, err := broken.follow().Mark()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := broken.follow().Clusters(m.Head, 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := broken.index.Truncate(int64(len(want)/2)*128 + 100); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Reopen(broken.files(), 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	got, err := broken.follow().Clusters(m.Head, 10_000)
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("%d clusters, not %d: %v", len(got), len(want), err)
+	}
+	for i, g := range got {
+		// A block's time is in the file as a whole millisecond.
+		w := want[i]
+		if (g.From-w.From).Abs() > ms || (g.To-w.To).Abs() > 25*ms {
+			t.Errorf("cluster %d is from %v to %v, not from %v to %v", i, g.From, g.To, w.From, w.To)
+		}
+		if g.From, g.To = w.From, w.To; g != w {
+			t.Errorf("cluster %d is %+v, not %+v", i, g, w)
+		}
+	}
+}
+
+// A part of a recording is a recording: it begins with its own first cluster,
+// and its places to seek to are where they are in it.
+func TestPart(t *testing.T) {
+	reel := newReel(t, 1<<30)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+		defer cancel()
+		if err := record(ctx, "", sources(t, "pattern:?size=160x120+tone:?channels=1&rate=8000"), reel.create); err != nil {
+			t.Fatal(err)
+		}
+	})
+	m, err := reel.follow().Mark()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := reel.follow().Clusters(m.Head, 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := all[len(all)/2]
+	part := reel.delivered(t, base.Offset)
+	c, list := blocks(t, bytes.NewReader(part), int64(len(part)))
+	first := list[0].At
+	for _, b := range list {
+		first = min(first, b.At)
+	}
+	if c.Cues == 0 || (first-base.From).Abs() > ms || !base.Key {
+		t.Errorf("it begins at %v, not %v: %+v", first, base.From, c)
+	}
+	before, err := reel.follow().Before(base.Offset)
+	if err != nil || before != all[len(all)/2-1] {
+		t.Errorf("before it there is %+v, %v", before, err)
+	}
+	if pictures := all[len(all)-1].Tracks[0].Less(before.Tracks[0]).Frames; pictures < 80 || pictures > 100 {
+		t.Errorf("it has %d pictures", pictures)
 	}
 }
 

@@ -1,8 +1,7 @@
 package record
 
 import (
-	"context"
-	"errors"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,110 +20,72 @@ const queued = 32 << 20
 // itemsQueued bounds how many packets wait, besides their bytes.
 const itemsQueued = 4096
 
-// Source is a device that is recorded, and what was asked of it.
-type Source struct {
-	Keeper *capture.Keeper
-	Ask    *feed.Ask
-}
+// silent is how long a track that ends has been without anything for that to be
+// a gap.
+const silent = time.Second
 
-// Report is what was recorded.
-type Report struct {
-	Tracks []Tally
-	Gaps   []Gap
-	Unsaid int64 // gaps beyond those that are kept
-	// Patches are what completes the recording's front, now that it has ended.
-	Patches []matroska.Patch
-}
-
-// item is a packet on its way to the mux.
+// item is a packet on its way to the mux, or word that its track broke off.
 type item struct {
 	track int
 	Packet
+	torn reason.Code
 }
 
-// Record records sources, a track each, until ctx is done or the spool takes no
-// more, which is the error. create is given what stands at the front. The
-// sources are closed, whatever comes.
-func Record(ctx context.Context, title string, sources []Source, create func(head []byte) (*spool.Writer, error)) (Report, error) {
-	h := matroska.Head{Title: title, Date: time.Now().Truncate(time.Millisecond)}
-	var errs []error
-	for _, s := range sources {
-		t, err := TrackOf(s.Keeper.Format(), s.Ask)
-		h.Tracks, errs = append(h.Tracks, t), append(errs, err)
-	}
-	err := errors.Join(errs...)
-	var m *Mux
-	var w *spool.Writer
-	if err == nil {
-		m, err = NewMux(h)
-	}
-	if err == nil {
-		w, err = create(m.Head())
-	}
-	if err != nil {
-		return Report{}, errors.Join(err, closeAll(sources))
-	}
-	return (&recording{mux: m, writer: w, sources: sources, items: make(chan item, itemsQueued)}).run(ctx)
-}
-
-func closeAll(sources []Source) error {
-	var errs []error
-	for _, s := range sources {
-		errs = append(errs, s.Keeper.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// recording is one under way: a goroutine for each source, those of the
-// presses, and the one that muxes and writes.
-type recording struct {
+// Recorder is a recording under way: packets of its tracks come from several
+// goroutines, and one muxes and writes them.
+type Recorder struct {
 	mux     *Mux
 	writer  *spool.Writer
-	sources []Source
 	items   chan item
 	waiting atomic.Int64 // bytes in items
+	release atomic.Int64 // up to where every delivery has what there is
+	stop    chan struct{}
+	once    sync.Once
+	pause   bool // of who closes stop
 }
 
-func (r *recording) run(ctx context.Context) (Report, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() {
-		for _, s := range r.sources {
-			s.Keeper.Wake()
-		}
-	})
-	defer stop()
-	var all sync.WaitGroup
-	for i, s := range r.sources {
-		all.Go(func() { r.take(i+1, s) })
+// Begin begins a recording of tracks. create is given what stands at the front.
+func Begin(title string, tracks []matroska.Track, create func(head []byte) (*spool.Writer, error)) (*Recorder, error) {
+	m, err := NewMux(matroska.Head{Title: title, Date: time.Now().Truncate(time.Millisecond), Tracks: tracks})
+	if err != nil {
+		return nil, err
 	}
-	go func() {
-		all.Wait()
-		close(r.items)
-	}()
-	err := r.write()
-	cancel()
-	for range r.items { // what comes after a disk that failed is let go
+	w, err := create(m.Head())
+	if err != nil {
+		return nil, err
 	}
-	report := Report{}
-	if end := r.end(&report); err == nil {
-		err = end
-	}
-	report.Tracks, report.Gaps, report.Unsaid = r.mux.Report()
-	return report, errors.Join(err, closeAll(r.sources))
+	return newRecorder(m, w), nil
 }
 
-// take passes on what one source gives, until it is woken.
-func (r *recording) take(track int, s Source) {
-	put := r.putter(track)
+// Resume goes on with a recording that broke off for a reason, in the spool that
+// w is of and data has, of the same tracks as before. In each, the time from
+// what it had last to what comes next is a gap.
+func Resume(tracks []matroska.Track, data io.ReaderAt, w *spool.Writer, torn reason.Code) (*Recorder, error) {
+	m, err := resumeMux(data, w, torn)
+	if err == nil {
+		err = sameTracks(m.tracks, tracks)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newRecorder(m, w), nil
+}
+
+func newRecorder(m *Mux, w *spool.Writer) *Recorder {
+	return &Recorder{mux: m, writer: w, items: make(chan item, itemsQueued), stop: make(chan struct{})}
+}
+
+// Take passes on what a device gives, encoded, until it is woken. put is called
+// by one goroutine at a time, and has the data only until it returns.
+func Take(k *capture.Keeper, a *feed.Ask, put func(Packet)) {
 	press := (*Press)(nil)
-	if s.Keeper.Format().Picture() {
-		press = NewPress(s.Keeper.Format(), s.Ask, put)
+	if k.Format().Picture() {
+		press = NewPress(k.Format(), a, put)
 		defer press.Close()
 	}
-	frame := int64(s.Keeper.Format().FrameBytes())
+	frame := int64(k.Format().FrameBytes())
 	for {
-		b, gap, err := s.Keeper.Next()
+		b, gap, err := k.Next()
 		if err != nil {
 			return // woken: it has no other error
 		}
@@ -136,9 +97,9 @@ func (r *recording) take(track int, s Source) {
 	}
 }
 
-// putter passes packets of a track on, without ever waiting: what finds no room
-// is lost.
-func (r *recording) putter(track int) func(Packet) {
+// Putter gives what takes packets of a track, from 1, without ever waiting: what
+// finds no room is lost. Their data is copied. It is for one goroutine.
+func (r *Recorder) Putter(track int) func(Packet) {
 	var gap *capture.Gap // before the next that finds room
 	return func(p Packet) {
 		gap = merge(gap, p.Gap)
@@ -146,7 +107,7 @@ func (r *recording) putter(track int) func(Packet) {
 		p.Data = append([]byte(nil), p.Data...)
 		if r.waiting.Add(int64(len(p.Data))) <= queued {
 			select {
-			case r.items <- item{track, p}:
+			case r.items <- item{track: track, Packet: p}:
 				if gap != nil {
 					gap.To = p.At
 				}
@@ -160,47 +121,110 @@ func (r *recording) putter(track int) func(Packet) {
 	}
 }
 
-// write muxes what comes and appends it, until nothing more comes.
-func (r *recording) write() error {
+// Tear says that a track broke off, behind what was put so far: what is missing
+// until its next packet is a gap.
+func (r *Recorder) Tear(track int, code reason.Code) {
+	select {
+	case r.items <- item{track: track, torn: code}:
+	case <-r.stop:
+	}
+}
+
+// Spare says that what lies before offset in the spool is needed by nobody any
+// more: it is let go of when there is no room.
+func (r *Recorder) Spare(offset int64) { r.release.Store(offset) }
+
+// Stop ends the recording with what was put so far, or for a pause.
+func (r *Recorder) Stop(pause bool) {
+	r.once.Do(func() {
+		r.pause = pause
+		close(r.stop)
+	})
+}
+
+// Run muxes and appends what is put, until the recording is stopped, which is no
+// error, or the spool takes no more. tell is called with each cluster that is
+// durable.
+func (r *Recorder) Run(tell func(spool.Cluster)) error {
 	// A cluster whose devices fall silent is written all the same.
 	silence := time.NewTimer(ClusterSpan)
 	defer silence.Stop()
 	for {
-		var cluster []byte
-		var err error
 		select {
-		case i, ok := <-r.items:
-			if !ok {
-				cluster, err = r.mux.Flush()
-				return errors.Join(err, r.append(cluster))
+		case i := <-r.items:
+			if err := r.take(i, tell); err != nil {
+				return r.full(err)
 			}
-			r.waiting.Add(-int64(len(i.Data)))
-			cluster, err = r.mux.Add(i.track, i.Packet)
 			silence.Reset(ClusterSpan)
 		case <-silence.C:
-			cluster, err = r.mux.Flush()
+			d, err := r.mux.Flush()
+			if err := r.append(d, err, tell); err != nil {
+				return r.full(err)
+			}
+		case <-r.stop:
+			return r.full(r.end(tell))
 		}
-		if err := errors.Join(err, r.append(cluster)); err != nil {
+	}
+}
+
+// take takes what was put.
+func (r *Recorder) take(i item, tell func(spool.Cluster)) error {
+	if i.torn != "" {
+		r.mux.Tear(i.track, i.torn)
+		return nil
+	}
+	r.waiting.Add(-int64(len(i.Data)))
+	d, err := r.mux.Add(i.track, i.Packet)
+	return r.append(d, err, tell)
+}
+
+func (r *Recorder) append(d *Done, err error, tell func(spool.Cluster)) error {
+	if d == nil || err != nil {
+		return err
+	}
+	r.writer.SetOrigin(r.mux.base)
+	err = r.writer.Append(d.Bytes, d.Cluster, d.Gaps)
+	if reason.Of(err) == reason.SpoolFull && r.release.Load() > r.writer.Mark().Released {
+		if err := r.writer.Release(r.release.Load()); err != nil {
+			return err
+		}
+		err = r.writer.Append(d.Bytes, d.Cluster, d.Gaps)
+	}
+	if err == nil {
+		tell(r.writer.Last())
+	}
+	return err
+}
+
+// end takes what was put before, and says that nothing follows for now.
+func (r *Recorder) end(tell func(spool.Cluster)) error {
+	for {
+		select {
+		case i := <-r.items:
+			if err := r.take(i, tell); err != nil {
+				return err
+			}
+			continue
+		default:
+		}
+		d, err := r.mux.Flush()
+		if err := r.append(d, err, tell); err != nil {
+			return err
+		}
+		if r.pause {
+			return r.writer.Pause()
+		}
+		return r.writer.End(r.mux.Unfinished(capture.Now()))
+	}
+}
+
+// full ends a recording that the spool does not take any more: what is there
+// stays.
+func (r *Recorder) full(err error) error {
+	if reason.Of(err) == reason.SpoolFull {
+		if err := r.writer.End(nil); err != nil {
 			return err
 		}
 	}
-}
-
-func (r *recording) append(cluster []byte) error {
-	if len(cluster) == 0 {
-		return nil
-	}
-	r.writer.SetOrigin(r.mux.base)
-	return r.writer.Append(cluster)
-}
-
-// end writes what stands at the end, also after a spool that is full.
-func (r *recording) end(report *Report) error {
-	// What the spool did not take is not in the file.
-	if err := r.mux.Drop(r.writer.Mark().Offset); err != nil {
-		return err
-	}
-	tail, patches := r.mux.End()
-	report.Patches = patches
-	return r.writer.End(tail)
+	return err
 }

@@ -1,7 +1,8 @@
 // Package spool is a recording while it is made: a file to which whole clusters
-// are appended, and a mark that says up to where it is durable. Who follows the
-// recording reads up to the mark; a restart goes on there. What nobody needs
-// any more can be let go at the front.
+// are appended, an index that says of each what it has, and a mark that says up
+// to where both are there. Who follows the recording reads up to the mark; a
+// restart goes on there. What nobody needs any more can be let go at the front,
+// and stays in the index.
 package spool
 
 import (
@@ -59,21 +60,24 @@ type Mark struct {
 	Head, Released int64
 	// Origin is time 0 of the recording, as its maker counts.
 	Origin time.Duration
-	// Ended says that nothing follows.
-	Ended bool
+	// Ended says that nothing follows, Paused that its maker stopped in order and
+	// is to go on.
+	Ended, Paused bool
 
 	number uint64
 }
 
 // The mark's file has two slots that are written in turn, each of them
 //
-//	"vcsp" · number u64 · offset u64 · head u64 · released u64 · origin i64 · ended u8 · CRC-32C of these
+//	"vcsp" · number u64 · offset u64 · head u64 · released u64 · origin i64 · state u8 · CRC-32C of these
 //
 // little-endian, so that a slot that is only half written does no harm.
 const (
 	slotSize  = 64
 	slotUsed  = 4 + 5*8 + 1
 	slotMagic = "vcsp"
+
+	stateEnded, statePaused = 1, 2
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -83,11 +87,14 @@ func (m Mark) slot() []byte {
 	for _, n := range []uint64{m.number, uint64(m.Offset), uint64(m.Head), uint64(m.Released), uint64(m.Origin)} {
 		b = binary.LittleEndian.AppendUint64(b, n)
 	}
-	ended := byte(0)
+	state := byte(0)
 	if m.Ended {
-		ended = 1
+		state |= stateEnded
 	}
-	b = append(b, ended)
+	if m.Paused {
+		state |= statePaused
+	}
+	b = append(b, state)
 	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	return append(b, make([]byte, slotSize-len(b))...)
 }
@@ -106,7 +113,8 @@ func readMark(r io.ReaderAt) (Mark, bool, error) {
 			continue
 		}
 		at := func(i int) uint64 { return binary.LittleEndian.Uint64(b[4+8*i:]) }
-		m := Mark{number: at(0), Offset: int64(at(1)), Head: int64(at(2)), Released: int64(at(3)), Origin: time.Duration(at(4)), Ended: b[slotUsed-1] == 1}
+		m := Mark{number: at(0), Offset: int64(at(1)), Head: int64(at(2)), Released: int64(at(3)), Origin: time.Duration(at(4)),
+			Ended: b[slotUsed-1]&stateEnded != 0, Paused: b[slotUsed-1]&statePaused != 0}
 		if m.Head < 0 || m.Released < m.Head || m.Offset < m.Head {
 			continue
 		}
@@ -117,22 +125,27 @@ func readMark(r io.ReaderAt) (Mark, bool, error) {
 	return newest, found, nil
 }
 
-// Whole finds the end of the cluster at offset in a file of size bytes, or
-// gives an error if it is not whole.
-type Whole func(r io.ReaderAt, offset, size int64) (end int64, err error)
+// Whole says what the cluster at offset in a file of size bytes is, its tallies
+// being of what it has itself, or gives an error if it is not whole.
+type Whole func(r io.ReaderAt, offset, size int64) (Cluster, error)
+
+// Files are those of one recording.
+type Files struct{ Data, Marks, Index File }
 
 // Writer appends to a recording. It is for one goroutine.
 type Writer struct {
-	data, marks File
-	limit       int64
-	mark        Mark
-	broken      error // what was written last may not be durable
+	Files
+	limit   int64
+	mark    Mark
+	last    Cluster // that was appended last; the zero Cluster before the first
+	records int64   // in the index
+	broken  error   // what was written last may not be durable
 }
 
-// Create begins a recording in two empty files with what stands before the
+// Create begins a recording in three empty files with what stands before the
 // first cluster. limit bounds the bytes that it may hold at a time.
-func Create(data, marks File, head []byte, limit int64) (*Writer, error) {
-	w := &Writer{data: data, marks: marks, limit: limit}
+func Create(f Files, head []byte, limit int64) (*Writer, error) {
+	w := &Writer{Files: f, limit: limit}
 	if err := w.write(head); err != nil {
 		return nil, err
 	}
@@ -141,38 +154,35 @@ func Create(data, marks File, head []byte, limit int64) (*Writer, error) {
 		return nil, err
 	}
 	// The mark must be there after a power loss, though not always the newest.
-	if err := marks.Datasync(); err != nil {
+	if err := f.Marks.Datasync(); err != nil {
 		return nil, reason.Wrap(reason.StoreFailed, err, "spool")
 	}
 	return w, nil
 }
 
 // Resume goes on with a recording after its last whole cluster. What stands
-// behind that is cut off. After a power loss the mark can be behind the data,
-// never before it: so the clusters beyond it are looked at.
-func Resume(data, marks File, whole Whole, limit int64) (*Writer, error) {
-	m, found, err := readMark(marks)
+// behind that is cut off. After a power loss the mark and the index can be
+// behind the data, never before it: so the clusters beyond them are looked at.
+func Resume(f Files, whole Whole, limit int64) (*Writer, error) {
+	m, found, err := readMark(f.Marks)
 	if err != nil {
 		return nil, reason.Wrap(reason.StoreFailed, err, "spool: reading the mark")
 	}
-	size, err := data.Size()
+	size, err := f.Data.Size()
 	if err != nil {
 		return nil, reason.Wrap(reason.StoreFailed, err, "spool")
 	}
 	if !found || size < m.Offset {
 		return nil, reason.New(reason.StoreFailed, "spool: %d bytes without a mark that fits", size)
 	}
-	for !m.Ended && m.Offset < size {
-		end, err := whole(data, m.Offset, size)
-		if err != nil || end <= m.Offset || end > size {
-			break
-		}
-		m.Offset = end
+	w := &Writer{Files: f, limit: limit, mark: m}
+	if err := w.restore(whole, size); err != nil {
+		return nil, err
 	}
-	if err := errors.Join(data.Truncate(m.Offset), data.Datasync()); err != nil {
-		return nil, reason.Wrap(reason.StoreFailed, err, "spool: cutting it at %d", m.Offset)
+	if err := errors.Join(f.Data.Truncate(w.mark.Offset), f.Data.Datasync()); err != nil {
+		return nil, reason.Wrap(reason.StoreFailed, err, "spool: cutting it at %d", w.mark.Offset)
 	}
-	w := &Writer{data: data, marks: marks, limit: limit, mark: m}
+	w.mark.Paused = false
 	return w, w.note()
 }
 
@@ -182,10 +192,14 @@ func (w *Writer) Mark() Mark { return w.mark }
 // SetOrigin notes time 0 of the recording, with what is appended next.
 func (w *Writer) SetOrigin(at time.Duration) { w.mark.Origin = at }
 
-// Append adds what is whole. When it returns, that is durable, and followers
-// see it. When there is no room, in the disk or in the limit, the error is
-// reason.SpoolFull, and the recording is as it was.
-func (w *Writer) Append(cluster []byte) error {
+// Last is what the index says of the cluster that was appended last.
+func (w *Writer) Last() Cluster { return w.last }
+
+// Append adds what is whole: a cluster, of which c says what it has, and the
+// gaps that end in it; its place is filled in here. When it returns, that is
+// durable, and followers see it. When there is no room, in the disk or in the
+// limit, the error is reason.SpoolFull, and the recording is as it was.
+func (w *Writer) Append(cluster []byte, c Cluster, gaps []Gap) error {
 	if w.broken != nil {
 		return w.broken
 	}
@@ -198,22 +212,26 @@ func (w *Writer) Append(cluster []byte) error {
 	if err := w.write(cluster); err != nil {
 		return err
 	}
-	w.mark.Offset += int64(len(cluster))
+	c.Offset, c.End = w.mark.Offset, w.mark.Offset+int64(len(cluster))
+	if err := w.list(gaps, &c); err != nil {
+		return err
+	}
+	w.mark.Offset = c.End
 	return w.note()
 }
 
 // write puts bytes at the end and makes them durable.
 func (w *Writer) write(b []byte) error {
-	_, err := w.data.WriteAt(b, w.mark.Offset)
+	_, err := w.Data.WriteAt(b, w.mark.Offset)
 	if err != nil && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
 		full := reason.Wrap(reason.SpoolFull, err, "writing the recording at %d", w.mark.Offset)
-		if err := w.data.Truncate(w.mark.Offset); err != nil {
+		if err := w.Data.Truncate(w.mark.Offset); err != nil {
 			w.broken = reason.Wrap(reason.StoreFailed, err, "spool")
 		}
 		return full
 	}
 	if err == nil {
-		err = w.data.Datasync()
+		err = w.Data.Datasync()
 	}
 	if err != nil {
 		// A page that was lost is told once: nothing after it can be trusted.
@@ -225,7 +243,7 @@ func (w *Writer) write(b []byte) error {
 // note writes the mark for followers, and for a restart of the program.
 func (w *Writer) note() error {
 	w.mark.number++
-	if _, err := w.marks.WriteAt(w.mark.slot(), int64(w.mark.number%2)*slotSize); err != nil {
+	if _, err := w.Marks.WriteAt(w.mark.slot(), int64(w.mark.number%2)*slotSize); err != nil {
 		return reason.Wrap(reason.StoreFailed, err, "spool: writing the mark")
 	}
 	return nil
@@ -242,36 +260,49 @@ func (w *Writer) Release(upTo int64) error {
 	}
 	from := (w.mark.Released + block - 1) / block * block
 	w.mark.Released = upTo
+	// What the index has not said durably could not be told from what is let go.
+	if err := w.Index.Datasync(); err != nil {
+		return reason.Wrap(reason.StoreFailed, err, "spool: the index")
+	}
 	// The mark first: who follows must not take zeros for the recording.
 	if err := w.note(); err != nil {
 		return err
 	}
 	if to := upTo / block * block; to > from {
-		if err := w.data.Punch(from, to-from); err != nil {
+		if err := w.Data.Punch(from, to-from); err != nil {
 			return reason.Wrap(reason.StoreFailed, err, "spool: giving back %d bytes", to-from)
 		}
 	}
 	return nil
 }
 
-// End adds what stands behind the last cluster, if anything, and says that
-// nothing follows. It may go beyond the limit.
-func (w *Writer) End(tail []byte) error {
+// End says that nothing follows, and what is missing since the last cluster.
+func (w *Writer) End(gaps []Gap) error {
 	if w.broken != nil || w.mark.Ended {
 		return w.broken
 	}
-	if len(tail) > 0 {
-		if err := w.write(tail); err != nil && reason.Of(err) != reason.SpoolFull {
-			return err
-		} else if err == nil {
-			w.mark.Offset += int64(len(tail))
-		}
+	if err := w.list(gaps, nil); err != nil {
+		return err
 	}
 	w.mark.Ended = true
+	return w.settle()
+}
+
+// Pause says that the recording is to go on later.
+func (w *Writer) Pause() error {
+	if w.broken != nil || w.mark.Ended {
+		return w.broken
+	}
+	w.mark.Paused = true
+	return w.settle()
+}
+
+// settle writes the mark so that it is there after a power loss.
+func (w *Writer) settle() error {
 	if err := w.note(); err != nil {
 		return err
 	}
-	if err := w.marks.Datasync(); err != nil {
+	if err := errors.Join(w.Index.Datasync(), w.Marks.Datasync()); err != nil {
 		return reason.Wrap(reason.StoreFailed, err, "spool")
 	}
 	return nil

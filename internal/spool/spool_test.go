@@ -8,11 +8,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -103,80 +106,164 @@ func cluster(n int, fill byte) []byte {
 	return b
 }
 
-func whole(r io.ReaderAt, at, size int64) (int64, error) {
+// described is what the index says of a cluster of the tests.
+func described(c []byte) Cluster {
+	n := int64(len(c))
+	return Cluster{From: time.Duration(n), To: time.Duration(2 * n), Key: c[4] > 99, Tracks: [MostTracks]Tally{{Packets: 1, Frames: n}}}
+}
+
+func whole(r io.ReaderAt, at, size int64) (Cluster, error) {
 	b := make([]byte, 4)
 	if _, err := r.ReadAt(b, at); err != nil {
-		return 0, err
+		return Cluster{}, err
 	}
 	end := at + int64(binary.BigEndian.Uint32(b))
 	if end-at < 5 || end > size {
-		return 0, io.ErrUnexpectedEOF
+		return Cluster{}, io.ErrUnexpectedEOF
 	}
 	b = make([]byte, end-at)
 	if _, err := r.ReadAt(b, at); err != nil {
-		return 0, err
+		return Cluster{}, err
 	}
 	if bytes.Count(b[4:], b[4:5]) != len(b)-4 || b[4] == 0 {
-		return 0, errors.New("damaged")
+		return Cluster{}, errors.New("damaged")
 	}
-	return end, nil
+	c := described(b)
+	c.Offset, c.End = at, end
+	return c, nil
 }
 
-func create(t interface{ Fatal(...any) }, limit int64) (*Writer, *memory, *memory) {
-	data, marks := &memory{}, &memory{}
-	w, err := Create(data, marks, []byte(head), limit)
+// reel is a recording and its files.
+type reel struct {
+	*Writer
+	data, marks, index *memory
+	limit              int64
+}
+
+func create(t interface{ Fatal(...any) }, limit int64) *reel {
+	r := &reel{data: &memory{}, marks: &memory{}, index: &memory{}, limit: limit}
+	w, err := Create(r.files(), []byte(head), limit)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w, data, marks
+	r.Writer = w
+	return r
+}
+
+func (r *reel) files() Files { return Files{r.data, r.marks, r.index} }
+
+func (r *reel) follow() *Follower { return Follow(r.data, r.marks, r.index) }
+
+// add appends a cluster with the tallies that it then has.
+func (r *reel) add(c []byte, gaps ...Gap) error {
+	d := described(c)
+	for i, t := range r.Last().Tracks {
+		d.Tracks[i] = Tally{t.Packets + d.Tracks[i].Packets, t.Frames + d.Tracks[i].Frames, t.Lost}
+	}
+	for _, g := range gaps {
+		d.Tracks[g.Track-1].Lost += g.Lost
+	}
+	return r.Append(c, d, gaps)
+}
+
+func (r *reel) resume() (err error) {
+	r.Writer, err = Resume(r.files(), whole, r.limit)
+	return err
+}
+
+// noted is what a follower should find.
+type noted struct {
+	clusters []Cluster
+	gaps     []Gap
+}
+
+func (r *reel) check(t interface {
+	Fatal(...any)
+	Errorf(string, ...any)
+}, want noted) {
+	f := r.follow()
+	var got []Cluster
+	at := int64(len(head))
+	for {
+		some, err := f.Clusters(at, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(some) == 0 {
+			break
+		}
+		got = append(got, some...)
+		at = got[len(got)-1].End
+	}
+	if !slices.Equal(got, want.clusters) {
+		t.Errorf("the index has %+v, not %+v", got, want.clusters)
+	}
+	gaps, besides, err := f.Gaps(int64(len(head)), at, 100)
+	if err != nil || besides != 0 || !slices.Equal(gaps, want.gaps) {
+		t.Errorf("the gaps are %+v, not %+v: %d, %v", gaps, want.gaps, besides, err)
+	}
 }
 
 // Whatever the power takes, a restart has at least what followers were shown,
 // in whole clusters, and goes on there.
 func TestPowerLoss(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w, data, marks := create(t, 1<<20)
+		r := create(t, 1<<20)
 		file := []byte(head)
+		var want noted
 		keep := func() bool { return rapid.Bool().Draw(t, "page") }
 		for range rapid.IntRange(1, 4).Draw(t, "losses") {
 			for range rapid.IntRange(0, 5).Draw(t, "clusters") {
 				c := cluster(rapid.IntRange(5, 300).Draw(t, "size"), byte(rapid.IntRange(0, 255).Draw(t, "fill")))
-				if err := w.Append(c); err != nil {
+				var gaps []Gap
+				for range rapid.IntRange(0, 2).Draw(t, "gaps") {
+					gaps = append(gaps, Gap{Track: rapid.IntRange(1, 2).Draw(t, "track"), From: 3, To: 9, Lost: 7, Code: reason.DeviceHung, Detail: "nothing came"})
+				}
+				if err := r.add(c, gaps...); err != nil {
 					t.Fatal(err)
 				}
 				file = append(file, c...)
+				want.clusters, want.gaps = append(want.clusters, r.Last()), append(want.gaps, gaps...)
+				if rapid.IntRange(0, 3).Draw(t, "let go") == 0 {
+					if err := r.Release(r.Mark().Offset); err != nil {
+						t.Fatal(err)
+					}
+				}
 			}
-			shown, err := Follow(data, marks).Mark()
+			shown, err := r.follow().Mark()
 			if err != nil || shown.Offset != int64(len(file)) {
 				t.Fatalf("followers see %v, %v", shown, err)
 			}
 			// One more is written and cut off by the power.
 			half := cluster(200, 7)
-			data.put(half[:rapid.IntRange(0, 200).Draw(t, "half")], int64(len(file)))
-			data.lose(keep)
+			r.data.put(half[:rapid.IntRange(0, 200).Draw(t, "half")], int64(len(file)))
+			r.data.lose(keep)
 			if rapid.Bool().Draw(t, "power") {
-				marks.lose(keep)
+				r.marks.lose(keep)
+				r.index.lose(keep)
 			}
-			if w, err = Resume(data, marks, whole, 1<<20); err != nil {
+			if err := r.resume(); err != nil {
 				t.Fatal(err)
 			}
-			if w.Mark().Offset > int64(len(file)) {
+			if r.Mark().Offset > int64(len(file)) {
 				file = append(file, half...)
+				want.clusters = append(want.clusters, r.Last())
 			}
-			if !bytes.Equal(data.now, file) || w.Mark().Offset != int64(len(file)) {
-				t.Fatalf("after it there are %d bytes, not %d", len(data.now), len(file))
+			if len(r.data.now) != len(file) || r.Mark().Offset != int64(len(file)) {
+				t.Fatalf("after it there are %d bytes, not %d", len(r.data.now), len(file))
 			}
+			r.check(t, want)
 		}
 	})
 }
 
 func TestFollow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, data, marks := create(t, 1<<20)
-		f := Follow(data, marks)
+		w := create(t, 1<<20)
+		f := w.follow()
 		begin := time.Now()
 		time.AfterFunc(time.Second, func() {
-			if err := w.Append(cluster(100, 3)); err != nil {
+			if err := w.add(cluster(100, 3)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -188,7 +275,7 @@ func TestFollow(t *testing.T) {
 		if err := f.ReadAt(b, int64(len(head))); err != nil || !bytes.Equal(b, cluster(100, 3)) {
 			t.Errorf("%x, %v", b, err)
 		}
-		data.put([]byte{1, 2, 3}, m.Offset) // that is not shown yet
+		w.data.put([]byte{1, 2, 3}, m.Offset) // that is not shown yet
 		if err := f.ReadAt(b, m.Offset-97); reason.Of(err) != reason.Internal {
 			t.Errorf("beyond the mark: %v", err)
 		}
@@ -197,13 +284,13 @@ func TestFollow(t *testing.T) {
 		if _, err := f.Wait(ctx, m.Offset); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("where nothing comes: %v", err)
 		}
-		if err := w.End([]byte("tail")); err != nil {
+		if err := w.End(nil); err != nil {
 			t.Fatal(err)
 		}
-		if m, err := f.Wait(t.Context(), m.Offset+4); err != nil || !m.Ended || m.Offset != int64(len(head))+104 {
+		if m, err := f.Wait(t.Context(), m.Offset); err != nil || !m.Ended || m.Offset != int64(len(head))+100 {
 			t.Errorf("at its end: %v, %v", m, err)
 		}
-		if err := w.Append(cluster(10, 1)); err == nil {
+		if err := w.add(cluster(10, 1)); err == nil {
 			t.Error("it goes on after its end")
 		}
 	})
@@ -211,25 +298,25 @@ func TestFollow(t *testing.T) {
 
 // The limit is for what is held; what every delivery has makes room.
 func TestLimit(t *testing.T) {
-	w, data, marks := create(t, 20_000)
+	w := create(t, 20_000)
 	for range 2 {
-		if err := w.Append(cluster(9000, 3)); err != nil {
+		if err := w.add(cluster(9000, 3)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Append(cluster(9000, 3)); reason.Of(err) != reason.SpoolFull {
+	if err := w.add(cluster(9000, 3)); reason.Of(err) != reason.SpoolFull {
 		t.Errorf("beyond the limit: %v", err)
 	}
 	if err := w.Release(int64(len(head)) + 9000); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Append(cluster(9000, 3)); err != nil {
+	if err := w.add(cluster(9000, 3)); err != nil {
 		t.Error(err)
 	}
-	if len(data.punched) != 1 || data.punched[0] != [2]int64{4096, 4096} {
-		t.Errorf("given back: %v", data.punched)
+	if len(w.data.punched) != 1 || w.data.punched[0] != [2]int64{4096, 4096} {
+		t.Errorf("given back: %v", w.data.punched)
 	}
-	f, b := Follow(data, marks), make([]byte, len(head))
+	f, b := w.follow(), make([]byte, len(head))
 	if err := f.ReadAt(b, 0); err != nil || string(b) != head {
 		t.Errorf("the head is %q, %v", b, err)
 	}
@@ -246,23 +333,23 @@ func TestLimit(t *testing.T) {
 
 // A full disk ends the recording as it was; one that fails is not trusted again.
 func TestDisk(t *testing.T) {
-	w, data, _ := create(t, 1<<20)
-	data.room = 500
-	if err := w.Append(cluster(400, 3)); err != nil {
+	w := create(t, 1<<20)
+	w.data.room = 500
+	if err := w.add(cluster(400, 3)); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Append(cluster(400, 3)); reason.Of(err) != reason.SpoolFull || len(data.now) != len(head)+400 {
-		t.Errorf("a full disk: %v, %d bytes", err, len(data.now))
+	if err := w.add(cluster(400, 3)); reason.Of(err) != reason.SpoolFull || len(w.data.now) != len(head)+400 {
+		t.Errorf("a full disk: %v, %d bytes", err, len(w.data.now))
 	}
-	if err := w.Append(cluster(50, 3)); err != nil {
+	if err := w.add(cluster(50, 3)); err != nil {
 		t.Errorf("what fits: %v", err)
 	}
-	data.fails = syscall.EIO
+	w.data.fails = syscall.EIO
 	for range 2 {
-		if err := w.Append(cluster(10, 3)); reason.Of(err) != reason.StoreFailed {
+		if err := w.add(cluster(10, 3)); reason.Of(err) != reason.StoreFailed {
 			t.Errorf("a disk that fails: %v", err)
 		}
-		data.fails = nil
+		w.data.fails = nil
 	}
 	if err := w.End(nil); err == nil {
 		t.Error("it ended well")
@@ -270,16 +357,96 @@ func TestDisk(t *testing.T) {
 }
 
 func TestResumeRefused(t *testing.T) {
-	if _, err := Resume(&memory{}, &memory{}, whole, 1); reason.Of(err) != reason.StoreFailed {
+	if _, err := Resume(Files{&memory{}, &memory{}, &memory{}}, whole, 1); reason.Of(err) != reason.StoreFailed {
 		t.Errorf("nothing: %v", err)
 	}
-	w, data, marks := create(t, 1<<20)
-	if err := w.Append(cluster(100, 3)); err != nil {
+	w := create(t, 1<<20)
+	if err := w.add(cluster(100, 3)); err != nil {
 		t.Fatal(err)
 	}
-	data.now = data.now[:50]
-	if _, err := Resume(data, marks, whole, 1<<20); reason.Of(err) != reason.StoreFailed {
+	w.data.now = w.data.now[:50]
+	if _, err := Resume(w.files(), whole, 1<<20); reason.Of(err) != reason.StoreFailed {
 		t.Errorf("data that was lost: %v", err)
+	}
+}
+
+// What is missing when a recording ends stays noted, as does the end of a pause.
+func TestEnds(t *testing.T) {
+	w := create(t, 1<<20)
+	if err := w.add(cluster(100, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := w.follow().Mark(); err != nil || !m.Paused || m.Ended {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if err := w.resume(); err != nil || w.Mark().Paused {
+		t.Errorf("%+v, %v", w.Mark(), err)
+	}
+	last := Gap{Track: 1, From: 5, To: 9, Lost: 2, Code: reason.DeviceAbsent, Detail: "unplugged"}
+	if err := w.End([]Gap{last}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		w.check(t, noted{[]Cluster{w.Last()}, []Gap{last}})
+		if err := w.resume(); err != nil || !w.Mark().Ended {
+			t.Errorf("%+v, %v", w.Mark(), err)
+		}
+	}
+}
+
+// What does not fit into a record is cut or left out, and counts all the same.
+func TestGapsAreBounded(t *testing.T) {
+	w := create(t, 1<<20)
+	long := Gap{Track: 2, Lost: 1, Code: reason.DeviceFailed, Detail: strings.Repeat("é", 500)}
+	if err := w.add(cluster(100, 3), slices.Repeat([]Gap{long}, mostGaps+5)...); err != nil {
+		t.Fatal(err)
+	}
+	gaps, besides, err := w.follow().Gaps(int64(len(head)), w.Mark().Offset, 5)
+	if err != nil || len(gaps) != 5 || besides != mostGaps-5 || w.Last().Tracks[1].Lost != mostGaps+5 {
+		t.Errorf("%d gaps and %d, %v", len(gaps), besides, err)
+	}
+	if d := gaps[0].Detail; len(d) < 60 || !utf8.ValidString(d) || gaps[0].Code != reason.DeviceFailed {
+		t.Errorf("%+v", gaps[0])
+	}
+}
+
+// A part finds what is its own, wherever it begins.
+func TestIndex(t *testing.T) {
+	w := create(t, 1<<20)
+	var want noted
+	for n := range 50 {
+		var gaps []Gap
+		if n%3 == 0 {
+			gaps = []Gap{{Track: 1, From: time.Duration(n), To: time.Duration(n + 1), Code: reason.DeviceHung}}
+		}
+		if err := w.add(cluster(100+n, byte(n)), gaps...); err != nil {
+			t.Fatal(err)
+		}
+		want.clusters, want.gaps = append(want.clusters, w.Last()), append(want.gaps, gaps...)
+	}
+	w.check(t, want)
+	for n, c := range want.clusters {
+		f := w.follow()
+		if got, err := f.Clusters(c.Offset, 3); err != nil || !slices.Equal(got, want.clusters[n:min(n+3, 50)]) {
+			t.Errorf("from %d on: %+v, %v", n, got, err)
+		}
+		var before Cluster
+		if n > 0 {
+			before = want.clusters[n-1]
+		}
+		if got, err := f.Before(c.Offset); err != nil || got != before {
+			t.Errorf("before %d: %+v, %v", n, got, err)
+		}
+		gaps, _, err := f.Gaps(c.Offset, c.End, 100)
+		if some := n%3 == 0 || n%3 == 2 && n < 49; err != nil || some != (len(gaps) == 1) {
+			t.Errorf("of %d: %+v, %v", n, gaps, err)
+		}
+		if _, err := f.Clusters(c.Offset+1, 3); reason.Of(err) != reason.SourceUnreadable {
+			t.Errorf("within %d: %v", n, err)
+		}
 	}
 }
 
@@ -294,27 +461,27 @@ func TestFiles(t *testing.T) {
 		t.Cleanup(func() { f.Close() })
 		return OS(f)
 	}
-	w, err := Create(open("data"), open("mark"), []byte(head), 1<<20)
+	w, err := Create(Files{open("data"), open("mark"), open("index")}, []byte(head), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.SetOrigin(time.Hour)
 	for range 4 {
-		if err := w.Append(cluster(5000, 9)); err != nil {
+		if err := w.Append(cluster(5000, 9), Cluster{}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := w.Release(int64(len(head)) + 15_000); err != nil && !errors.Is(err, syscall.EOPNOTSUPP) {
 		t.Error(err)
 	}
-	again, err := Resume(open("data"), open("mark"), whole, 1<<20)
+	again, err := Resume(Files{open("data"), open("mark"), open("index")}, whole, 1<<20)
 	if err != nil || again.Mark().Offset != int64(len(head))+20_000 || again.Mark().Released != int64(len(head))+15_000 || again.Mark().Origin != time.Hour {
 		t.Errorf("%v, %v", again.Mark(), err)
 	}
 	if err := again.End(nil); err != nil {
 		t.Error(err)
 	}
-	if m, err := Follow(open("data"), open("mark")).Mark(); err != nil || !m.Ended {
+	if m, err := Follow(open("data"), open("mark"), open("index")).Mark(); err != nil || !m.Ended {
 		t.Errorf("%v, %v", m, err)
 	}
 }
