@@ -56,7 +56,7 @@ func (m *Mux) again(blocks []matroska.Block) error {
 		if b.Track < 1 || b.Track > len(m.tracks) {
 			return reason.New(reason.StoreFailed, "the recording that broke off has a block of track %d", b.Track)
 		}
-		m.count(b.Track, b.At, m.framesOf(b))
+		m.count(b.Track, b.At, m.tracks[b.Track-1].Frames(b.Data))
 	}
 	return nil
 }
@@ -154,15 +154,6 @@ func origin(noted time.Duration, date time.Time, now time.Duration, wall time.Ti
 		return noted
 	}
 	return byDate
-}
-
-// framesOf is how many pictures or sound frames a block has.
-func (m *Mux) framesOf(b matroska.Block) int64 {
-	t := m.tracks[b.Track-1]
-	if t.Picture() {
-		return 1
-	}
-	return int64(len(b.Data) / (t.Channels * t.Bits / 8))
 }
 
 // Tear notes that a track was broken off for a reason: what is missing until its
