@@ -55,6 +55,7 @@ type Depot struct {
 	limits    Limits
 	parts     map[Key]*part
 	deposits  map[Key]deposit
+	order     []Key // of deposits, the latest last; nil when it is to be made anew
 	recovered Recovery
 }
 
@@ -74,6 +75,7 @@ type deposit struct {
 	path   string
 	sha256 string
 	size   int64
+	at     time.Time
 	file   *facts
 }
 

@@ -320,7 +320,7 @@ func (d *Depot) storeReceipt(key Key, offer Offer, file *facts, r receipt.Receip
 	if err := d.writeJSON(key.receiptFile(), rec); err != nil {
 		return storeFailed(err, "the receipt of delivery %s cannot be kept", key)
 	}
-	d.deposits[key] = rec.deposit(r)
+	d.deposits[key], d.order = rec.deposit(r), nil
 	return nil
 }
 
@@ -329,7 +329,7 @@ func (rec record) deposit(r receipt.Receipt) deposit {
 	return deposit{
 		offer: Offer{Name: rec.Offer.Name, Extension: rec.Offer.Extension, Size: rec.Offer.Size, MTime: rec.Offer.MTime, SHA256: r.SHA256,
 			Manifest: rec.Offer.Manifest, ManifestSHA256: rec.Offer.ManifestSHA256},
-		path: r.Path, sha256: r.SHA256, size: r.Size, file: rec.File,
+		path: r.Path, sha256: r.SHA256, size: r.Size, at: r.Deposited, file: rec.File,
 	}
 }
 
