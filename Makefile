@@ -5,6 +5,7 @@ GO       ?= go
 BIN      := bin
 DIST     := dist
 FUZZTIME ?= 20s
+VULNDB   ?= https://vuln.go.dev
 # Static binaries run on every distribution.
 export CGO_ENABLED ?= 0
 
@@ -18,7 +19,7 @@ SOURCES  := $(shell find daemons clients internal -name "*.go") go.mod go.sum $(
 ARCHITECTURES ?= amd64 arm64
 RELEASE       ?= 1
 
-.PHONY: all build run test race lint fuzz e2e bench package install clean
+.PHONY: all build run test race lint vulnerabilities fuzz e2e bench package install clean
 
 all: build
 
@@ -52,6 +53,20 @@ lint:
 	$(GO) vet -tags root ./...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags root ./...
 	$(GO) mod verify
+	@$(MAKE) --no-print-directory vulnerabilities
+
+# Known vulnerabilities in what is called here, which fail. They are in a database
+# of Go's, or in a copy of it: where one package cannot be looked up in 30 s,
+# it says that nobody has looked, and goes on.
+vulnerabilities:
+	@GOBIN="$(abspath $(BIN))/tools" $(GO) install golang.org/x/vuln/cmd/govulncheck@v1.9.0
+	@said=$$(timeout 30 $(BIN)/tools/govulncheck -db $(VULNDB) ./internal/reason 2>&1); status=$$?; \
+	case "$$status $$said" in \
+	  0\ *|3\ *) echo "govulncheck ./..."; exec timeout 600 $(BIN)/tools/govulncheck -db $(VULNDB) -tags root -test ./... ;; \
+	  124\ *|*"fetching vulnerabilities"*) \
+	    printf 'govulncheck was NOT run, its database cannot be reached: %s\n' "$${said:-no answer in 30 s}" >&2 ;; \
+	  *) printf '%s\n' "$$said" >&2; exit "$$status" ;; \
+	esac
 
 # Every fuzz target for FUZZTIME in turn.
 fuzz:
