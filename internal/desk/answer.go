@@ -252,8 +252,8 @@ func (s asker) story(ctx context.Context, v dispatch.View) (*control.DeliverySto
 	for _, e := range events[max(0, len(events)-control.MaxEvents):] {
 		story.Events = append(story.Events, control.Event{At: e.At.UTC(), Kind: string(e.Kind), Reason: e.Reason, Offset: e.Offset, Detail: cut(e.Detail, 300)})
 	}
-	if known, err := s.desk.Ledger.ReceptionByName(ctx, v.Reception); err == nil {
-		story.ReceiptKey = known.ReceiptKey
+	if story.ReceiptKey, err = s.desk.Ledger.ReceiptKey(ctx, v.Delivery); err != nil {
+		return nil, err
 	}
 	story.Mails, err = s.mails(ctx, v.ID)
 	return story, err

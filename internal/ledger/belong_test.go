@@ -1,10 +1,15 @@
 package ledger
 
 import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/hex"
+	"strings"
 	"testing"
 	"time"
 
 	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
 )
 
 var morning = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
@@ -112,4 +117,47 @@ func TestAccounts(t *testing.T) {
 	if has, err := l.HasAccounts(ctx); !has || err != nil {
 		t.Error(has, err)
 	}
+}
+
+// A receipt of before the reception was paired again, or removed, is known by the
+// key that it was signed with; one by a key that it never had is not.
+func TestFormerReceiptKeys(t *testing.T) {
+	l := openAt(t, place(t))
+	key := func(fill byte) ed25519.PrivateKey {
+		return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{fill}, ed25519.SeedSize))
+	}
+	name := func(k ed25519.PrivateKey) string { return hex.EncodeToString(k.Public().(ed25519.PublicKey)) }
+	first, second, foreign := key(1), key(2), key(3)
+	by := func(k ed25519.PrivateKey) Delivery {
+		signed, err := receipt.Marshal(receipt.Sign(receipt.Receipt{
+			Version: receipt.Version, Delivery: "11111111-1", Title: 7, Name: "La Piedra", Reception: "sala.test", Path: "La Piedra.avi", Size: 5,
+			SHA256: strings.Repeat("0", 64), Deposited: time.UnixMilli(1).UTC(), Central: strings.Repeat("1", 64), Receiver: strings.Repeat("2", 64),
+		}, k))
+		must(t, err)
+		return Delivery{Reception: "sala.test", Receipt: signed}
+	}
+	wants := func(what string, d Delivery, want string) {
+		t.Helper()
+		if got, err := l.ReceiptKey(t.Context(), d); err != nil || got != want {
+			t.Errorf("%s: %.8s, %v; want %.8s", what, got, err, want)
+		}
+	}
+	wants("an unknown reception", by(first), "")
+	pair := func(k ed25519.PrivateKey) {
+		t.Helper()
+		secret, now := []byte("0123456789abcdef"), time.Now()
+		must(t, l.AddPairing(t.Context(), Pairing{Name: "sala.test", Secret: secret, Made: now, Expires: now.Add(time.Hour)}, nil))
+		must(t, l.Pair(t.Context(), Reception{Name: "sala.test", Address: "x:1", Identity: strings.Repeat("2", 64), ReceiptKey: name(k)}, secret, now))
+	}
+	pair(first)
+	wants("the key of now", by(first), name(first))
+	pair(second)
+	wants("the key of before", by(first), name(first))
+	wants("the key of now, after it", by(second), name(second))
+	wants("no receipt yet", Delivery{Reception: "sala.test"}, name(second))
+	wants("a key that it never had", by(foreign), name(second))
+	wants("another's", Delivery{Reception: "other.test", Receipt: by(first).Receipt}, "")
+	must(t, l.RemoveReception(t.Context(), "sala.test"))
+	wants("removed", by(second), name(second))
+	wants("removed, a key that it never had", by(foreign), "")
 }

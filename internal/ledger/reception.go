@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
 )
 
 // Reception is a reception server as it was last known.
@@ -22,6 +23,22 @@ type Reception struct {
 func (r *Reception) fields() []any {
 	return []any{&r.Name, &r.Address, &r.Identity, &r.ReceiptKey, (*instant)(&r.Seen), (*instant)(&r.Paired)}
 }
+
+// formerKeysTable keeps the keys that receptions signed receipts with before they
+// were paired again or forgotten: what was deposited then is proved by them.
+const formerKeysTable = `
+CREATE TABLE former_keys (
+	reception   TEXT NOT NULL,
+	receipt_key TEXT NOT NULL,
+	PRIMARY KEY (reception, receipt_key)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER receptions_rekeyed BEFORE UPDATE OF receipt_key ON receptions
+	WHEN old.receipt_key <> '' AND old.receipt_key <> new.receipt_key
+	BEGIN INSERT OR IGNORE INTO former_keys VALUES (old.name, old.receipt_key); END;
+CREATE TRIGGER receptions_forgotten BEFORE DELETE ON receptions
+	WHEN old.receipt_key <> ''
+	BEGIN INSERT OR IGNORE INTO former_keys VALUES (old.name, old.receipt_key); END;
+`
 
 const selectReceptions = "SELECT name, address, identity, receipt_key, seen, paired FROM receptions "
 
@@ -75,4 +92,29 @@ func (l *Ledger) ReceptionByName(ctx context.Context, name string) (r Reception,
 // Receptions gives all that are known, by name.
 func (l *Ledger) Receptions(ctx context.Context) ([]Reception, error) {
 	return collect(ctx, l, "listing receptions", (*Reception).fields, selectReceptions+"ORDER BY name")
+}
+
+// ReceiptKey gives the key by which the reception of d is known to sign: the one
+// that signed d's receipt, if it is or ever was that reception's, else the present
+// one, "" while there is none.
+func (l *Ledger) ReceiptKey(ctx context.Context, d Delivery) (key string, err error) {
+	known, err := l.ReceptionByName(ctx, d.Reception)
+	if err != nil && reason.Of(err) != reason.UnknownReception {
+		return "", err
+	}
+	if len(d.Receipt) == 0 {
+		return known.ReceiptKey, nil
+	}
+	signed, err := receipt.Parse(d.Receipt)
+	if err != nil || signed.Key == known.ReceiptKey {
+		return known.ReceiptKey, nil // who shows a receipt that cannot be read says so
+	}
+	var former bool
+	err = l.read(ctx, "looking for a key", func(ctx context.Context, db *sql.DB) error {
+		return db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM former_keys WHERE reception = ? AND receipt_key = ?)", d.Reception, signed.Key).Scan(&former)
+	})
+	if former {
+		return signed.Key, err
+	}
+	return known.ReceiptKey, err
 }
