@@ -27,7 +27,7 @@ func englishBelong() belongWords {
 		badLink:    `--link: %.60q is not a rate: write "100 Mbit/s" or "12.5 MB/s"`,
 		badAddress: "--address: %q is not HOST:PORT, such as 192.0.2.7:4102",
 		removed:    "removed: reception %s", stays: "it is still in the configuration of the central server, and is delivered to again once it is paired",
-		unpair: "it goes on trusting this central server until it is paired with another, or the file central in its state directory is removed",
+		unpair: "it goes on trusting this central server until vcvrs unpair is run there, or it is paired with another",
 
 		address: "address", link: "link", identity: "identity", pairing: "pairing", code: "code",
 		paired: "paired", waiting: "waits until %s", expired: "the code has expired", unpaired: "not paired", soFar: "so far: %s",
@@ -61,7 +61,7 @@ func spanishBelong() belongWords {
 		badLink:    `--link: %.60q no es una tasa: escriba "100 Mbit/s" o "12.5 MB/s"`,
 		badAddress: "--address: %q no es HOST:PUERTO, como 192.0.2.7:4102",
 		removed:    "eliminada: recepción %s", stays: "sigue en la configuración del servidor central, y se le entrega otra vez cuando se la empareje",
-		unpair: "sigue confiando en este servidor central hasta que se la empareje con otro, o se elimine el archivo central de su directorio de estado",
+		unpair: "sigue confiando en este servidor central hasta que se ejecute allí vcvrs unpair, o se la empareje con otro",
 
 		address: "dirección", link: "enlace", identity: "identidad", pairing: "emparejamiento", code: "código",
 		paired: "emparejada", waiting: "espera hasta %s", expired: "el código venció", unpaired: "sin emparejar", soFar: "hasta ahora: %s",

@@ -86,7 +86,7 @@ SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
 	c.Flags().BoolVar(&o.open, "open", false, "with the port: let a central server on another machine connect, and remember its key at first sight")
 	c.Flags().BoolVar(&check, "check", false, "check the configuration, and exit")
 	c.Flags().BoolVar(&showIdentity, "identity", false, "print this server's identity, short and in full, and exit")
-	c.AddCommand(pairCommand())
+	c.AddCommand(pairCommand(), unpairCommand())
 	return c
 }
 
@@ -201,9 +201,13 @@ func serve(ctx context.Context, o options, s settings) error {
 	}
 	defer store.Close()
 	trust := identity.OpenCentral(s.state)
+	watch := newTrustWatch(trust, s, log)
 	here, err := reception.New(reception.Config{
 		Depot: store, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Settings: s.connections(), Meet: s.meet(trust, log), Trust: trust,
-		Pulse: func(o reception.Overview) { manager.Alive(o.String()) },
+		Pulse: func(o reception.Overview) {
+			manager.Alive(o.String())
+			watch.look()
+		},
 	})
 	if err != nil {
 		return err
@@ -218,7 +222,7 @@ func serve(ctx context.Context, o options, s settings) error {
 
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", s.Effective()...)
 	log.Info("ready", "listen", l.Addr(), "store", s.store, "state", s.state, "identity", identity.Short(here.Identity()))
-	sayTrust(trust, s, log)
+	watch.say()
 	ctx, done := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -233,18 +237,6 @@ func serve(ctx context.Context, o options, s settings) error {
 	log.Info("stopping, deliveries go on at the next start")
 	manager.Drain(running.Wait)
 	return err
-}
-
-// sayTrust logs which central server may deliver.
-func sayTrust(trust identity.Central, s settings, log *slog.Logger) {
-	switch known, err := trust.Identity(); {
-	case err != nil:
-		log.Warn("which central server is trusted cannot be read, refusing all until it can", "error", err)
-	case known != "":
-		log.Info("one central server may deliver", "identity", identity.Short(known))
-	case !s.positional:
-		log.Info("not paired yet, central servers of this machine alone may deliver; run here what vcadmin reception add prints there")
-	}
 }
 
 // reload takes up what may change while the server runs; a configuration with

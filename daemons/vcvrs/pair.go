@@ -27,7 +27,7 @@ const maxCode = 1 << 10
 const serviceState = "/var/lib/vcvrs"
 
 // pairWords are what pair says, in one language.
-type pairWords struct{ trusts, instead, next string }
+type pairWords struct{ trusts, instead, next, nobody, none string }
 
 func pairWordsIn(language string) pairWords {
 	if language == "es" {
@@ -35,12 +35,16 @@ func pairWordsIn(language string) pairWords {
 			trusts:  "este servidor confía ahora en el servidor central %s, y en ningún otro",
 			instead: "hasta ahora confiaba en %s",
 			next:    "se emparejan cuando el servidor central llegue aquí, dentro de unos segundos si este servidor está en marcha; allí lo dice vcadmin reception check",
+			nobody:  "este servidor ya no confía en el servidor central %s: solo puede entregar uno de esta máquina, hasta que se lo empareje otra vez",
+			none:    "este servidor no confiaba en ningún servidor central",
 		}
 	}
 	return pairWords{
 		trusts:  "this server now trusts the central server %s, and no other",
 		instead: "until now it trusted %s",
 		next:    "they are paired when the central server gets here, within seconds if this server runs; there, vcadmin reception check says so",
+		nobody:  "this server does not trust the central server %s any more: one of this machine alone may deliver, until it is paired again",
+		none:    "this server trusted no central server",
 	}
 }
 
@@ -76,6 +80,53 @@ instead. It can be used once, and for a day unless that is set otherwise.`,
 	}
 	startup.CommonFlags(c, &o.config, &o.state, "/etc/vc/vcvrs.toml")
 	return c
+}
+
+// unpairCommand is `vcvrs unpair`.
+func unpairCommand() *cobra.Command {
+	var o options
+	c := &cobra.Command{
+		Use:   "unpair",
+		Short: "trust no central server any more",
+		Long: `unpair makes the reception server of this machine trust no central server any
+more, and voids a pairing code that was not used yet. What is deposited stays, and
+so does what has partly arrived, until it expires. It need not be stopped, and takes
+it up at once: a delivery that is arriving is the last of its connection.`,
+		Example: "  vcvrs unpair\n  vcvrs unpair --state DIR",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 0 {
+				return reason.New(reason.Usage, "vcvrs unpair takes no arguments; %d were given", len(args))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error {
+			state, err := stateToPair(o)
+			if err != nil {
+				return err
+			}
+			return unpair(c.OutOrStdout(), state)
+		},
+	}
+	startup.CommonFlags(c, &o.config, &o.state, standard)
+	return c
+}
+
+// unpair has the server with that state trust no central server.
+func unpair(out io.Writer, state string) error {
+	if err := becomeOwner(state); err != nil {
+		return err
+	}
+	before, err := identity.OpenCentral(state).Unpair()
+	if err != nil {
+		return err
+	}
+	words := pairWordsIn(command.Language(os.Getenv))
+	if before == "" {
+		_, err = fmt.Fprintln(out, words.none)
+		return err
+	}
+	_, err = fmt.Fprintf(out, words.nobody+"\n", identity.Short(before))
+	return err
 }
 
 func readCode(in io.Reader, arg string) (identity.Code, error) {

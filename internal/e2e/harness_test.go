@@ -165,6 +165,7 @@ type central struct {
 	dir    string
 	titles []string // lines of videos.txt
 	at     string   // where it listens for users
+	admin  string   // and for administrators
 	client *api.Client
 }
 
@@ -217,7 +218,8 @@ func (c *central) hurry(links ...link) {
 
 func (c *central) start() {
 	c.t.Helper()
-	c.at = field(c.launch(), "users")
+	ready := c.launch()
+	c.at, c.admin = field(ready, "users"), field(ready, "administrators")
 	if c.client != nil {
 		c.client.Close()
 	}

@@ -5,7 +5,9 @@ import (
 	"crypto/ed25519"
 	"crypto/tls"
 	"encoding/hex"
+	"io"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -21,7 +23,7 @@ import (
 // administrator is a client of the administrators' port.
 func (c *central) administrator() *api.Client {
 	c.t.Helper()
-	client := api.NewClient(field(c.log.await(c.t, 0, saying("ready ", "users=")), "administrators"), nil)
+	client := api.NewClient(c.admin, nil)
 	c.t.Cleanup(client.Close)
 	return client
 }
@@ -33,6 +35,8 @@ type pretender struct {
 
 	mu    sync.Mutex
 	prove func(p identity.Pairing) []byte
+	looks wire.Condition    // how it says that it is
+	takes int64             // nanoseconds that a probe takes there, as it says
 	heard chan wire.Message // what the central server says to each proof
 }
 
@@ -65,7 +69,7 @@ func pretend(t *testing.T) *pretender {
 	return p
 }
 
-// answer answers a visit that asks for a proof, and closes any other.
+// answer answers a visit.
 func (p *pretender) answer(conn net.Conn, certificate []byte) {
 	defer conn.Close()
 	var central string
@@ -75,6 +79,10 @@ func (p *pretender) answer(conn net.Conn, certificate []byte) {
 		return
 	}
 	m, err := wire.Read(in)
+	if _, ok := m.(wire.Look); err == nil && ok {
+		p.beLookedAt(secure, in)
+		return
+	}
 	pair, ok := m.(wire.Pair)
 	if err != nil || !ok {
 		return
@@ -95,6 +103,24 @@ func (p *pretender) answer(conn net.Conn, certificate []byte) {
 	}
 	if m, err := wire.Read(in); err == nil {
 		p.heard <- m
+	}
+}
+
+// beLookedAt says how it is, as far as a probe of any size.
+func (p *pretender) beLookedAt(conn net.Conn, in *bufio.Reader) {
+	p.mu.Lock()
+	looks, takes := p.looks, p.takes
+	p.mu.Unlock()
+	for m := wire.Message(looks); wire.Write(conn, m) == nil; {
+		asked, err := wire.Read(in)
+		probe, ok := asked.(wire.Probe)
+		if err != nil || !ok {
+			return
+		}
+		if _, err := io.CopyN(io.Discard, in, probe.Bytes); err != nil {
+			return
+		}
+		m = wire.Measured{Bytes: probe.Bytes, Nanoseconds: takes}
 	}
 }
 
@@ -177,6 +203,25 @@ func TestPairingIsProved(t *testing.T) {
 	}
 }
 
+// run runs a command of vcvrs on the reception's state, as its administrator does.
+func (r *reception) run(input string, args ...string) string {
+	r.t.Helper()
+	command := exec.CommandContext(r.t.Context(), "vcvrs", append(args, "--state", r.state)...)
+	command.Stdin, command.Env = strings.NewReader(input), append(os.Environ(), "LANG=C")
+	out, err := command.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("vcvrs %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func (r *reception) pair(code string) {
+	r.t.Helper()
+	if out := r.run(code+"\n", "pair", "-"); strings.Contains(out, code) {
+		r.t.Errorf("the code is repeated:\n%s", out)
+	}
+}
+
 // From adding to a first delivery, with the programs alone; then with other keys
 // at the reception, and paired again.
 func TestPairing(t *testing.T) {
@@ -186,19 +231,11 @@ func TestPairing(t *testing.T) {
 	admin := c.administrator()
 	source := makeTitle(t, c.dir, "feature.bin", noise(40, 1<<20))
 	n := c.add("Feature", source.path, 1)
-	pair := func(code string) {
-		t.Helper()
-		command := exec.CommandContext(t.Context(), "vcvrs", "pair", "-", "--state", r.state)
-		command.Stdin = strings.NewReader(code + "\n")
-		if out, err := command.CombinedOutput(); err != nil || strings.Contains(string(out), code) {
-			t.Fatalf("%v\n%s", err, out)
-		}
-	}
 	made, err := admin.AddReception(quick(t), control.AddReception{Name: "sala.test", Address: r.proxy.address()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair(made.Code)
+	r.pair(made.Code)
 	well := func() []control.Finding {
 		t.Helper()
 		found, err := admin.CheckReception(quick(t), "sala.test")
@@ -242,7 +279,7 @@ func TestPairing(t *testing.T) {
 		t.Fatalf("%+v, %v", made, err)
 	}
 	r = impostor
-	pair(made.Code)
+	r.pair(made.Code)
 	well()
 	c.log.await(t, 0, saying("paired, the code is used up", "before="))
 	r.proven(c.deposited(c.ask(n, "sala.test").ID), source)

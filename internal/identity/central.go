@@ -76,6 +76,30 @@ func (c Central) Pair(code Code, now time.Time) (before string, err error) {
 	return before, atomicfile.WriteFile(c.Pins().Path(), []byte(centralName+" "+code.Central+"\n"), 0o600)
 }
 
+// Unpair trusts no central server any more, and forgets a secret that waits. It
+// gives the identity that was trusted, "" if none was.
+func (c Central) Unpair() (before string, err error) {
+	before, err = c.Identity()
+	if err != nil {
+		return "", err
+	}
+	// The trust first: a crash in between leaves a secret that is shown to nobody.
+	for _, name := range []string{centralFile, pairingFile} {
+		if err := os.Remove(filepath.Join(c.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return before, err
+		}
+	}
+	dir, err := os.Open(c.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return before, nil
+	}
+	if err != nil {
+		return before, err
+	}
+	defer dir.Close()
+	return before, dir.Sync()
+}
+
 // Prove gives the proof of a pairing with the trusted central server, if a code
 // of that one is waiting to be proved; else reason.NotPaired, or
 // reason.PairingExpired. p is completed with nothing.
