@@ -34,6 +34,12 @@ type Call struct {
 	Accounts        *NamesQuery    `json:"accounts,omitempty"`
 	AddAccount      *AddAccount    `json:"add_account,omitempty"`
 	RemoveAccount   *AccountName   `json:"remove_account,omitempty"`
+
+	Enter    *Enter      `json:"enter,omitempty"`
+	Visit    *Visit      `json:"visit,omitempty"`
+	Leave    *Leave      `json:"leave,omitempty"`
+	LinkOnce *LinkOnce   `json:"link_once,omitempty"`
+	Chart    *ChartQuery `json:"chart,omitempty"`
 }
 
 // Reply answers the Call with the same Seq: Refusal, or what was asked for.
@@ -55,6 +61,11 @@ type Reply struct {
 	Accounts *AccountPage   `json:"accounts,omitempty"`
 	Account  *MadeAccount   `json:"account,omitempty"`
 	Removed  *Removed       `json:"removed,omitempty"`
+
+	Entered *Entered  `json:"entered,omitempty"`
+	Visitor *Visitor  `json:"visitor,omitempty"`
+	Once    *OnceLink `json:"once,omitempty"`
+	Chart   *Chart    `json:"chart,omitempty"`
 }
 
 // TitlesQuery asks for the titles with numbers above After.
@@ -63,10 +74,21 @@ type TitlesQuery struct {
 }
 
 // DeliveryQuery asks for the deliveries with ids below Before, the newest
-// first; 0 means from the newest.
+// first; 0 means from the newest. Some is which of them.
 type DeliveryQuery struct {
 	Before int64 `json:"before"`
+	Some   Some  `json:"some,omitempty"`
 }
+
+// Some says which deliveries are asked for.
+type Some string
+
+// Which deliveries there are to ask for.
+const (
+	All     Some = ""
+	Running Some = "running" // those that have not ended
+	Ended   Some = "ended"
+)
 
 // ShowQuery asks for one delivery. With Wait it is answered as soon as the
 // delivery's revision is another than Revision, or when Wait is over.

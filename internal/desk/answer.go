@@ -53,11 +53,8 @@ func (s *session) handle(ctx context.Context, m control.Message, answering *sync
 
 // answer does what a call asks for, if whoever has the session may.
 func (s *session) answer(ctx context.Context, c control.Call) (r control.Reply) {
-	if c.Login != nil {
-		if err := s.login(ctx, c.Login.Token); err != nil {
-			return control.Reply{Refusal: refusal(err)}
-		}
-		return control.Reply{Welcome: true}
+	if r, known := s.identify(ctx, c); known {
+		return r
 	}
 	who, err := s.authorise(ctx)
 	if err == nil {
@@ -70,6 +67,29 @@ func (s *session) answer(ctx context.Context, c control.Call) (r control.Reply) 
 	return r
 }
 
+// identify answers what is about who has the session; known is whether the call
+// was. What is refused there was logged, or is none of what is logged.
+func (s *session) identify(ctx context.Context, c control.Call) (r control.Reply, known bool) {
+	var err error
+	switch {
+	case c.Login != nil:
+		err = s.login(ctx, c.Login.Token)
+		r.Welcome = err == nil
+	case c.Enter != nil:
+		r.Entered, err = s.enter(ctx, *c.Enter)
+	case c.Visit != nil:
+		r.Visitor, err = s.show(ctx, *c.Visit)
+	case c.Leave != nil:
+		err = s.leave(ctx)
+	default:
+		return r, false
+	}
+	if err != nil {
+		r.Refusal = refusal(err)
+	}
+	return r, true
+}
+
 // answer does what a call asks for.
 func (s asker) answer(ctx context.Context, c control.Call) (r control.Reply, err error) {
 	switch {
@@ -80,7 +100,7 @@ func (s asker) answer(ctx context.Context, c control.Call) (r control.Reply, err
 	case c.Request != nil:
 		r.Delivery, err = s.request(ctx, *c.Request)
 	case c.Deliveries != nil:
-		r.Deliveries, err = s.deliveries(ctx, c.Deliveries.Before)
+		r.Deliveries, err = s.deliveries(ctx, *c.Deliveries)
 	case c.Show != nil:
 		r.Delivery, err = s.show(ctx, *c.Show)
 	case c.Cancel != nil:
@@ -94,6 +114,10 @@ func (s asker) answer(ctx context.Context, c control.Call) (r control.Reply, err
 		r.Prospects, err = s.where(ctx, *c.Where)
 	case c.Receptions != nil:
 		r.Receptions, err = s.receptions(ctx, c.Receptions.After)
+	case c.Chart != nil:
+		r.Chart = s.chart(*c.Chart)
+	case c.LinkOnce != nil:
+		r.Once, err = s.linkOnce(ctx)
 	case c.Add != nil || c.Remove != nil:
 		r.Change, err = s.changeTitles(ctx, c)
 	case administrative(c):
@@ -188,8 +212,15 @@ func (s asker) again(ctx context.Context, ask dispatch.Ask, number int, unknown 
 	return promised, err
 }
 
-func (s asker) deliveries(ctx context.Context, before int64) (*control.DeliveryPage, error) {
-	list, err := s.desk.Ledger.List(ctx, ledger.Filter{Account: s.filter(), Before: before, Limit: control.PageSize + 1})
+func (s asker) deliveries(ctx context.Context, q control.DeliveryQuery) (*control.DeliveryPage, error) {
+	f := ledger.Filter{Account: s.filter(), Before: q.Before, Limit: control.PageSize + 1}
+	switch q.Some {
+	case control.Running:
+		f.States = ledger.Running
+	case control.Ended:
+		f.States = ledger.Over
+	}
+	list, err := s.desk.Ledger.List(ctx, f)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ type Role string
 const (
 	User          Role = "user"
 	Administrator Role = "administrator"
+	Browser       Role = "browser" // that of the account which logs in
 )
 
 const (
@@ -67,6 +68,9 @@ type Config struct {
 	Open bool
 	// Public gives where users reach this server, HOST:PORT, for login links.
 	Public func() string
+	// Console gives where browsers reach this server, as a URL without a path; ""
+	// or a Console that is nil, is nowhere.
+	Console func() string
 	// Socket is where this machine administers, "" for nowhere; AdminGroup is the
 	// group whose members may there besides root.
 	Socket, AdminGroup string
@@ -86,6 +90,7 @@ type Desk struct {
 	connections map[Role]*limit.Connections
 	failures    *limit.Failures // of logins
 	strange     rate.Sometimes  // logged of peers that speak something else
+	onces       onces           // links that let a browser in
 	spares      *crew.Spares
 	serving     sync.WaitGroup
 	// promising is held for reading from where a title is looked up until it
@@ -163,6 +168,7 @@ type session struct {
 	mu    sync.Mutex
 	shown bool            // a token was shown
 	token *identity.Token // of the account that logged in
+	visit []byte          // hash of the secret that a browser has shown
 }
 
 // addrOf is the address of a peer without its port, on this machine that of the

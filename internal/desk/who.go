@@ -23,6 +23,7 @@ type caller struct {
 	mail    string // of the account
 	admin   bool   // may administer
 	trusted bool   // may be written to anywhere, and see the deliveries of all
+	session bool   // a browser that is logged in
 }
 
 // asker is a session while it answers one call of a caller.
@@ -104,6 +105,9 @@ func (d *Desk) turnedAway(peer net.Addr, m control.Failed) {
 func (s *session) authorise(ctx context.Context) (caller, error) {
 	if s.local != nil {
 		return s.local.authorise()
+	}
+	if s.role == Browser {
+		return s.browsing(ctx)
 	}
 	has, err := s.desk.Ledger.HasAccounts(ctx)
 	if err != nil {

@@ -23,6 +23,12 @@ const (
 	Cancelled State = "cancelled" // withdrawn by its owner or an administrator
 )
 
+// Running are the states that are active, and Over those that are terminal.
+var (
+	Running = []State{Promised, Sending, Verifying}
+	Over    = []State{Deposited, Failed, Cancelled}
+)
+
 // Ended says whether s is terminal.
 func (s State) Ended() bool { return s == Deposited || s == Failed || s == Cancelled }
 

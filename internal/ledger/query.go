@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 )
 
@@ -43,7 +44,9 @@ func (l *Ledger) List(ctx context.Context, f Filter) ([]Delivery, error) {
 	if f.Before > 0 {
 		conditions, args = append(conditions, "id < ?"), append(args, f.Before)
 	}
-	if len(f.States) > 0 {
+	if slices.Equal(f.States, Running) {
+		conditions = append(conditions, "state IN "+active) // by its index
+	} else if len(f.States) > 0 {
 		conditions = append(conditions, "state IN (?"+strings.Repeat(", ?", len(f.States)-1)+")")
 		for _, s := range f.States {
 			args = append(args, s)

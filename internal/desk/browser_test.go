@@ -1,0 +1,214 @@
+package desk
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"videoclub/internal/control"
+	"videoclub/internal/identity"
+	"videoclub/internal/reason"
+)
+
+// browsers is a desk with a console, and a clock that is set by hand.
+func browsers(t *testing.T) (d *Desk, now *time.Time) {
+	t.Helper()
+	d = newDesk(t, 1)
+	at := time.Now()
+	d.Clock = func() time.Time { return at }
+	d.Public = func() string { return "films:4100" }
+	d.Console = func() string { return "http://127.0.0.1:8400" }
+	return d, &at
+}
+
+var titlesCall, accountsCall = control.Call{Titles: &control.TitlesQuery{}}, control.Call{Accounts: &control.NamesQuery{}}
+
+// browser is a new connection of a browser that shows a secret.
+func browser(t *testing.T, d *Desk, secret string) (*session, *control.Reply) {
+	t.Helper()
+	s := &session{desk: d, role: Browser, peer: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}
+	r := s.answer(t.Context(), control.Call{Visit: &control.Visit{Secret: secret}})
+	return s, &r
+}
+
+// enters logs a browser in.
+func enters(t *testing.T, d *Desk, q control.Enter) (secret string, r control.Reply) {
+	t.Helper()
+	s, _ := browser(t, d, "")
+	if r = s.answer(t.Context(), control.Call{Enter: &q}); r.Entered != nil {
+		secret = r.Entered.Secret
+	}
+	return secret, r
+}
+
+func refusedWith(t *testing.T, what string, r control.Reply, code reason.Code) {
+	t.Helper()
+	if r.Refusal == nil || r.Refusal.Code != code {
+		t.Errorf("%s: %+v, want %s", what, r.Refusal, code)
+	}
+}
+
+// once is the secret of a link that is used once, asked for by s.
+func onceBy(t *testing.T, s *session) string {
+	t.Helper()
+	r := s.answer(t.Context(), control.Call{LinkOnce: &control.LinkOnce{}})
+	if r.Once == nil {
+		t.Fatalf("%+v", r.Refusal)
+	}
+	secret, ok := strings.CutPrefix(r.Once.Link, "http://127.0.0.1:8400/login/")
+	if !ok || len(secret) != 32 {
+		t.Fatalf("%q", r.Once.Link)
+	}
+	return secret
+}
+
+// Where there are no accounts, a browser of this machine may what users may, and
+// by a link that is used once what administrators may, until there are accounts.
+func TestBrowserWithoutAccounts(t *testing.T) {
+	d, now := browsers(t)
+	ctx := t.Context()
+	s, r := browser(t, d, "")
+	if v := r.Visitor; v == nil || v.Admin || v.LoggedIn {
+		t.Fatalf("%+v", r)
+	}
+	if r := s.answer(ctx, titlesCall); r.Titles == nil {
+		t.Errorf("%+v", r.Refusal)
+	}
+	refusedWith(t, "accounts", s.answer(ctx, accountsCall), reason.NotPermitted)
+	refusedWith(t, "a link for nobody", s.answer(ctx, control.Call{LinkOnce: &control.LinkOnce{}}), reason.Usage)
+	remote := &session{desk: d, role: Browser, remote: true}
+	refusedWith(t, "another machine", remote.answer(ctx, titlesCall), reason.LoginNeeded)
+
+	admin := &session{desk: d, role: Administrator}
+	link := onceBy(t, admin)
+	secret, _ := enters(t, d, control.Enter{Secret: link})
+	_, r2 := enters(t, d, control.Enter{Secret: link})
+	refusedWith(t, "a link used twice", r2, reason.LoginInvalid)
+	s, r = browser(t, d, secret)
+	if v := r.Visitor; v == nil || !v.Admin || !v.LoggedIn || s.answer(ctx, accountsCall).Accounts == nil {
+		t.Fatalf("%+v", r)
+	}
+	late := onceBy(t, admin)
+	*now = now.Add(onceFor)
+	_, r2 = enters(t, d, control.Enter{Secret: late})
+	refusedWith(t, "a link that is too old", r2, reason.LoginInvalid)
+
+	// It lasts while it is used.
+	for range 3 {
+		*now = now.Add(sessionIdle - 2*onceFor)
+		if r := s.answer(ctx, accountsCall); r.Accounts == nil {
+			t.Fatalf("after some hours: %+v", r.Refusal)
+		}
+	}
+	local := onceBy(t, &session{desk: d, role: Administrator, local: &localUser{allowed: true}})
+	here, _ := enters(t, d, control.Enter{Secret: local})
+	if r := s.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "boss", Mail: "b@x.cl", Admin: true}}); r.Account == nil {
+		t.Fatalf("%+v", r.Refusal)
+	}
+	refusedWith(t, "once there are accounts", s.answer(ctx, accountsCall), reason.LoginInvalid)
+	_, r = browser(t, d, "")
+	refusedWith(t, "nobody, once there are accounts", *r, reason.LoginNeeded)
+	if _, r = browser(t, d, here); r.Visitor == nil || !r.Visitor.Admin {
+		t.Errorf("who administers this machine: %+v", r.Refusal)
+	}
+	*now = now.Add(sessionIdle)
+	_, r = browser(t, d, here)
+	refusedWith(t, "not used for long", *r, reason.LoginInvalid)
+}
+
+// An account's browser may what the account may, and its session ends with its
+// login.
+func TestBrowserOfAccount(t *testing.T) {
+	d, now := browsers(t)
+	ctx := t.Context()
+	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
+	account := func(q control.AddAccount) identity.Link {
+		t.Helper()
+		made := admin.answer(ctx, control.Call{AddAccount: &q}).Account
+		link, err := identity.ParseLink(made.Link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return link
+	}
+	ana, boss := account(control.AddAccount{Name: "ana", Mail: "a@x.cl"}), account(control.AddAccount{Name: "boss", Mail: "b@x.cl", Admin: true})
+	_, r := enters(t, d, control.Enter{Secret: ana.Token.String(), Identity: strings.Repeat("0", 64)})
+	refusedWith(t, "a link of another server", r, reason.LoginInvalid)
+	for _, wrong := range []string{"", "ana", identity.NewToken("ana").String(), string(identity.NewSecret())} {
+		_, r := enters(t, d, control.Enter{Secret: wrong})
+		refusedWith(t, "a wrong token", r, reason.LoginInvalid)
+	}
+	hers, _ := enters(t, d, control.Enter{Secret: ana.Token.String(), Identity: ana.Identity})
+	s, v := browser(t, d, hers)
+	if v.Visitor == nil || v.Visitor.Account != "ana" || v.Visitor.Mail != "a@x.cl" || v.Visitor.Admin {
+		t.Fatalf("%+v", v)
+	}
+	refusedWith(t, "accounts of a user", s.answer(ctx, accountsCall), reason.NotPermitted)
+	his, _ := enters(t, d, control.Enter{Secret: boss.Token.String()})
+	b, v := browser(t, d, his)
+	if v.Visitor == nil || !v.Visitor.Admin || b.answer(ctx, accountsCall).Accounts == nil {
+		t.Fatalf("%+v", v)
+	}
+
+	// What one asks for, the other user does not see; an administrator does.
+	luis, _ := enters(t, d, control.Enter{Secret: account(control.AddAccount{Name: "luis", Mail: "l@x.cl"}).Token.String()})
+	l, _ := browser(t, d, luis)
+	q := ask("k")
+	mine := s.answer(ctx, control.Call{Request: &q}).Delivery
+	if mine == nil {
+		t.Fatal("nothing is promised")
+	}
+	d.Dispatcher.Chart(time.Time{}, time.Time{}, 4)
+	for who, c := range map[string]struct {
+		*session
+		sees int
+	}{"ana": {s, 1}, "luis": {l, 0}, "boss": {b, 1}} {
+		for _, some := range []control.Some{control.All, control.Running} {
+			if got := c.answer(ctx, control.Call{Deliveries: &control.DeliveryQuery{Some: some}}).Deliveries.Deliveries; len(got) != c.sees {
+				t.Errorf("%s sees %d deliveries (%q)", who, len(got), some)
+			}
+		}
+		if got := c.answer(ctx, control.Call{Deliveries: &control.DeliveryQuery{Some: control.Ended}}).Deliveries.Deliveries; len(got) != 0 {
+			t.Errorf("%s sees %d that have ended", who, len(got))
+		}
+		chart := c.answer(ctx, control.Call{Chart: &control.ChartQuery{}}).Chart
+		slots := 0
+		for _, link := range chart.Links {
+			slots += len(link.Slots)
+		}
+		if slots > c.sees {
+			t.Errorf("%s sees %d reservations", who, slots)
+		}
+	}
+	refusedWith(t, "another's delivery", l.answer(ctx, control.Call{Show: &control.ShowQuery{ID: mine.ID}}), reason.NotPermitted)
+
+	// A link of hers lets another browser of hers in.
+	more, _ := enters(t, d, control.Enter{Secret: onceBy(t, s)})
+	if _, v := browser(t, d, more); v.Visitor == nil || v.Visitor.Account != "ana" || v.Visitor.Admin {
+		t.Errorf("%+v", v)
+	}
+	// Each of these ends a session, on connections that are open too.
+	s2, _ := browser(t, d, more)
+	if r := s2.answer(ctx, control.Call{Leave: &control.Leave{}}); r.Refusal != nil {
+		t.Error(r.Refusal)
+	}
+	_, v = browser(t, d, more)
+	refusedWith(t, "after leaving", *v, reason.LoginInvalid)
+	account(control.AddAccount{Name: "ana", Mail: "a@x.cl", Renew: true})
+	refusedWith(t, "after a new login", s.answer(ctx, titlesCall), reason.LoginInvalid)
+	admin.answer(ctx, control.Call{RemoveAccount: &control.AccountName{Name: "luis"}})
+	refusedWith(t, "after the account was removed", l.answer(ctx, titlesCall), reason.LoginInvalid)
+	for range int(sessionMost/time.Hour) - 1 {
+		*now = now.Add(time.Hour)
+		b.answer(ctx, titlesCall)
+	}
+	if b.answer(ctx, titlesCall).Titles == nil {
+		t.Error("a session that is used ends too early")
+	}
+	*now = now.Add(time.Hour)
+	refusedWith(t, "after a week", b.answer(ctx, titlesCall), reason.LoginInvalid)
+	user := &session{desk: d, role: User}
+	refusedWith(t, "a session for no browser", user.answer(ctx, control.Call{Visit: &control.Visit{Secret: his}}), reason.NotPermitted)
+	refusedWith(t, "a login for no browser", user.answer(ctx, control.Call{Enter: &control.Enter{Secret: boss.Token.String()}}), reason.NotPermitted)
+}
