@@ -46,9 +46,11 @@ func unit(t *testing.T, name string) (settings map[string][]string, bare []strin
 // What the units have by default is what the daemons go by without a setting.
 func TestUnitsAgree(t *testing.T) {
 	for name, want := range map[string]string{
-		"vccs-user.socket":  config.DefaultCentral().Users,
-		"vccs-admin.socket": config.DefaultCentral().Administrators,
-		"vcvrs.socket":      config.DefaultReception().Listen,
+		"vccs-user.socket":     config.DefaultCentral().Users,
+		"vccs-admin.socket":    config.DefaultCentral().Administrators,
+		"vcvrs.socket":         config.DefaultReception().Listen,
+		"vccs-console.socket":  config.DefaultCentral().Console.Address,
+		"vcvrs-console.socket": config.DefaultReception().Console.Address,
 	} {
 		settings, _ := unit(t, name)
 		if got := settings["ListenStream"]; len(got) != 1 || got[0] != want {

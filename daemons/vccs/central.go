@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"videoclub/internal/config"
 	"videoclub/internal/desk"
 	"videoclub/internal/dispatch"
 	"videoclub/internal/folders"
@@ -37,6 +38,7 @@ type central struct {
 	manager               *service.Manager
 	users, administrators net.Listener
 	local                 *net.UnixListener // nil where there is none
+	console               startup.Console
 	titles                *titles.File
 	surveyor              *survey.Surveyor
 	deliveries            *dispatch.Dispatcher
@@ -110,7 +112,8 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 	if c.counter, err = desk.New(desk.Config{
 		Dispatcher: c.deliveries, Titles: c.titles, Surveyor: c.surveyor, Roster: c.roster, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log,
 		Limits: s.limits(), Open: s.open,
-		Public: func() string { return s.publicAddress(c.users) }, Socket: c.socket(), AdminGroup: s.AdminGroup,
+		Browser: c.console.Browser, Console: c.console.Origin,
+		Public:  func() string { return s.publicAddress(c.users) }, Socket: c.socket(), AdminGroup: s.AdminGroup,
 	}); err != nil {
 		return nil, err
 	}
@@ -143,6 +146,12 @@ func (c *central) listen(s settings, sockets *service.Sockets) (err error) {
 		*p.to = l
 		c.closers = append(c.closers, func() { l.Close() })
 	}
+	if c.console, err = startup.ListenConsole(sockets, s.Console, config.DefaultCentral().Console.Address, "vccs-console.socket", c.log); err != nil {
+		return err
+	}
+	if c.console.Listener != nil {
+		c.closers = append(c.closers, func() { c.console.Close() })
+	}
 	startup.Refuse(sockets, c.log)
 	if c.local, err = s.listenLocal(c.log); err != nil {
 		return err
@@ -174,7 +183,11 @@ func (c *central) run(ctx context.Context, hangups <-chan os.Signal, reload func
 	running.Go(func() { c.mail.Run(ctx) })
 	running.Go(func() { c.surveyor.Run(ctx) })
 	running.Go(func() { c.titles.Follow(ctx, edits.C) })
-	for role, l := range map[desk.Role]net.Listener{desk.User: c.users, desk.Administrator: c.administrators} {
+	listeners := map[desk.Role]net.Listener{desk.User: c.users, desk.Administrator: c.administrators}
+	if c.console.Listener != nil {
+		listeners[desk.Browser] = c.console.Listener
+	}
+	for role, l := range listeners {
 		running.Go(func() { fail(c.counter.Serve(ctx, l, role)) })
 	}
 	if c.local != nil {
@@ -217,11 +230,16 @@ func (c *central) reload(o options, running settings) {
 		c.manager.Status("not reloaded: " + err.Error())
 		return
 	}
-	startup.WarnRestart(c.log, running.fixed(), s.fixed(), "vccs-user.socket vccs-admin.socket")
+	startup.WarnRestart(c.log, running.fixed(), s.fixed(), units)
 	c.apply(&s)
 	c.mail.Ledger.SetMailing(s.mailing(c.deliveries.Central()))
 	c.mail.SetSettings(context.Background(), s.notify())
 	c.counter.SetLimits(s.limits())
+	if browser, err := startup.LoadBrowser(s.Console); err == nil {
+		c.counter.SetBrowser(browser)
+	} else {
+		c.log.Error("the certificate for browsers cannot be read, going on with the one before", "reason", string(reason.Of(err)), "error", err)
+	}
 	c.titles.Reload(s.videos)
 	c.log.LogAttrs(context.Background(), slog.LevelInfo, "reloaded", s.Effective()...)
 }

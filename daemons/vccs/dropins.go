@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-
 	"videoclub/internal/config"
 	"videoclub/internal/dropin"
 	"videoclub/internal/startup"
@@ -10,6 +8,9 @@ import (
 
 // standard is the configuration that the units name.
 const standard = "/etc/vc/vccs.toml"
+
+// units are those that listen for vccs.
+const units = "vccs-user.socket vccs-admin.socket vccs-console.socket"
 
 // dropins are what the configuration at path asks of the units.
 func dropins(path string) ([]dropin.Dropin, error) {
@@ -21,8 +22,5 @@ func dropins(path string) ([]dropin.Dropin, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One that is not there would keep systemd from starting vccs, which says
-	// better what it misses.
-	_, err = os.Stat(c.Mail.PasswordFile)
-	return dropin.Central(path, c, err == nil), nil
+	return dropin.Central(path, c, startup.There), nil
 }

@@ -77,7 +77,7 @@ func serve(ctx context.Context, o options, s settings) error {
 	}
 	defer c.close()
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", s.Effective()...)
-	log.Info("ready", "users", c.users.Addr(), "administrators", c.administrators.Addr(), "titles", len(c.titles.List().Titles()),
+	log.Info("ready", "users", c.users.Addr(), "administrators", c.administrators.Addr(), "console", c.console.URL(), "titles", len(c.titles.List().Titles()),
 		"state", s.state, "identity", identity.Short(c.deliveries.Central()))
 	if s.open {
 		log.Warn("open to every machine: whoever reaches these ports may request and administer, until it is configured")

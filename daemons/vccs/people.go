@@ -12,6 +12,7 @@ import (
 
 	"videoclub/internal/config"
 	"videoclub/internal/reason"
+	"videoclub/internal/startup"
 )
 
 // closed refuses to listen where other machines get while nobody could be told
@@ -20,8 +21,8 @@ func (s settings) closed(hasAccounts bool) error {
 	if s.open || hasAccounts {
 		return nil
 	}
-	for _, at := range []struct{ setting, address string }{{"users", s.Users}, {"administrators", s.Administrators}} {
-		if a, err := netip.ParseAddrPort(at.address); err != nil || !a.Addr().IsLoopback() {
+	for _, at := range []struct{ setting, address string }{{"users", s.Users}, {"administrators", s.Administrators}, {"console", s.Console.Address}} {
+		if at.address != "" && startup.OpensToOthers(at.address) {
 			return reason.New(reason.AccountsNeeded, "%s = %q, and there is no account yet", at.setting, at.address)
 		}
 	}

@@ -82,7 +82,7 @@ func load(o options) (settings, error) {
 
 // fixed are the settings that take effect at a start alone.
 func (s settings) fixed() map[string]string {
-	return map[string]string{"users": s.Users, "administrators": s.Administrators, "state": s.state, "roots": fmt.Sprint(s.Roots), "admin_socket": s.AdminSocket, "admin_group": s.AdminGroup, "public": s.Public, "sandbox": s.Sandbox}
+	return map[string]string{"users": s.Users, "administrators": s.Administrators, "state": s.state, "roots": fmt.Sprint(s.Roots), "admin_socket": s.AdminSocket, "admin_group": s.AdminGroup, "public": s.Public, "sandbox": s.Sandbox, "console": s.Console.Address}
 }
 
 // dispatch gives the settings of deliveries, with the receptions that were added.

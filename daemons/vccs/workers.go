@@ -2,10 +2,13 @@ package main
 
 import (
 	"runtime"
+	"time"
 
 	"videoclub/internal/api"
+	"videoclub/internal/console"
 	"videoclub/internal/deliver"
 	"videoclub/internal/notify"
+	"videoclub/internal/session"
 	"videoclub/internal/startup"
 	"videoclub/internal/survey"
 	"videoclub/internal/worker"
@@ -18,7 +21,14 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		if f.Err != nil {
 			return f.Err
 		}
-		return api.Session{Control: f.Control()}.Run()
+		s, err := session.Take(f.Control())
+		if err != nil {
+			return err
+		}
+		if s.Browser() {
+			return s.Serve(console.Console{Ask: s.Call, Clock: time.Now}.Handler())
+		}
+		return api.Serve(s)
 	},
 	worker.Mail: func(in *worker.Inside) error {
 		f := startup.Take(in, "conn", "roots", "control")

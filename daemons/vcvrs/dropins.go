@@ -10,7 +10,7 @@ const (
 	// standard is the configuration that the units name.
 	standard = "/etc/vc/vcvrs.toml"
 	// units are those that listen for vcvrs.
-	units = "vcvrs.socket"
+	units = "vcvrs.socket vcvrs-console.socket"
 )
 
 // dropins are what the configuration at path asks of the units.
@@ -23,5 +23,5 @@ func dropins(path string) ([]dropin.Dropin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dropin.Reception(path, r), nil
+	return dropin.Reception(path, r, startup.There), nil
 }

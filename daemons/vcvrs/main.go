@@ -4,13 +4,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -25,8 +25,8 @@ import (
 	"videoclub/internal/identity"
 	"videoclub/internal/journal"
 	"videoclub/internal/limit"
+	"videoclub/internal/lobby"
 	"videoclub/internal/reason"
-	"videoclub/internal/receive"
 	"videoclub/internal/reception"
 	"videoclub/internal/sandbox"
 	"videoclub/internal/service"
@@ -135,7 +135,7 @@ func load(o options) (s settings, err error) {
 
 // fixed are the settings that take effect at a start alone.
 func (s settings) fixed() map[string]string {
-	return map[string]string{"listen": s.Listen, "store": s.store, "state": s.state, "sandbox": s.Sandbox}
+	return map[string]string{"listen": s.Listen, "store": s.store, "state": s.state, "sandbox": s.Sandbox, "console": s.Console.Address}
 }
 
 func (s settings) limits() depot.Limits {
@@ -145,6 +145,11 @@ func (s settings) limits() depot.Limits {
 func (s settings) connections() reception.Settings {
 	return reception.Settings{Silence: s.Silence, Handshake: s.Handshake,
 		Connections: limit.Bounds{All: s.Connections, PerAddress: s.ConnectionsPerAddress, Strangers: s.Strangers}}
+}
+
+// lobby gives the settings of who serves browsers, as many as central servers.
+func (s settings) lobby(browser identity.Browser) lobby.Settings {
+	return lobby.Settings{Connections: s.connections().Connections, Handshake: s.Handshake, Browser: browser}
 }
 
 // meet says which central servers may deliver: the one that is paired with; or
@@ -218,30 +223,43 @@ func serve(ctx context.Context, o options, s settings) error {
 	if err != nil {
 		return err
 	}
+	console, err := startup.ListenConsole(sockets, s.Console, config.DefaultReception().Console.Address, "vcvrs-console.socket", log)
+	if err != nil {
+		return err
+	}
 	startup.Refuse(sockets, log)
+	people := lobby.New(lobby.Config{Spawner: spawner, Clock: time.Now, Log: log, Settings: s.lobby(console.Browser), Status: func() string { return here.Overview().String() }})
+	defer people.Close()
 
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", s.Effective()...)
-	log.Info("ready", "listen", l.Addr(), "store", s.store, "state", s.state, "identity", identity.Short(here.Identity()))
+	log.Info("ready", "listen", l.Addr(), "console", console.URL(), "store", s.store, "state", s.state, "identity", identity.Short(here.Identity()))
 	watch.say()
 	ctx, done := context.WithCancel(ctx)
 	var running sync.WaitGroup
+	var errPeople error
 	running.Go(func() {
-		startup.OnHangup(ctx, hangups, func() { manager.Reload(func() { reload(o, s, store, here, manager, log) }) })
+		startup.OnHangup(ctx, hangups, func() { manager.Reload(func() { reload(o, s, store, here, people, manager, log) }) })
 	})
 	running.Go(func() {
 		defer done()
 		err = here.Serve(ctx, l)
 	})
+	if console.Listener != nil {
+		running.Go(func() {
+			defer done()
+			errPeople = people.Serve(ctx, console, console.Secure)
+		})
+	}
 	manager.Ready()
 	<-ctx.Done()
 	log.Info("stopping, deliveries go on at the next start")
 	manager.Drain(running.Wait)
-	return err
+	return errors.Join(err, errPeople)
 }
 
 // reload takes up what may change while the server runs; a configuration with
 // mistakes changes nothing.
-func reload(o options, running settings, store *depot.Depot, here *reception.Reception, manager *service.Manager, log *slog.Logger) {
+func reload(o options, running settings, store *depot.Depot, here *reception.Reception, people *lobby.Lobby, manager *service.Manager, log *slog.Logger) {
 	s, err := load(o)
 	if err != nil {
 		log.Error("the configuration was not reloaded, going on with the one before", journal.NotReloaded.Mark(), "reason", string(reason.Of(err)), "error", err)
@@ -251,31 +269,10 @@ func reload(o options, running settings, store *depot.Depot, here *reception.Rec
 	startup.WarnRestart(log, running.fixed(), s.fixed(), units)
 	store.SetLimits(s.limits())
 	here.SetSettings(s.connections())
+	if browser, err := startup.LoadBrowser(s.Console); err == nil {
+		people.SetSettings(s.lobby(browser))
+	} else {
+		log.Error("the certificate for browsers cannot be read, going on with the one before", "reason", string(reason.Of(err)), "error", err)
+	}
 	log.LogAttrs(context.Background(), slog.LevelInfo, "reloaded", s.Effective()...)
-}
-
-// workers is what each kind of worker of vcvrs does with its descriptors.
-var workers = map[worker.Kind]func(*worker.Inside) error{
-	worker.Receive: func(in *worker.Inside) error {
-		f := startup.Take(in, "conn", "ring", "wake", "control")
-		if f.Err != nil {
-			return f.Err
-		}
-		// One stream, decrypted in order: a second core would only be woken.
-		runtime.GOMAXPROCS(1)
-		return receive.Receiver{Conn: f.File("conn"), Handoff: f.Handoff(), Control: f.Control()}.Run()
-	},
-	worker.Store: func(in *worker.Inside) error {
-		needed := []string{"data", "slots", "ring", "wake", "control"}
-		if in.Has("folder") {
-			needed = []string{"folder", "ring", "wake", "control"}
-			// What is made has the modes that it is made with.
-			syscall.Umask(0)
-		}
-		f := startup.Take(in, needed...)
-		if f.Err != nil {
-			return f.Err
-		}
-		return receive.Store{Data: f.File("data"), Slots: f.File("slots"), Folder: f.File("folder"), Handoff: f.Handoff(), Control: f.Control()}.Run()
-	},
 }

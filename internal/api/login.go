@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"strings"
+	"sync"
 
 	"videoclub/internal/control"
 	"videoclub/internal/reason"
@@ -12,7 +13,7 @@ import (
 
 // authenticated shows the supervisor the token that comes with a request (RFC
 // 6750 section 2.1), once in a connection; what it may do is decided there.
-func authenticated(d *desk, next http.Handler) http.Handler {
+func authenticated(l *login, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := r.Header.Get("Authorization")
 		if header == "" {
@@ -22,7 +23,7 @@ func authenticated(d *desk, next http.Handler) http.Handler {
 		token, ok := strings.CutPrefix(header, "Bearer ")
 		refused := &control.Refusal{Code: reason.Usage, Detail: "the Authorization is not of the form: Bearer TOKEN"}
 		if ok {
-			refused = d.login(r.Context(), token)
+			refused = l.show(r.Context(), token)
 		}
 		if refused != nil {
 			// Whoever fails does not go on trying on this connection.
@@ -37,18 +38,26 @@ func authenticated(d *desk, next http.Handler) http.Handler {
 	})
 }
 
-// login shows the token, unless it was accepted before; it gives the refusal.
-func (d *desk) login(ctx context.Context, token string) *control.Refusal {
-	d.showing.Lock()
-	defer d.showing.Unlock()
+// login is that of a connection.
+type login struct {
+	call caller
+
+	mu    sync.Mutex
+	shown string // the token that was accepted
+}
+
+// show shows the token, unless it was accepted before; it gives the refusal.
+func (l *login) show(ctx context.Context, token string) *control.Refusal {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch {
-	case d.shown == "":
-	case subtle.ConstantTimeCompare([]byte(d.shown), []byte(token)) == 1:
+	case l.shown == "":
+	case subtle.ConstantTimeCompare([]byte(l.shown), []byte(token)) == 1:
 		return nil
 	default:
 		return &control.Refusal{Code: reason.Usage, Detail: "a connection has one login"}
 	}
-	reply, err := d.call(ctx, control.Call{Login: &control.Login{Token: token}})
+	reply, err := l.call(ctx, control.Call{Login: &control.Login{Token: token}})
 	switch {
 	case err != nil:
 		return &control.Refusal{Code: reason.Of(err), Detail: err.Error()}
@@ -57,6 +66,6 @@ func (d *desk) login(ctx context.Context, token string) *control.Refusal {
 	case !reply.Welcome:
 		return &control.Refusal{Code: reason.Internal, Detail: "no answer to a login"}
 	}
-	d.shown = token
+	l.shown = token
 	return nil
 }

@@ -8,31 +8,25 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"videoclub/internal/control"
 	"videoclub/internal/reason"
-	"videoclub/internal/transport"
+	"videoclub/internal/session"
 )
 
-// ALPN names HTTP/1.1 in the TLS handshake (RFC 7301 section 6).
-const ALPN = "http/1.1"
+// ALPN names HTTP/1.1 in the TLS handshake.
+const ALPN = session.ALPN
 
-// Limits on a client's connection.
+// Limits on a client's request.
 const (
-	maxHeader    = 16 << 10
-	maxBody      = 12 << 10         // 32 long names; escaped anew it still fits into a message to the supervisor
-	maxKey       = 128              // bytes of an idempotency key
-	headerWithin = 10 * time.Second // and a body in as long again
-	idleFor      = 2 * time.Minute
-	writeWithin  = time.Minute // from the end of the header: longer than the longest wait
-	mostWait     = 30 * time.Second
+	maxBody    = 12 << 10         // 32 long names; escaped anew it still fits into a message to the supervisor
+	maxKey     = 128              // bytes of an idempotency key
+	bodyWithin = 10 * time.Second // it must have come
+	mostWait   = 30 * time.Second
 )
 
 // Session is what the session worker is given.
@@ -43,113 +37,16 @@ type Session struct {
 // Run waits for a client's connection to be handed over, as a spare worker, and
 // serves it until it closes or is idle for too long.
 func (s Session) Run() error {
-	file, err := s.Control.Take()
+	own, err := session.Take(s.Control)
 	if err != nil {
 		return err
 	}
-	conn, err := transport.Server(file, s.Control, false, ALPN)
-	if err != nil {
-		s.Control.Fail(err)
-		return err
-	}
-	desk := newDesk(s.Control)
-	closed := make(chan struct{})
-	server := &http.Server{
-		Handler: authenticated(desk, handler(desk.call)), ReadHeaderTimeout: headerWithin, WriteTimeout: writeWithin,
-		IdleTimeout: idleFor, MaxHeaderBytes: maxHeader, ErrorLog: log.New(io.Discard, "", 0),
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			if state == http.StateClosed || state == http.StateHijacked {
-				close(closed)
-			}
-		},
-	}
-	go server.Serve(&single{conn: conn, closed: closed})
-	select {
-	case <-closed:
-	case <-desk.gone: // the supervisor stops
-		server.Close()
-	}
-	return nil
+	return Serve(own)
 }
 
-// single is a listener of one connection.
-type single struct {
-	conn   net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (s *single) Accept() (c net.Conn, err error) {
-	s.once.Do(func() { c = s.conn })
-	if c != nil {
-		return c, nil
-	}
-	<-s.closed
-	return nil, net.ErrClosed
-}
-
-func (s *single) Close() error   { return nil }
-func (s *single) Addr() net.Addr { return s.conn.LocalAddr() }
-
-// desk is the supervisor, as the session asks it.
-type desk struct {
-	control *control.Conn
-	gone    chan struct{}
-
-	mu      sync.Mutex
-	seq     uint64
-	waiting map[uint64]chan control.Reply
-
-	showing sync.Mutex // of a login
-	shown   string     // the token that was accepted
-}
-
-func newDesk(c *control.Conn) *desk {
-	d := &desk{control: c, gone: make(chan struct{}), waiting: make(map[uint64]chan control.Reply)}
-	go d.listen()
-	return d
-}
-
-func (d *desk) listen() {
-	defer close(d.gone)
-	for {
-		m, err := d.control.Receive()
-		if err != nil {
-			return
-		}
-		reply, ok := m.(control.Reply)
-		if !ok {
-			return
-		}
-		d.mu.Lock()
-		to := d.waiting[reply.Seq]
-		delete(d.waiting, reply.Seq)
-		d.mu.Unlock()
-		if to != nil {
-			to <- reply
-		}
-	}
-}
-
-// call asks the supervisor and waits for its answer.
-func (d *desk) call(ctx context.Context, c control.Call) (control.Reply, error) {
-	answer := make(chan control.Reply, 1)
-	d.mu.Lock()
-	d.seq++
-	c.Seq = d.seq
-	d.waiting[c.Seq] = answer
-	d.mu.Unlock()
-	if err := d.control.Send(c); err != nil {
-		return control.Reply{}, reason.Wrap(reason.ShuttingDown, err, "asking the supervisor")
-	}
-	select {
-	case r := <-answer:
-		return r, nil
-	case <-ctx.Done():
-		return control.Reply{}, reason.Wrap(reason.ConnectionLost, ctx.Err(), "asking the supervisor")
-	case <-d.gone:
-		return control.Reply{}, reason.New(reason.ShuttingDown, "the central server is stopping")
-	}
+// Serve serves a client's connection.
+func Serve(s *session.Session) error {
+	return s.Serve(authenticated(&login{call: s.Call}, handler(s.Call)))
 }
 
 type caller func(context.Context, control.Call) (control.Reply, error)
@@ -281,7 +178,7 @@ func answer(call caller, ask func(*http.Request) (control.Call, error)) http.Han
 	return func(w http.ResponseWriter, r *http.Request) {
 		// Only while the body is read: an answer may take longer.
 		deadline := http.NewResponseController(w)
-		deadline.SetReadDeadline(time.Now().Add(headerWithin))
+		deadline.SetReadDeadline(time.Now().Add(bodyWithin))
 		c, err := ask(r)
 		deadline.SetReadDeadline(time.Time{})
 		var reply control.Reply

@@ -37,6 +37,7 @@ type Central struct {
 	Public                string          // HOST:PORT by which users reach this server; "" is the daemon's own guess
 	AdminSocket           string          // path; "" is the daemon's own choice, None none
 	AdminGroup            string          // whose members administer by AdminSocket; "" is root alone
+	Console               Console         // where browsers come
 	Mail                  Mail            // how people are written to
 	Receptions            []ReceptionLink // in the order of the file, no name twice
 }
@@ -66,6 +67,15 @@ type Reception struct {
 	Unfinished            int           // deliveries that are begun and not deposited, 1 to 100,000
 	Sandbox               string        // SandboxAuto, SandboxRequire or SandboxOff
 	Language              string        // "es" or "en"
+	Console               Console       // where browsers come
+}
+
+// Console is where a daemon's web console is listened for, HOST:PORT as in
+// Central, and what it shows to browsers on other machines.
+type Console struct {
+	Address     string // "" is none
+	Certificate string // path of certificates in PEM; "" is none
+	Key         string // path of the key of it; given with Certificate alone
 }
 
 // What is done where the kernel cannot confine the worker processes.
@@ -101,6 +111,7 @@ func DefaultCentral() Central {
 		PromisesPerAccount:    10_000,
 		Sandbox:               SandboxAuto,
 		PairingExpires:        24 * time.Hour,
+		Console:               Console{Address: "127.0.0.1:8400"},
 		Mail:                  defaultMail(),
 	}
 }
@@ -120,6 +131,7 @@ func DefaultReception() Reception {
 		Unfinished:            1000,
 		Sandbox:               SandboxAuto,
 		Language:              spanish,
+		Console:               Console{Address: "127.0.0.1:8401"},
 	}
 }
 
@@ -145,7 +157,7 @@ func (c Central) Effective() []slog.Attr {
 		}
 		receptions = append(receptions, text)
 	}
-	return []slog.Attr{
+	return append([]slog.Attr{
 		slog.String("users", c.Users),
 		slog.String("administrators", c.Administrators),
 		slog.Int("reception_port", c.ReceptionPort),
@@ -171,13 +183,13 @@ func (c Central) Effective() []slog.Attr {
 		slog.String("admin_group", c.AdminGroup),
 		c.Mail.effective(),
 		slog.Any("reception", receptions),
-	}
+	}, c.Console.effective()...)
 }
 
 // Effective is every setting, under its key in the file and as it would be
 // written there, to be logged at start. None of them is a secret.
 func (r Reception) Effective() []slog.Attr {
-	return []slog.Attr{
+	return append([]slog.Attr{
 		slog.String("listen", r.Listen),
 		slog.String("store", r.Store),
 		slog.String("state", r.State),
@@ -192,6 +204,14 @@ func (r Reception) Effective() []slog.Attr {
 		slog.Int("unfinished", r.Unfinished),
 		slog.String("sandbox", r.Sandbox),
 		slog.String("language", r.Language),
+	}, r.Console.effective()...)
+}
+
+func (c Console) effective() []slog.Attr {
+	return []slog.Attr{
+		slog.String("console", orNone(c.Address != "", c.Address)),
+		slog.String("console_certificate", c.Certificate),
+		slog.String("console_key", c.Key),
 	}
 }
 

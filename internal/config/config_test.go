@@ -125,6 +125,9 @@ pairing_expires = "1h"
 public = "Films.example.org:4100"
 admin_socket = "/run//club.sock"
 admin_group = "club"
+console = ":8443"
+console_certificate = "/etc/vc//console.crt"
+console_key = "/etc/vc/console.key"
 [mail]
 server = "Mail.Example.org:587"
 from = "club@example.org"
@@ -176,6 +179,7 @@ windows = []
 		Public:                "films.example.org:4100",
 		AdminSocket:           "/run/club.sock",
 		AdminGroup:            "club",
+		Console:               Console{Address: ":8443", Certificate: "/etc/vc/console.crt", Key: "/etc/vc/console.key"},
 		Mail: Mail{
 			Server: "mail.example.org:587", From: "club@example.org", TLS: "required", Username: "club", PasswordFile: "secret/mail",
 			CAFile: "/etc/vc/ca.pem", Timeout: 30 * time.Second, Events: []string{"deposited"},
@@ -212,6 +216,7 @@ handshake = "1m"
 unfinished = 3
 sandbox = "off"
 language = "en"
+console = "none"
 `))
 	want := Reception{
 		Listen:                "192.0.2.7:4102",

@@ -60,6 +60,7 @@ func ParseCentral(file string, text []byte) (Central, error) {
 	set(s, "public", publicAddress, &c.Public)
 	set(s, "admin_socket", socketPath, &c.AdminSocket)
 	set(s, "admin_group", groupName, &c.AdminGroup)
+	readConsole(s, &c.Console)
 	if table, given := s.table("mail"); given {
 		readMail(table, &c.Mail)
 	}
@@ -94,12 +95,13 @@ func readReceptionLink(s *section, c Central) ReceptionLink {
 
 // checkCentral looks at settings that are right alone and wrong together.
 func checkCentral(s *section, c Central) {
-	if c.Users == c.Administrators && !strings.HasSuffix(c.Users, ":0") {
-		key := "administrators"
-		if !s.given(key) {
-			key = "users"
+	listens := []struct{ key, address string }{{"users", c.Users}, {"administrators", c.Administrators}, {"console", c.Console.Address}}
+	for i, a := range listens {
+		for _, b := range listens[i+1:] {
+			if a.address == b.address && !strings.HasSuffix(a.address, ":0") {
+				s.sameAddress(b.key, a.key, a.address)
+			}
 		}
-		s.problem(key, "users and administrators are both at %s; give them different ports", c.Users)
 	}
 	for i, root := range c.Roots {
 		if slices.Contains(c.Roots[:i], root) {
@@ -108,6 +110,28 @@ func checkCentral(s *section, c Central) {
 		if c.State != "" && within(root, c.State) {
 			s.problemAt("roots", i, "%q lies in the state directory, %q, from which nothing is sent; move the titles elsewhere", root, c.State)
 		}
+	}
+}
+
+// sameAddress reports that two settings name one address, at the one that is given.
+func (s *section) sameAddress(key, other, address string) {
+	at := key
+	if !s.given(key) {
+		at = other
+	}
+	s.problem(at, "%s and %s are both at %s; give them different ports", other, key, address)
+}
+
+// readConsole reads where browsers come.
+func readConsole(s *section, c *Console) {
+	set(s, "console", unlessNone(listenAddress), &c.Address)
+	set(s, "console_certificate", pathOrNothing, &c.Certificate)
+	set(s, "console_key", pathOrNothing, &c.Key)
+	switch {
+	case c.Certificate != "" && c.Key == "":
+		s.problem("console_certificate", "goes with console_key, which is not set")
+	case c.Key != "" && c.Certificate == "":
+		s.problem("console_key", "goes with console_certificate, which is not set")
 	}
 }
 
@@ -132,7 +156,11 @@ func ParseReception(file string, text []byte) (Reception, error) {
 	s.whole("unfinished", 1, mostUnfinished, &r.Unfinished)
 	set(s, "sandbox", oneOf("a way", sandboxes()), &r.Sandbox)
 	set(s, "language", language, &r.Language)
+	readConsole(s, &r.Console)
 	s.end()
+	if r.Console.Address == r.Listen && !strings.HasSuffix(r.Listen, ":0") {
+		s.sameAddress("console", "listen", r.Listen)
+	}
 	if err := d.err(); err != nil {
 		return Reception{}, err
 	}

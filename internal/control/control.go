@@ -73,16 +73,9 @@ type envelope struct {
 // Send sends m. It fails if the other side has gone, or has read nothing for
 // five seconds.
 func (c *Conn) Send(m Message) error {
-	body, err := json.Marshal(m)
+	packet, err := encode(m)
 	if err != nil {
-		return fmt.Errorf("control: %s: %w", m.kind(), err)
-	}
-	packet, err := json.Marshal(envelope{m.kind(), body})
-	if err != nil {
-		return fmt.Errorf("control: %s: %w", m.kind(), err)
-	}
-	if len(packet) > MaxMessage {
-		return fmt.Errorf("control: %s: %d bytes, at most %d are allowed", m.kind(), len(packet), MaxMessage)
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,6 +86,22 @@ func (c *Conn) Send(m Message) error {
 		return fmt.Errorf("control: %s: %w", m.kind(), err)
 	}
 	return nil
+}
+
+// encode gives the packet of a message.
+func encode(m Message) ([]byte, error) {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("control: %s: %w", m.kind(), err)
+	}
+	packet, err := json.Marshal(envelope{m.kind(), body})
+	if err != nil {
+		return nil, fmt.Errorf("control: %s: %w", m.kind(), err)
+	}
+	if len(packet) > MaxMessage {
+		return nil, fmt.Errorf("control: %s: %d bytes, at most %d are allowed", m.kind(), len(packet), MaxMessage)
+	}
+	return packet, nil
 }
 
 // Receive waits for the next message. The error is io.EOF once the other side

@@ -17,7 +17,19 @@ var handed = []byte{'c'}
 // Hand gives the worker a descriptor (unix(7), SCM_RIGHTS), which it takes with
 // Take: the connection for which a spare worker was waiting. f stays the
 // caller's.
-func (c *Conn) Hand(f *os.File) error {
+func (c *Conn) Hand(f *os.File) error { return c.sendWith(handed, f) }
+
+// SendFile sends m and with it a descriptor, which the worker has by
+// ReceiveFile. f stays the caller's.
+func (c *Conn) SendFile(m Message, f *os.File) error {
+	packet, err := encode(m)
+	if err != nil {
+		return err
+	}
+	return c.sendWith(packet, f)
+}
+
+func (c *Conn) sendWith(packet []byte, f *os.File) error {
 	raw, err := c.file.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("control: %w", err)
@@ -30,7 +42,7 @@ func (c *Conn) Hand(f *os.File) error {
 	}
 	var sent error
 	err = raw.Write(func(fd uintptr) bool {
-		sent = unix.Sendmsg(int(fd), handed, rights, nil, 0)
+		sent = unix.Sendmsg(int(fd), packet, rights, nil, 0)
 		return !errors.Is(sent, unix.EAGAIN)
 	})
 	if err := errors.Join(err, sent); err != nil {
@@ -42,11 +54,51 @@ func (c *Conn) Hand(f *os.File) error {
 // Take waits for a descriptor that the supervisor hands over. The error is
 // io.EOF if it goes away instead.
 func (c *Conn) Take() (*os.File, error) {
+	buf := make([]byte, len(handed)+1)
+	n, f, err := c.receiveWith(buf)
+	switch {
+	case err != nil:
+		return nil, err
+	case n == 0:
+		return nil, io.EOF
+	case f == nil || n != len(handed):
+		if f != nil {
+			f.Close()
+		}
+		return nil, fmt.Errorf("control: %d bytes came instead of a descriptor", n)
+	}
+	return f, nil
+}
+
+// ReceiveFile is Receive for a worker that may be sent a descriptor with a
+// message; nil is none.
+func (c *Conn) ReceiveFile() (Message, *os.File, error) {
+	if c.buf == nil {
+		c.buf = make([]byte, MaxMessage+1)
+	}
+	n, f, err := c.receiveWith(c.buf)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case n == 0:
+		return nil, nil, io.EOF
+	}
+	m, err := decode(c.buf[:n])
+	if err != nil && f != nil {
+		f.Close()
+		f = nil
+	}
+	return m, f, err
+}
+
+// receiveWith waits for a packet, and gives its length and the descriptor that
+// came with it, nil if there was none.
+func (c *Conn) receiveWith(buf []byte) (int, *os.File, error) {
 	raw, err := c.file.SyscallConn()
 	if err != nil {
-		return nil, fmt.Errorf("control: %w", err)
+		return 0, nil, fmt.Errorf("control: %w", err)
 	}
-	buf, oob := make([]byte, len(handed)+1), make([]byte, unix.CmsgSpace(4))
+	oob := make([]byte, unix.CmsgSpace(4))
 	var n, oobn, flags int
 	var received error
 	err = raw.Read(func(fd uintptr) bool {
@@ -54,18 +106,21 @@ func (c *Conn) Take() (*os.File, error) {
 		return !errors.Is(received, unix.EAGAIN)
 	})
 	if err := errors.Join(err, received); err != nil {
-		return nil, fmt.Errorf("control: taking a descriptor: %w", err)
+		return 0, nil, fmt.Errorf("control: receiving: %w", err)
 	}
-	if n == 0 {
-		return nil, io.EOF
+	if flags&(unix.MSG_CTRUNC|unix.MSG_TRUNC) != 0 {
+		return 0, nil, fmt.Errorf("control: a message of more than %d bytes, or with several descriptors", len(buf)-1)
+	}
+	if oobn == 0 {
+		return n, nil, nil
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
-	if err != nil || len(messages) != 1 || n != len(handed) || flags&unix.MSG_CTRUNC != 0 {
-		return nil, fmt.Errorf("control: no descriptor came: %d bytes and %d control messages: %v", n, len(messages), err)
+	if err != nil || len(messages) != 1 {
+		return 0, nil, fmt.Errorf("control: %d control messages came with %d bytes: %v", len(messages), n, err)
 	}
 	files, err := unix.ParseUnixRights(&messages[0])
 	if err != nil || len(files) != 1 {
-		return nil, fmt.Errorf("control: %d descriptors came instead of one: %v", len(files), err)
+		return 0, nil, fmt.Errorf("control: %d descriptors came instead of one: %v", len(files), err)
 	}
-	return os.NewFile(uintptr(files[0]), "handed"), nil
+	return n, os.NewFile(uintptr(files[0]), "handed"), nil
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"crypto"
 	"encoding/json"
 	"time"
 
@@ -11,9 +12,11 @@ import (
 // From any worker.
 type (
 	// Sign asks for a signature over the TLS handshake of the worker's
-	// connection, which is answered once, with Signed.
+	// connection, which is answered once, with Signed. Hash is of what is signed
+	// for a browser, by a key that signs digests.
 	Sign struct {
-		Message []byte `json:"message"`
+		Message []byte      `json:"message"`
+		Hash    crypto.Hash `json:"hash,omitempty"`
 	}
 
 	// Failed says why the worker ends. It is its last message.
@@ -35,6 +38,14 @@ type (
 		Silence     time.Duration `json:"silence"`
 		Protocol    string        `json:"protocol,omitempty"`
 		Peer        string        `json:"peer,omitempty"`
+		Browser     *Browser      `json:"browser,omitempty"`
+	}
+
+	// Browser tells a session worker that its connection is one of a console:
+	// the certificates to show, in DER and the worker's own first, in the place
+	// of Start.Certificate; none where it is served without TLS.
+	Browser struct {
+		Chain [][]byte `json:"chain,omitempty"`
 	}
 
 	// Signed answers Sign.

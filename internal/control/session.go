@@ -25,6 +25,7 @@ type Call struct {
 	Remove     *RemoveTitle   `json:"remove,omitempty"`
 	Where      *WhereQuery    `json:"where,omitempty"`
 	Receptions *NamesQuery    `json:"receptions,omitempty"`
+	Health     *HealthQuery   `json:"health,omitempty"`
 
 	Login           *Login         `json:"login,omitempty"`
 	Roster          *NamesQuery    `json:"roster,omitempty"`
@@ -53,6 +54,7 @@ type Reply struct {
 	Promises   *Promises      `json:"promises,omitempty"`
 	Prospects  *ProspectPage  `json:"prospects,omitempty"`
 	Receptions *NamePage      `json:"receptions,omitempty"`
+	Health     *Health        `json:"health,omitempty"`
 
 	Welcome  bool           `json:"welcome,omitempty"` // to Login
 	Roster   *ReceptionPage `json:"roster,omitempty"`

@@ -85,11 +85,20 @@ func (m *Member) Signed() bool { return m.signed }
 // Sign answers a worker's request for the signature of its connection's
 // handshake; a second one is refused.
 func (m *Member) Sign(key ed25519.PrivateKey, side identity.Side, ask control.Sign) error {
+	return m.sign(func() ([]byte, error) { return identity.SignHandshake(key, side, ask.Message) })
+}
+
+// SignBrowser is Sign for a browser's connection, by the operator's key.
+func (m *Member) SignBrowser(b identity.Browser, ask control.Sign) error {
+	return m.sign(func() ([]byte, error) { return b.SignHandshake(ask.Message, ask.Hash) })
+}
+
+func (m *Member) sign(sign func() ([]byte, error)) error {
 	if m.signed {
 		return errors.New("a worker asks for a second signature")
 	}
 	m.signed = true
-	signature, err := identity.SignHandshake(key, side, ask.Message)
+	signature, err := sign()
 	if err != nil {
 		return err
 	}

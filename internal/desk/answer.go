@@ -3,53 +3,14 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
-	"sync"
 	"time"
 	"unicode/utf8"
 
 	"videoclub/internal/control"
 	"videoclub/internal/dispatch"
-	"videoclub/internal/identity"
 	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
 )
-
-// handle acts on one message of the session's worker.
-func (s *session) handle(ctx context.Context, m control.Message, answering *sync.WaitGroup) (over bool, err error) {
-	switch m := m.(type) {
-	case control.Sign:
-		return false, s.Sign(s.desk.TLS, identity.ServerSide, m)
-	case control.Failed:
-		s.desk.turnedAway(s.peer, m)
-		return true, nil
-	case control.Call:
-		if s.place != nil {
-			s.place.Known()
-		}
-		if s.left--; s.left < 0 {
-			return true, errors.New("the session has asked as often as one connection may")
-		}
-		select {
-		case s.open <- struct{}{}:
-		default:
-			return true, fmt.Errorf("the session has more than %d calls open", calls)
-		}
-		answering.Go(func() {
-			reply := s.answer(ctx, m)
-			reply.Seq = m.Seq
-			// A session that has gone hears no answer. One that asks and does
-			// not listen is let go, and asks no more than its calls until then.
-			if err := s.Control.Send(reply); err != nil && ctx.Err() == nil {
-				s.desk.Log.Debug("an answer was not heard", "error", err)
-				s.Kill()
-			}
-			<-s.open
-		})
-		return false, nil
-	}
-	return true, fmt.Errorf("the session says %T", m)
-}
 
 // answer does what a call asks for, if whoever has the session may.
 func (s *session) answer(ctx context.Context, c control.Call) (r control.Reply) {

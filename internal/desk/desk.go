@@ -6,7 +6,6 @@ package desk
 import (
 	"context"
 	"crypto/ed25519"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -40,10 +39,6 @@ const (
 )
 
 const (
-	// calls is how many calls a session may have open: a client asks one thing
-	// at a time, and the answer to one that waits may be overtaken.
-	calls = 4
-
 	// spares is how many session workers are kept ahead: more than clients
 	// that come at once while one starts, which takes some 10 ms.
 	spares = 4
@@ -71,6 +66,8 @@ type Config struct {
 	// Console gives where browsers reach this server, as a URL without a path; ""
 	// or a Console that is nil, is nowhere.
 	Console func() string
+	// Browser is what browsers are shown at an address that other machines reach.
+	Browser identity.Browser
 	// Socket is where this machine administers, "" for nowhere; AdminGroup is the
 	// group whose members may there besides root.
 	Socket, AdminGroup string
@@ -97,8 +94,9 @@ type Desk struct {
 	// is promised, and for writing while one is removed.
 	promising sync.RWMutex
 
-	mu     sync.Mutex
-	limits Limits
+	mu      sync.Mutex
+	limits  Limits
+	browser identity.Browser
 }
 
 // New makes a Desk.
@@ -107,8 +105,8 @@ func New(c Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits, failures: limit.NewFailures(), strange: rate.Sometimes{Interval: time.Second}}
-	for _, role := range []Role{User, Administrator} {
+	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits, browser: c.Browser, failures: limit.NewFailures(), strange: rate.Sometimes{Interval: time.Second}}
+	for _, role := range []Role{User, Administrator, Browser} {
 		d.connections[role] = limit.New(c.Limits.Connections, c.Clock)
 	}
 	d.spares = crew.NewSpares(c.Spawner, worker.Session, spares, c.Log)
@@ -128,11 +126,19 @@ func (d *Desk) SetLimits(l Limits) {
 	}
 }
 
+// SetBrowser changes what browsers are shown, for connections to come.
+func (d *Desk) SetBrowser(b identity.Browser) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.browser = b
+}
+
 // Serve takes connections of a role until ctx ends, then ends their workers
 // and returns when all are reaped.
 func (d *Desk) Serve(ctx context.Context, l net.Listener, role Role) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
+	secure := !addrOf(l.Addr()).IsLoopback()
 	err := limit.Accept(ctx, l, d.connections[role], d.Log, func(conn *net.TCPConn, place *limit.Place) {
 		// Before anything is spent on it.
 		if d.failures.Blocked(addrOf(conn.RemoteAddr()), d.Clock()) {
@@ -142,7 +148,7 @@ func (d *Desk) Serve(ctx context.Context, l net.Listener, role Role) error {
 		}
 		d.serving.Go(func() {
 			defer place.Leave()
-			s := &session{desk: d, role: role, peer: conn.RemoteAddr(), remote: !addrOf(conn.RemoteAddr()).IsLoopback(), place: place}
+			s := &session{desk: d, role: role, peer: conn.RemoteAddr(), remote: !addrOf(conn.RemoteAddr()).IsLoopback(), secure: secure, place: place}
 			if err := d.serve(ctx, conn, s); err != nil {
 				d.Log.Debug("session ended", "peer", conn.RemoteAddr(), "error", err)
 			}
@@ -154,15 +160,13 @@ func (d *Desk) Serve(ctx context.Context, l net.Listener, role Role) error {
 
 // session is one connection's worker as the supervisor knows it.
 type session struct {
-	desk *Desk
-	role Role
-	*crew.Member
-	open  chan struct{} // one for each call that is being answered
-	place *limit.Place  // nil for one by the socket of this machine
-	left  int           // how many calls it may still make
+	desk  *Desk
+	role  Role
+	place *limit.Place // nil for one by the socket of this machine
 
 	peer   net.Addr
 	remote bool       // the peer is on another machine
+	secure bool       // the listener is open to others
 	local  *localUser // who it is, by the socket of this machine
 
 	mu    sync.Mutex
@@ -180,65 +184,24 @@ func addrOf(peer net.Addr) netip.Addr {
 	return netip.IPv6Loopback()
 }
 
-// fileConn is a connection that can be handed over.
-type fileConn interface {
-	File() (*os.File, error)
-	Close() error
-}
-
-func (d *Desk) serve(ctx context.Context, conn fileConn, s *session) error {
-	file, err := conn.File()
-	conn.Close()
-	if err != nil {
-		return err
-	}
+func (d *Desk) serve(ctx context.Context, conn crew.FileConn, s *session) error {
 	d.mu.Lock()
-	limits := d.limits
+	limits, browser := d.limits, d.browser
 	d.mu.Unlock()
-	s.Member, err = d.spares.Take()
-	s.open, s.left = make(chan struct{}, calls), limits.Requests
-	defer s.Close()
-	if err != nil {
-		file.Close()
-		return err
+	start := control.Start{Certificate: d.certificate, Handshake: limits.Handshake, Silence: limits.Handshake}
+	if s.role == Browser {
+		start.Certificate, start.Browser = nil, &control.Browser{}
+		if s.secure {
+			start.Browser.Chain = browser.Chain
+		}
 	}
-	defer func() {
-		s.Kill()
-		<-s.Done()
-	}()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(ctx, s.Kill)()
+	serve := crew.Session{
+		Start: start, Sign: crew.SignFor(identity.Keys{TLS: d.TLS}, browser, start), Calls: limits.Requests, Log: d.Log,
+		Failed: func(m control.Failed) { d.turnedAway(s.peer, m) },
+		Answer: func(ctx context.Context, c control.Call) (control.Reply, *os.File) { return s.answer(ctx, c), nil },
+	}
 	if s.place != nil {
-		go func() {
-			select {
-			case <-s.place.Lost():
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
+		serve.Known, serve.Lost = s.place.Known, s.place.Lost()
 	}
-	err = s.Control.Hand(file)
-	file.Close()
-	if err != nil {
-		return err
-	}
-	if err := s.Control.Send(control.Start{Certificate: d.certificate, Handshake: limits.Handshake, Silence: limits.Handshake}); err != nil {
-		return err
-	}
-	var answering sync.WaitGroup
-	defer answering.Wait()
-	defer cancel()
-	for {
-		m, err := s.Control.Receive()
-		if err != nil {
-			if err == io.EOF {
-				err = nil
-			}
-			return err
-		}
-		if over, err := s.handle(ctx, m, &answering); over || err != nil {
-			return err
-		}
-	}
+	return d.spares.Serve(ctx, conn, serve)
 }

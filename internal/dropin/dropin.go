@@ -15,8 +15,13 @@ import (
 // administrator, in /etc, are read after it where their names come later.
 const File = "40-toml.conf"
 
-// MailPassword is the name of the credential that has the password of mail.
-const MailPassword = "mail-password"
+// The names of credentials: of the password of mail, and of what browsers on other
+// machines are shown.
+const (
+	MailPassword       = "mail-password"
+	ConsoleCertificate = "console-certificate"
+	ConsoleKey         = "console-key"
+)
 
 // Dropin is what is added to a unit.
 type Dropin struct {
@@ -24,9 +29,9 @@ type Dropin struct {
 	Text string
 }
 
-// Central gives the drop-ins for vccs, which is configured by file. The password
-// of mail becomes a credential if there is one.
-func Central(file string, c config.Central, password bool) []Dropin {
+// Central gives the drop-ins for vccs, which is configured by file. A file with a
+// secret becomes a credential if it is there.
+func Central(file string, c config.Central, there func(path string) bool) []Dropin {
 	s := paths{read: c.Roots}
 	for _, written := range []string{c.State, path.Dir(c.Videos)} {
 		if path.IsAbs(written) {
@@ -34,15 +39,13 @@ func Central(file string, c config.Central, password bool) []Dropin {
 		}
 	}
 	service := s.text()
-	if password {
-		service += "# Read as root: the file is nobody else's.\nLoadCredential=" + quote(MailPassword+":"+c.Mail.PasswordFile) + "\n"
-	}
-	return written(file, socket("vccs-user.socket", c.Users), socket("vccs-admin.socket", c.Administrators),
+	service += credentials(there, [][2]string{{MailPassword, c.Mail.PasswordFile}, {ConsoleCertificate, c.Console.Certificate}, {ConsoleKey, c.Console.Key}})
+	return written(file, socket("vccs-user.socket", c.Users), socket("vccs-admin.socket", c.Administrators), console("vccs-console.socket", c.Console),
 		Dropin{"vccs.service", section("Service", service)})
 }
 
-// Reception gives the drop-ins for vcvrs.
-func Reception(file string, r config.Reception) []Dropin {
+// Reception gives the drop-ins for vcvrs, as Central does.
+func Reception(file string, r config.Reception, there func(path string) bool) []Dropin {
 	var s paths
 	unit := ""
 	if path.IsAbs(r.Store) {
@@ -52,8 +55,33 @@ func Reception(file string, r config.Reception) []Dropin {
 	if path.IsAbs(r.State) {
 		s.write = append(s.write, r.State)
 	}
-	return written(file, socket("vcvrs.socket", r.Listen),
-		Dropin{"vcvrs.service", section("Unit", unit) + section("Service", s.text())})
+	service := s.text() + credentials(there, [][2]string{{ConsoleCertificate, r.Console.Certificate}, {ConsoleKey, r.Console.Key}})
+	return written(file, socket("vcvrs.socket", r.Listen), console("vcvrs-console.socket", r.Console),
+		Dropin{"vcvrs.service", section("Unit", unit) + section("Service", service)})
+}
+
+// credentials gives the settings by which systemd hands files over under names.
+// One that is not there would keep it from starting the service, which says better
+// what it misses.
+func credentials(there func(path string) bool, named [][2]string) string {
+	var b strings.Builder
+	for _, c := range named {
+		if name, p := c[0], c[1]; path.IsAbs(p) && there(p) {
+			b.WriteString("LoadCredential=" + quote(name+":"+p) + "\n")
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "# Read as root: the files are nobody else's.\n" + b.String()
+}
+
+// console is socket for a console, which there may be none of.
+func console(unit string, c config.Console) Dropin {
+	if c.Address == "" {
+		return Dropin{unit, section("Unit", "# There is to be no console: this is never so.\nConditionPathExists=!/\n")}
+	}
+	return socket(unit, c.Address)
 }
 
 // written puts where it comes from above each drop-in that says anything.

@@ -18,24 +18,31 @@ func joined(all []Dropin) string {
 func TestCentral(t *testing.T) {
 	const head = "# Made from /etc/vc/vccs.toml at daemon-reload: edit that.\n"
 	for name, c := range map[string]struct {
-		toml     string
-		password bool
-		want     string
+		toml  string
+		there bool
+		want  string
 	}{
 		"defaults": {"", false, "== vccs-user.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4100\n" +
-			"== vccs-admin.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4101\n"},
+			"== vccs-admin.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4101\n" +
+			"== vccs-console.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:8400\n"},
 		"all": {"users = \":4200\"\nadministrators = \"[fe80::1%eth0]:0\"\nvideos = \"/srv/club/videos.txt\"\nstate = \"/srv/state\"\n" +
-			"roots = [\"/srv/films\", \"/home/ana/dcp\"]\n[mail]\nusername = \"club\"\npassword_file = \"/etc/vc/secret\"", true,
+			"roots = [\"/srv/films\", \"/home/ana/dcp\"]\n" +
+			"console = \":8443\"\nconsole_certificate = \"/etc/vc/c.pem\"\nconsole_key = \"/etc/vc/k.pem\"\n[mail]\nusername = \"club\"\npassword_file = \"/etc/vc/secret\"", true,
 			"== vccs-user.socket\n" + head + "[Socket]\nListenStream=\nListenStream=4200\n" +
+				"== vccs-console.socket\n" + head + "[Socket]\nListenStream=\nListenStream=8443\n" +
 				"== vccs.service\n" + head + "[Service]\nReadOnlyPaths=\"-/srv/films\"\nReadOnlyPaths=\"-/home/ana/dcp\"\nBindReadOnlyPaths=\"-/home/ana/dcp\"\n" +
 				"ReadWritePaths=\"-/srv/state\"\nReadWritePaths=\"-/srv/club\"\n# Homes are empty but for what is bound above.\nProtectHome=tmpfs\n" +
-				"# Read as root: the file is nobody else's.\nLoadCredential=\"mail-password:/etc/vc/secret\"\n"},
+				"# Read as root: the files are nobody else's.\nLoadCredential=\"mail-password:/etc/vc/secret\"\n" +
+				"LoadCredential=\"console-certificate:/etc/vc/c.pem\"\nLoadCredential=\"console-key:/etc/vc/k.pem\"\n"},
+		"no console": {"console = \"none\"", true, "== vccs-user.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4100\n" +
+			"== vccs-admin.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4101\n" +
+			"== vccs-console.socket\n" + head + "[Unit]\n# There is to be no console: this is never so.\nConditionPathExists=!/\n"},
 	} {
 		settings, err := config.ParseCentral("vccs.toml", []byte(c.toml))
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if got := joined(Central("/etc/vc/vccs.toml", settings, c.password)); got != c.want {
+		if got := joined(Central("/etc/vc/vccs.toml", settings, func(string) bool { return c.there })); got != c.want {
 			t.Errorf("%s:\n%s\nwant:\n%s", name, got, c.want)
 		}
 	}
@@ -53,7 +60,7 @@ func TestReception(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, got, _ := strings.Cut(joined(Reception("/etc/vc/vcvrs.toml", settings)), "== vcvrs.service\n")
+		_, got, _ := strings.Cut(joined(Reception("/etc/vc/vcvrs.toml", settings, func(string) bool { return false })), "== vcvrs.service\n")
 		if _, got, _ = strings.Cut(got, "edit that.\n"); got != c.want {
 			t.Errorf("%s:\n%s\nwant:\n%s", c.toml, got, c.want)
 		}

@@ -39,6 +39,21 @@ func (s Side) context() ([]byte, error) {
 	return []byte(strings.Repeat(" ", 64) + words + "\x00"), nil
 }
 
+// owns says that message is what this side signs in a handshake (reason.NotPermitted).
+func (s Side) owns(message []byte) error {
+	context, err := s.context()
+	if err != nil {
+		return fmt.Errorf("sign a handshake: %w", err)
+	}
+	hash, ours := bytes.CutPrefix(message, context)
+	// The hash is that of the cipher suite (RFC 8446 appendix B.4).
+	if !ours || len(hash) != sha256.Size && len(hash) != sha512.Size384 {
+		return reason.New(reason.NotPermitted,
+			"sign a handshake: the %d bytes to sign are not those of its own side in TLS 1.3", len(message))
+	}
+	return nil
+}
+
 // SignHandshake signs message for a worker, if it is what TLS 1.3 has that
 // side sign and nothing else; anything else is refused (reason.NotPermitted).
 // How often a worker may ask is for the caller to count.
@@ -46,15 +61,8 @@ func SignHandshake(key ed25519.PrivateKey, side Side, message []byte) ([]byte, e
 	if len(key) != ed25519.PrivateKeySize {
 		return nil, fmt.Errorf("sign a handshake: the key has %d bytes", len(key))
 	}
-	context, err := side.context()
-	if err != nil {
-		return nil, fmt.Errorf("sign a handshake: %w", err)
-	}
-	hash, ours := bytes.CutPrefix(message, context)
-	// The hash is that of the cipher suite (RFC 8446 appendix B.4).
-	if !ours || len(hash) != sha256.Size && len(hash) != sha512.Size384 {
-		return nil, reason.New(reason.NotPermitted,
-			"sign a handshake: the %d bytes to sign are not those of its own side in TLS 1.3", len(message))
+	if err := side.owns(message); err != nil {
+		return nil, err
 	}
 	return ed25519.Sign(key, message), nil
 }

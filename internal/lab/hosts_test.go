@@ -207,10 +207,10 @@ func testEdits(t *testing.T, s *site) {
 		t.Errorf("it starts with a socket elsewhere: %s", out)
 	}
 	s.central.contains("systemctl status vccs || true", "run: systemctl daemon-reload && systemctl restart vccs-user.socket")
-	s.central.sh(reload + "vccs-user.socket vccs-admin.socket")
+	s.central.sh(reload + "vccs-user.socket vccs-admin.socket vccs-console.socket")
 	s.central.contains("systemctl cat vccs.service", "ReadOnlyPaths=\"-/home/more\"")
 	s.central.sh("vcuser --server 127.0.0.1:4200 list; n=$(vcadmin --server 127.0.0.1:4101 add X /home/more/x.mp4 --duration 1m | sed -n 's/^title \\([0-9]*\\):.*/\\1/p'); vcadmin --server 127.0.0.1:4101 remove $n")
-	s.central.sh(`sed -i 's/^users = .*/users = "127.0.0.1:4100"/' /etc/vc/vccs.toml; ` + reload + "vccs-user.socket vccs-admin.socket")
+	s.central.sh(`sed -i 's/^users = .*/users = "127.0.0.1:4100"/' /etc/vc/vccs.toml; ` + reload + "vccs-user.socket vccs-admin.socket vccs-console.socket")
 
 	s.mateo.sh(`mkdir -p /srv/big; chown vcvrs /srv/big; echo 'store = "/srv/big"' >> /etc/vc/vcvrs.toml; ` + reload + "vcvrs.socket")
 	id := s.request(s.mateo, 2)

@@ -45,6 +45,12 @@ func Generator(args []string, config string, dropins func(path string) ([]dropin
 	return 0
 }
 
+// There says whether there is a file at path.
+func There(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 func writeDropins(dir string, all []dropin.Dropin) error {
 	for _, d := range all {
 		folder := filepath.Join(dir, d.Unit+".d")

@@ -70,21 +70,80 @@ func Server(file *os.File, ctl *control.Conn, mutual bool, alpns ...string) (*Co
 	})
 }
 
-func establish(file *os.File, ctl *control.Conn, alpns []string, side func(*conn, control.Start, func(string) error) (*tls.Conn, error)) (*Conn, error) {
+// Visitor is Server for the client of a session, which need not prove anything.
+// Where the supervisor says that it is a browser, it is shown the operator's
+// certificates, or there is no TLS.
+func Visitor(file *os.File, ctl *control.Conn, alpn string) (net.Conn, control.Start, error) {
+	start, err := started(ctl)
+	if err != nil {
+		return nil, start, err
+	}
+	switch browser := start.Browser; {
+	case browser == nil:
+		c, err := begin(file, start, []string{alpn}, func(raw *conn, start control.Start, _ func(string) error) (*tls.Conn, error) {
+			signer, err := signer(start, ctl)
+			if err != nil {
+				return nil, err
+			}
+			return tls.Server(raw, identity.ServerOf(start.Certificate, signer, []string{alpn}, nil)), nil
+		})
+		return c, start, err
+	case len(browser.Chain) == 0:
+		raw, err := take(file, start)
+		return raw, start, err
+	}
+	// What does not negotiate a protocol speaks that one as well.
+	c, err := begin(file, start, []string{alpn, ""}, func(raw *conn, start control.Start, _ func(string) error) (*tls.Conn, error) {
+		config, err := identity.BrowserServer(start.Browser.Chain, func(message []byte, hash crypto.Hash) ([]byte, error) {
+			return signed(ctl, control.Sign{Message: message, Hash: hash})
+		})
+		if err != nil {
+			return nil, err
+		}
+		return tls.Server(raw, config), nil
+	})
+	return c, start, err
+}
+
+// started hears from the supervisor how to start.
+func started(ctl *control.Conn) (control.Start, error) {
 	m, err := ctl.Receive()
 	if err != nil {
-		return nil, err
+		return control.Start{}, err
 	}
 	start, ok := m.(control.Start)
 	if !ok {
-		return nil, fmt.Errorf("transport: the supervisor says %T instead of how to start", m)
+		return start, fmt.Errorf("transport: the supervisor says %T instead of how to start", m)
 	}
+	return start, nil
+}
+
+// take takes over the file of a connection.
+func take(file *os.File, start control.Start) (*conn, error) {
 	tcp, err := net.FileConn(file)
 	if err != nil {
 		return nil, fmt.Errorf("transport: %w", err)
 	}
 	file.Close()
-	raw := newConn(tcp, start.Silence)
+	return newConn(tcp, start.Silence), nil
+}
+
+// side makes a side of TLS on a connection; the peer's identity is for verify.
+type side func(raw *conn, start control.Start, verify func(string) error) (*tls.Conn, error)
+
+func establish(file *os.File, ctl *control.Conn, alpns []string, side side) (*Conn, error) {
+	start, err := started(ctl)
+	if err != nil {
+		return nil, err
+	}
+	return begin(file, start, alpns, side)
+}
+
+func begin(file *os.File, start control.Start, alpns []string, side side) (*Conn, error) {
+	raw, err := take(file, start)
+	if err != nil {
+		return nil, err
+	}
 	c := &Conn{raw: raw}
 	c.Conn, err = side(raw, start, func(id string) error {
 		if start.Peer != "" && id != start.Peer {
@@ -112,19 +171,24 @@ func establish(file *os.File, ctl *control.Conn, alpns []string, side func(*conn
 // signer signs this connection's handshake, and nothing else, through the supervisor.
 func signer(start control.Start, ctl *control.Conn) (crypto.Signer, error) {
 	return identity.NewRemoteSigner(start.Certificate, func(message []byte) ([]byte, error) {
-		if err := ctl.Send(control.Sign{Message: message}); err != nil {
-			return nil, err
-		}
-		m, err := ctl.Receive()
-		if err != nil {
-			return nil, err
-		}
-		signed, ok := m.(control.Signed)
-		if !ok {
-			return nil, fmt.Errorf("transport: the supervisor answers %T instead of a signature", m)
-		}
-		return signed.Signature, nil
+		return signed(ctl, control.Sign{Message: message})
 	})
+}
+
+// signed asks the supervisor for a signature.
+func signed(ctl *control.Conn, ask control.Sign) ([]byte, error) {
+	if err := ctl.Send(ask); err != nil {
+		return nil, err
+	}
+	m, err := ctl.Receive()
+	if err != nil {
+		return nil, err
+	}
+	signed, ok := m.(control.Signed)
+	if !ok {
+		return nil, fmt.Errorf("transport: the supervisor answers %T instead of a signature", m)
+	}
+	return signed.Signature, nil
 }
 
 // Peer is the identity that the peer proved, or "".

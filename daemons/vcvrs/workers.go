@@ -1,0 +1,50 @@
+package main
+
+import (
+	"runtime"
+	"syscall"
+	"time"
+
+	"videoclub/internal/gallery"
+	"videoclub/internal/receive"
+	"videoclub/internal/session"
+	"videoclub/internal/startup"
+	"videoclub/internal/worker"
+)
+
+// workers is what each kind of worker of vcvrs does with its descriptors.
+var workers = map[worker.Kind]func(*worker.Inside) error{
+	worker.Session: func(in *worker.Inside) error {
+		f := startup.Take(in, "control")
+		if f.Err != nil {
+			return f.Err
+		}
+		s, err := session.Take(f.Control())
+		if err != nil {
+			return err
+		}
+		return s.Serve(gallery.Gallery{Ask: s.CallFile, Clock: time.Now, Secure: s.Secure()}.Handler())
+	},
+	worker.Receive: func(in *worker.Inside) error {
+		f := startup.Take(in, "conn", "ring", "wake", "control")
+		if f.Err != nil {
+			return f.Err
+		}
+		// One stream, decrypted in order: a second core would only be woken.
+		runtime.GOMAXPROCS(1)
+		return receive.Receiver{Conn: f.File("conn"), Handoff: f.Handoff(), Control: f.Control()}.Run()
+	},
+	worker.Store: func(in *worker.Inside) error {
+		needed := []string{"data", "slots", "ring", "wake", "control"}
+		if in.Has("folder") {
+			needed = []string{"folder", "ring", "wake", "control"}
+			// What is made has the modes that it is made with.
+			syscall.Umask(0)
+		}
+		f := startup.Take(in, needed...)
+		if f.Err != nil {
+			return f.Err
+		}
+		return receive.Store{Data: f.File("data"), Slots: f.File("slots"), Folder: f.File("folder"), Handoff: f.Handoff(), Control: f.Control()}.Run()
+	},
+}

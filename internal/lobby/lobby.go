@@ -1,0 +1,125 @@
+// Package lobby is where people come who look at what a reception server has: it
+// starts a session worker for each browser's connection and answers what that
+// may ask.
+package lobby
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"videoclub/internal/control"
+	"videoclub/internal/crew"
+	"videoclub/internal/identity"
+	"videoclub/internal/limit"
+	"videoclub/internal/moment"
+	"videoclub/internal/reason"
+	"videoclub/internal/worker"
+)
+
+// requests is how many calls may be made on one connection.
+const requests = 10_000
+
+// Config is what a Lobby needs.
+type Config struct {
+	Spawner  *worker.Spawner
+	Clock    moment.Clock
+	Log      *slog.Logger
+	Settings Settings
+	// Status says what the server is doing.
+	Status func() string
+}
+
+// Settings are what a reload may change.
+type Settings struct {
+	Connections limit.Bounds     // a stranger is one that has asked nothing yet
+	Handshake   time.Duration    // within which a browser must have established TLS
+	Browser     identity.Browser // what browsers on other machines are shown
+}
+
+// Lobby serves browsers.
+type Lobby struct {
+	Config
+	connections *limit.Connections
+	spares      *crew.Spares
+	strange     rate.Sometimes // logged of those that speak something else
+	serving     sync.WaitGroup
+
+	mu       sync.Mutex
+	settings Settings
+}
+
+// New makes a Lobby.
+func New(c Config) *Lobby {
+	return &Lobby{
+		Config: c, connections: limit.New(c.Settings.Connections, c.Clock), settings: c.Settings, strange: rate.Sometimes{Interval: time.Second},
+		// None ahead: days may pass until somebody looks.
+		spares: crew.NewSpares(c.Spawner, worker.Session, 0, c.Log),
+	}
+}
+
+// Close ends what Serve has left, once it has returned.
+func (l *Lobby) Close() { l.spares.Close() }
+
+// SetSettings changes the settings, for connections to come.
+func (l *Lobby) SetSettings(s Settings) {
+	l.mu.Lock()
+	l.settings = s
+	l.mu.Unlock()
+	l.connections.Set(s.Connections)
+}
+
+// Serve takes connections until ctx ends, then ends their workers and returns
+// when all are reaped. secure has each speak TLS, by the operator's certificate.
+func (l *Lobby) Serve(ctx context.Context, listener net.Listener, secure bool) error {
+	stop := context.AfterFunc(ctx, func() { listener.Close() })
+	defer stop()
+	err := limit.Accept(ctx, listener, l.connections, l.Log, func(conn *net.TCPConn, place *limit.Place) {
+		l.serving.Go(func() {
+			defer place.Leave()
+			if err := l.serve(ctx, conn, place, secure); err != nil {
+				l.Log.Debug("session ended", "peer", conn.RemoteAddr(), "error", err)
+			}
+		})
+	}, nil)
+	l.serving.Wait()
+	return err
+}
+
+func (l *Lobby) serve(ctx context.Context, conn *net.TCPConn, place *limit.Place, secure bool) error {
+	l.mu.Lock()
+	settings := l.settings
+	l.mu.Unlock()
+	start := control.Start{Handshake: settings.Handshake, Silence: settings.Handshake, Browser: &control.Browser{}}
+	if secure {
+		start.Browser.Chain = settings.Browser.Chain
+	}
+	peer := conn.RemoteAddr()
+	return l.spares.Serve(ctx, conn, crew.Session{
+		Start: start, Sign: crew.SignFor(identity.Keys{}, settings.Browser, start), Calls: requests, Known: place.Known, Lost: place.Lost(), Log: l.Log,
+		Failed: func(m control.Failed) { l.turnedAway(peer, m) }, Answer: l.answer,
+	})
+}
+
+// turnedAway logs a peer whose session failed, at most one a second.
+func (l *Lobby) turnedAway(peer net.Addr, m control.Failed) {
+	if m.Code != reason.Protocol {
+		l.Log.Debug("session failed", "peer", peer, "reason", string(m.Code), "error", m.Detail)
+		return
+	}
+	l.strange.Do(func() { l.Log.Warn("refused", "peer", peer, "reason", string(m.Code), "error", m.Detail) })
+}
+
+// answer does what a call asks for. The file, where there is one, goes with the
+// reply to the worker, for reading.
+func (l *Lobby) answer(_ context.Context, c control.Call) (control.Reply, *os.File) {
+	if c.Health != nil {
+		return control.Reply{Health: &control.Health{Status: l.Status()}}, nil
+	}
+	return control.Reply{Refusal: &control.Refusal{Code: reason.NotPermitted, Detail: "a reception server is not asked for that"}}, nil
+}

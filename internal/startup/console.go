@@ -1,0 +1,91 @@
+package startup
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+
+	"videoclub/internal/config"
+	"videoclub/internal/dropin"
+	"videoclub/internal/identity"
+	"videoclub/internal/reason"
+	"videoclub/internal/service"
+)
+
+// Console is a daemon's console: where browsers come, and what they are shown
+// where that is open to other machines.
+type Console struct {
+	net.Listener // nil where there is none
+	Browser      identity.Browser
+	Secure       bool // TLS, by Browser
+}
+
+// URL is what a browser on this machine is told, "none" where there is no console.
+func (c Console) URL() string {
+	switch {
+	case c.Listener == nil:
+		return "none"
+	case c.Secure:
+		return "https://" + c.Addr().String() + "/"
+	}
+	return "http://" + c.Addr().String() + "/"
+}
+
+// Origin is URL without its path; "" where there is no console.
+func (c Console) Origin() string {
+	if c.Listener == nil {
+		return ""
+	}
+	return strings.TrimSuffix(c.URL(), "/")
+}
+
+// OpensToOthers says whether other machines reach address, HOST:PORT.
+func OpensToOthers(address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	return err != nil || !at.Addr().IsLoopback()
+}
+
+// ListenConsole listens for browsers, by the socket of the unit or by one of its
+// own. Where nobody has chosen the port, because it is that of standard, and
+// another program has it, any other one will do. An address that other machines
+// reach is refused without a certificate.
+func ListenConsole(sockets *service.Sockets, c config.Console, standard, unit string, log *slog.Logger) (Console, error) {
+	if c.Address == "" {
+		return Console{}, nil
+	}
+	browser, err := LoadBrowser(c)
+	if err != nil {
+		return Console{}, err
+	}
+	place := Place{Setting: "console", Address: c.Address, Open: true, Socket: service.Console, Unit: unit}
+	l, err := Listen(sockets, place, log)
+	if errors.Is(err, syscall.EADDRINUSE) && c.Address == standard {
+		log.Info("another program listens where the console should be, taking any free port", "address", c.Address)
+		place.Address = "127.0.0.1:0"
+		l, err = Listen(sockets, place, log)
+	}
+	if err != nil {
+		return Console{}, err
+	}
+	return Console{Listener: l, Browser: browser, Secure: OpensToOthers(c.Address)}, nil
+}
+
+// LoadBrowser reads what browsers are shown where c is open to other machines:
+// what systemd handed over (systemd.exec(5), $CREDENTIALS_DIRECTORY), or the files
+// that are configured.
+func LoadBrowser(c config.Console) (identity.Browser, error) {
+	if c.Address == "" || !OpensToOthers(c.Address) {
+		return identity.Browser{}, nil
+	}
+	certificate, _ := Secret(dropin.ConsoleCertificate, c.Certificate)
+	key, forbidden := Secret(dropin.ConsoleKey, c.Key)
+	if certificate == "" || key == "" {
+		return identity.Browser{}, reason.New(reason.ConfigInvalid,
+			"console = %q is open to other machines, whose browsers need a certificate: give console_certificate and console_key, or use 127.0.0.1", c.Address)
+	}
+	return identity.LoadBrowser(certificate, key, forbidden, time.Now())
+}
