@@ -27,18 +27,10 @@ func (c *Client) CheckReception(ctx context.Context, name string) (control.Findi
 
 // Roster gives all receptions as administrators see them, by name.
 func (c *Client) Roster(ctx context.Context) ([]control.KnownReception, error) {
-	all := []control.KnownReception{}
-	for after := ""; ; {
+	return paged(func(after string) ([]control.KnownReception, bool, error) {
 		page, err := get[control.ReceptionPage](ctx, c, "/v1/roster", url.Values{"after": {after}})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.Receptions...)
-		if !page.More || len(page.Receptions) == 0 {
-			return all, nil
-		}
-		after = page.Receptions[len(page.Receptions)-1].Name
-	}
+		return page.Receptions, page.More, err
+	}, func(r control.KnownReception) string { return r.Name })
 }
 
 // AddAccount makes an account, or a new login link for one.
@@ -53,18 +45,10 @@ func (c *Client) RemoveAccount(ctx context.Context, name string) (control.Remove
 
 // Accounts gives all accounts, by name.
 func (c *Client) Accounts(ctx context.Context) ([]control.KnownAccount, error) {
-	all := []control.KnownAccount{}
-	for after := ""; ; {
+	return paged(func(after string) ([]control.KnownAccount, bool, error) {
 		page, err := get[control.AccountPage](ctx, c, "/v1/accounts", url.Values{"after": {after}})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.Accounts...)
-		if !page.More || len(page.Accounts) == 0 {
-			return all, nil
-		}
-		after = page.Accounts[len(page.Accounts)-1].Name
-	}
+		return page.Accounts, page.More, err
+	}, func(a control.KnownAccount) string { return a.Name })
 }
 
 func post[T any](ctx context.Context, c *Client, path string, q any) (T, error) {

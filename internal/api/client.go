@@ -185,18 +185,10 @@ func (r *Refused) Unwrap() error { return reason.New(r.Code, "%s", r.Detail) }
 
 // Titles gives all titles, by number.
 func (c *Client) Titles(ctx context.Context) ([]control.Title, error) {
-	all := []control.Title{}
-	for after := 0; ; {
+	return paged(func(after int) ([]control.Title, bool, error) {
 		page, err := c.TitlesAfter(ctx, after)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.Titles...)
-		if !page.More || len(page.Titles) == 0 {
-			return all, nil
-		}
-		after = page.Titles[len(page.Titles)-1].Number
-	}
+		return page.Titles, page.More, err
+	}, func(t control.Title) int { return t.Number })
 }
 
 // TitlesAfter gives one page of titles, by number, of those above after.
@@ -256,34 +248,21 @@ func (c *Client) Where(ctx context.Context, q control.WhereQuery) ([]control.Pro
 	if !q.From.IsZero() {
 		query.Set("from", q.From.UTC().Format(time.RFC3339Nano))
 	}
-	all := []control.Prospect{}
-	for {
+	return paged(func(after string) ([]control.Prospect, bool, error) {
+		if after != "" {
+			query.Set("after", after)
+		}
 		page, err := get[control.ProspectPage](ctx, c, fmt.Sprintf("/v1/titles/%d/where", q.Number), query)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.Receptions...)
-		if !page.More || len(page.Receptions) == 0 {
-			return all, nil
-		}
-		query.Set("after", page.Receptions[len(page.Receptions)-1].Reception)
-	}
+		return page.Receptions, page.More, err
+	}, func(p control.Prospect) string { return p.Reception })
 }
 
 // Receptions gives the names of all receptions that the server knows, in order.
 func (c *Client) Receptions(ctx context.Context) ([]string, error) {
-	all := []string{}
-	for after := ""; ; {
+	return paged(func(after string) ([]string, bool, error) {
 		page, err := get[control.NamePage](ctx, c, "/v1/receptions", url.Values{"after": {after}})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.Receptions...)
-		if !page.More || len(page.Receptions) == 0 {
-			return all, nil
-		}
-		after = page.Receptions[len(page.Receptions)-1]
-	}
+		return page.Receptions, page.More, err
+	}, func(name string) string { return name })
 }
 
 // Deliveries gives at most most deliveries, the newest first.
@@ -298,7 +277,11 @@ func (c *Client) Deliveries(ctx context.Context, most int) ([]control.Delivery, 
 		if !page.More || len(page.Deliveries) == 0 {
 			break
 		}
-		before = page.Deliveries[len(page.Deliveries)-1].ID
+		last := page.Deliveries[len(page.Deliveries)-1].ID
+		if before > 0 && last >= before {
+			return nil, reason.New(reason.Protocol, "the page of deliveries before %d ends with %d", before, last)
+		}
+		before = last
 	}
 	return all[:min(len(all), most)], nil
 }

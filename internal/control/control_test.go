@@ -2,6 +2,8 @@ package control
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
 	"reflect"
 	"slices"
@@ -172,6 +174,14 @@ func TestPagesFit(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, p := range []string{`{"kind":"ready","body":{"offset":1}}`, `{"kind":"ready","body":{"offset":1,"x":2}}`, `{"kind":"x"}`, `{}`, `[]`, `{"kind":"ready","body":{}}{}`} {
 		f.Add([]byte(p))
+	}
+	for kind, unpack := range kinds { // one of each, with nothing in it
+		m, _ := unpack(nil)
+		body, err := json.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(fmt.Appendf(nil, `{"kind":%q,"body":%s}`, kind, body))
 	}
 	f.Fuzz(func(t *testing.T, packet []byte) {
 		m, err := decode(packet)

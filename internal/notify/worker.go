@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"videoclub/internal/control"
 	"videoclub/internal/reason"
@@ -221,7 +222,7 @@ func (c *conversation) words(s string) string {
 		}
 	}
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
