@@ -187,7 +187,7 @@ func (d *Depot) make(key Key, offer Offer, began time.Time) (*Incoming, error) {
 		if err := in.Data.SetMode(filePerm); err != nil {
 			return in, failed(err)
 		}
-		if err := d.reserve(key, in.Data, offer.Size); err != nil {
+		if err := d.reserve(key, in.Data, offer.need()); err != nil {
 			return in, err
 		}
 	}
@@ -254,7 +254,11 @@ func (d *Depot) prepare(key Key, p *part, offer Offer, in *Incoming) error {
 	if err != nil {
 		return failed(err)
 	}
-	if err := d.room(key, offer.need(), allocated); err != nil {
+	need := max(offer.need(), p.grown)
+	if offer.Live() {
+		need = max(need, size)
+	}
+	if err := d.room(key, need, allocated); err != nil {
 		return err
 	}
 	if offer.Folder() {
@@ -264,7 +268,7 @@ func (d *Depot) prepare(key Key, p *part, offer Offer, in *Incoming) error {
 				return err
 			}
 		}
-	} else if err := d.reserve(key, in.Data, offer.Size); err != nil {
+	} else if err := d.reserve(key, in.Data, need); err != nil {
 		return err
 	}
 	if err := d.ask(key, in); err != nil {
@@ -345,7 +349,7 @@ func (d *Depot) left(key Key) (disk, quota int64, err error) {
 		if other == key {
 			continue
 		}
-		used += p.offer.need()
+		used += p.need()
 		if p.live == nil {
 			continue
 		}
@@ -353,7 +357,7 @@ func (d *Depot) left(key Key) (disk, quota int64, err error) {
 		if err != nil {
 			return 0, 0, storeFailed(err, "the part of delivery %s cannot be looked at", other)
 		}
-		free -= max(0, p.offer.need()-allocated)
+		free -= max(0, p.need()-allocated)
 	}
 	free = max(0, free)
 	if d.limits.Quota <= 0 {

@@ -67,7 +67,11 @@ type part struct {
 	live    *Incoming // nil when nobody has it
 	outcome *outcome  // the decision to publish, while it is not carried out
 	name    string    // of a folder, under which it will be published
+	grown   int64     // of a live source, the bytes that are reserved once it is larger than was expected
 }
+
+// need is how many bytes of the disk the part takes.
+func (p *part) need() int64 { return max(p.offer.need(), p.grown) }
 
 // deposit is what is held in memory of a receipt.
 type deposit struct {

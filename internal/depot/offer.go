@@ -20,8 +20,9 @@ type Offer struct {
 	Name  string `json:"name"`
 	// Extension is that of the source, with its dot, or empty.
 	Extension string `json:"extension"`
-	// Size is the length of the stream in bytes, from 0. MTime is when the source was last
-	// modified, in nanoseconds since 1970. SHA256 is its digest in hex, empty
+	// Size is the length of the stream in bytes, from 0; -1 of a live source.
+	// MTime is when the source was last modified, in nanoseconds since 1970; of a
+	// live one, when the first of it was captured. SHA256 is its digest in hex, empty
 	// where it is not known before the end. These three tell one version of a
 	// source from every other.
 	Size   int64  `json:"size"`
@@ -39,7 +40,12 @@ type Offer struct {
 	Manifest       int64  `json:"manifest,omitempty"`
 	ManifestSHA256 string `json:"manifest_sha256,omitempty"`
 	Files          int    `json:"files,omitempty"`
+	// Of a live source: how many bytes it is thought to come to.
+	Expected int64 `json:"expected,omitempty"`
 }
+
+// Live says whether a live source is offered.
+func (o Offer) Live() bool { return o.Size < 0 }
 
 // Folder says whether a folder is offered.
 func (o Offer) Folder() bool { return o.Manifest > 0 }
@@ -47,8 +53,13 @@ func (o Offer) Folder() bool { return o.Manifest > 0 }
 // block is what a file of a folder may take beyond its bytes.
 const block = 4096
 
-// need is how many bytes of the disk the offer takes.
-func (o Offer) need() int64 { return o.Size + int64(o.Files)*block }
+// need is how many bytes of the disk the offer takes, as far as it says.
+func (o Offer) need() int64 {
+	if o.Live() {
+		return o.Expected
+	}
+	return o.Size + int64(o.Files)*block
+}
 
 // LongestFile is how long the worker that stores it may make any one file. Of a
 // folder that is one of its files, or what is noted of them all: a line of the
@@ -76,6 +87,10 @@ type Result struct {
 	// the source.
 	Facts    string
 	Warnings []string
+	// Of a live source: the digest of the stream, of which the file differs by
+	// what was filled in at its front; and what was recorded.
+	Stream   string
+	Recorded receipt.Recorded
 }
 
 // Sign completes a receipt: it sets Receiver and signs.
@@ -88,13 +103,18 @@ func draft(key Key, o Offer, res Result, path string, began, now time.Time) rece
 	if o.Folder() {
 		version = receipt.VersionFolder
 	}
-	return receipt.Receipt{
+	r := receipt.Receipt{
 		Version: version, Files: o.Files, Warnings: res.Warnings, Delivery: key.String(), Title: o.Title, Name: o.Name,
 		Reception: o.Reception, Path: path, Size: res.Size, SHA256: res.SHA256,
 		Frames: res.Frames, Resumes: res.Resumes,
 		Promised: receipt.Instant(o.Deadline), Started: receipt.Instant(began),
 		Deposited: receipt.Instant(now), Central: o.Central,
 	}
+	if o.Live() {
+		r.Version, r.Stream, r.Captured = receipt.VersionLive, res.Stream, receipt.Instant(time.Unix(0, o.MTime))
+		r.Duration, r.Tracks, r.Gaps, r.MoreGaps = res.Recorded.Duration, res.Recorded.Tracks, res.Recorded.Gaps, res.Recorded.MoreGaps
+	}
+	return r
 }
 
 // checkOffer refuses what could not stand in the receipt in the end, before a
@@ -103,14 +123,15 @@ func checkOffer(key Key, o Offer, now time.Time) error {
 	if err := key.check(); err != nil {
 		return err
 	}
-	if o.Size < 0 {
-		return reason.New(reason.Protocol, "delivery %s is offered without its size", key)
+	if o.Size < -1 || o.Expected < 0 || o.Live() && (o.Folder() || o.SHA256 != "") {
+		return reason.New(reason.Protocol, "delivery %s is offered with a size of %d, of which %d are expected", key, o.Size, o.Expected)
 	}
 	if o.Files < 0 || o.Files > manifest.MaxEntries {
 		return reason.New(reason.Protocol, "delivery %s is offered as a folder that cannot be", key)
 	}
 	zeros := strings.Repeat("0", 64)
-	r := draft(key, o, Result{SHA256: zeros, Size: o.Size}, SafeName(o.Name, o.Extension, o.Title), now, now)
+	least := receipt.Recorded{Tracks: make([]receipt.Track, 1)}
+	r := draft(key, o, Result{SHA256: zeros, Size: max(0, o.Size), Stream: zeros, Recorded: least}, SafeName(o.Name, o.Extension, o.Title), now, now)
 	r.Receiver = zeros
 	if o.SHA256 != "" {
 		r.SHA256 = o.SHA256

@@ -29,7 +29,9 @@ type Part struct {
 	// what Sync makes durable always ends where an Append ended.
 	mu     sync.Mutex
 	sum    hash.Hash
-	at     slot // sequence and state are not kept here
+	at     slot    // sequence and state are not kept here
+	count  *census // of a live source
+	noted  []byte  // its state at the offset where the part was opened
 	failed error
 	closed bool
 
@@ -49,7 +51,9 @@ type Part struct {
 // again. size is how many bytes the whole has, or -1 where nobody knows yet.
 // The caller keeps data and slots and closes them after Close.
 // Its errors have the code reason.StoreFailed.
-func OpenPart(data, slots disk.File, size int64) (*Part, error) {
+func OpenPart(data, slots disk.File, size int64) (*Part, error) { return openPart(data, slots, size) }
+
+func openPart(data, slots disk.File, size int64) (*Part, error) {
 	info, err := data.Stat()
 	if err != nil {
 		return nil, storeFailed(err, "the part cannot be looked at")
@@ -78,7 +82,7 @@ func OpenPart(data, slots disk.File, size int64) (*Part, error) {
 		}
 	}
 	p := &Part{
-		data: data, size: size, sum: from.sum, at: at,
+		data: data, size: size, sum: from.sum, at: at, noted: at.state[min(len(at.state), stateSize):],
 		parallel: runtime.NumCPU() >= manyCores, work: make(chan []byte), done: make(chan struct{}),
 		slots: slotWriter{file: slots, sequence: at.sequence, place: from.place, durable: at},
 	}
@@ -170,7 +174,10 @@ func (p *Part) Append(frame []byte) error {
 	p.at.frames++
 	p.at.written += n
 	p.at.hashed += n
-	return nil
+	if p.count != nil {
+		p.failed = p.count.advance(p.data, p.at.offset)
+	}
+	return p.failed
 }
 
 // Sync makes durable what was appended before the call, first the bytes, then
@@ -207,6 +214,9 @@ func (p *Part) snapshot() (slot, error) {
 	if err != nil {
 		p.failed = reason.Wrap(reason.Internal, err, "the state of the digest cannot be saved")
 		return slot{}, p.failed
+	}
+	if p.count != nil {
+		state = p.count.state(state)
 	}
 	at := p.at
 	at.state = state

@@ -84,8 +84,11 @@ func (d *Depot) verify(key Key, p *part, res Result) error {
 	if err != nil {
 		return failed(err)
 	}
-	if res.Size != p.offer.Size || info.Size != p.offer.Size || at.offset != p.offer.Size ||
-		hex.EncodeToString(at.sum.Sum(nil)) != res.SHA256 {
+	size, sum := p.offer.Size, res.SHA256
+	if p.offer.Live() {
+		size, sum = res.Size, res.Stream
+	}
+	if res.Size != size || info.Size != size || at.offset != size || hex.EncodeToString(at.sum.Sum(nil)) != sum {
 		return reason.New(reason.WorkerFailed, "the part of delivery %s has %d bytes, %d of them durable, and does not bear out the result",
 			key, info.Size, at.offset)
 	}

@@ -24,6 +24,8 @@ type Store struct {
 	Folder  *os.File // instead of both, for a folder
 	Handoff handoff.End
 	Control *control.Conn
+
+	growing bool // the source is live
 }
 
 // part is what becomes of the stream: a depot.Part or a depot.Folder.
@@ -65,6 +67,9 @@ func (s Store) run() error {
 	if s.Folder != nil {
 		return s.folder(in, fill)
 	}
+	if fill.Size < 0 {
+		return s.live(in)
+	}
 	part, err := depot.OpenPart(disk.FromOS(s.Data), disk.FromOS(s.Slots), fill.Size)
 	if err != nil {
 		return err
@@ -86,14 +91,29 @@ func (s Store) take(in *handoff.Consumer, p part) (*frame.Trailer, error) {
 	if err := s.Control.Send(control.Ready{Offset: p.Offset()}); err != nil {
 		return nil, err
 	}
-	f := &filling{part: p, control: s.Control, appended: make(chan struct{}, 1), quit: make(chan struct{})}
+	f := &filling{part: p, control: s.Control, every: wire.AckEvery, appended: make(chan struct{}, 1), quit: make(chan struct{})}
+	if s.growing {
+		f.every = wire.LiveAckEvery
+	}
 	return f.fill(in)
+}
+
+// same compares the digests of the stream at both ends.
+func same(sum string, trailer *frame.Trailer) error {
+	if sum != trailer.SHA256 {
+		return reason.New(reason.DigestMismatch, "SHA-256 is %s here and %.64q at the source", sum, trailer.SHA256)
+	}
+	return nil
 }
 
 // whole compares the digests and tells the supervisor that all is there.
 func (s Store) whole(p part, trailer *frame.Trailer, m control.Whole) error {
-	if m.SHA256 != trailer.SHA256 {
-		return reason.New(reason.DigestMismatch, "SHA-256 is %s here and %.64q at the source", m.SHA256, trailer.SHA256)
+	sum := m.SHA256
+	if s.growing {
+		sum = m.Stream
+	}
+	if err := same(sum, trailer); err != nil {
+		return err
 	}
 	m.Frames, m.Resumes = p.Frames(), p.Resumes()
 	m.Written, m.Hashed = p.Effort()
@@ -186,6 +206,7 @@ func (s Store) watch(in *handoff.Consumer) {
 type filling struct {
 	part     part
 	control  *control.Conn
+	every    time.Duration // what was written is made durable
 	appended chan struct{} // has a value while enough for a sync has come
 	quit     chan struct{}
 }
@@ -280,10 +301,10 @@ func (f *filling) write(ready <-chan *block, free chan<- *block) error {
 	return nil
 }
 
-// sync makes durable what was written, each wire.AckBytes or wire.AckEvery, and
+// sync makes durable what was written, each wire.AckBytes or every so often, and
 // tells the supervisor.
 func (f *filling) sync() error {
-	every := time.NewTicker(wire.AckEvery)
+	every := time.NewTicker(f.every)
 	defer every.Stop()
 	told := f.part.Offset()
 	for {
@@ -304,6 +325,6 @@ func (f *filling) sync() error {
 		if err := f.control.Send(control.Durable{Offset: offset}); err != nil {
 			return err
 		}
-		every.Reset(wire.AckEvery)
+		every.Reset(f.every)
 	}
 }

@@ -260,7 +260,7 @@ func (c *connection) take(m control.Offered) error {
 	c.offer = depot.Offer{
 		Title: o.Title, Name: o.Name, Extension: o.Extension, Size: o.Size, MTime: o.MTime, SHA256: o.SHA256,
 		Duration: time.Duration(o.Duration) * time.Millisecond, Deadline: o.Promised, Reception: o.Reception, Central: m.Identity,
-		Manifest: o.Manifest, ManifestSHA256: o.ManifestSHA256, Files: o.Files,
+		Manifest: o.Manifest, ManifestSHA256: o.ManifestSHA256, Files: o.Files, Expected: o.Expected,
 	}
 	in, err := c.r.Depot.Begin(key, c.offer, c.r.sign)
 	if err != nil {
@@ -280,7 +280,11 @@ func (c *connection) take(m control.Offered) error {
 	}
 	// It has not heard a byte of the sender yet, and cannot take more of the
 	// disk than was reserved for the delivery whatever it may hear.
-	if err := sandbox.LimitFiles(c.store.PID, uint64(c.offer.LongestFile())); err != nil {
+	longest, err := c.longest()
+	if err == nil {
+		err = sandbox.LimitFiles(c.store.PID, uint64(longest))
+	}
+	if err != nil {
 		return err
 	}
 	return c.store.Tell(control.Fill{
@@ -326,16 +330,16 @@ func (c *connection) describe() error {
 
 // ready accepts the offer at the offset that the store worker goes on from.
 func (c *connection) ready(m control.Ready) error {
-	if c.accepted || m.Offset > c.offer.Size {
+	if c.accepted || !c.within(m.Offset) {
 		return fmt.Errorf("the store worker is ready a second time, or at %d of %d", m.Offset, c.offer.Size)
 	}
 	c.accepted, c.safe = true, m.Offset
-	c.reported.Start(c.r.Clock(), m.Offset, c.offer.Size)
+	c.reported.Start(c.r.Clock(), m.Offset, c.size())
 	what, event := "receiving", journal.Started
 	if m.Offset > 0 {
 		what, event = "resuming, nothing lost", journal.Resumed
 	}
-	c.r.about(c.key.String()).Info(what, event.Mark(), "title", c.offer.Name, "size", rate.Size(c.offer.Size), "offset", m.Offset, "peer", c.peer)
+	c.r.about(c.key.String()).Info(what, event.Mark(), "title", c.offer.Name, "size", c.sized(), "offset", m.Offset, "peer", c.peer)
 	accept := control.Accept{Offset: m.Offset, ReceiptKey: c.r.receiptKey}
 	if free, err := c.r.Depot.Free(); err == nil { // else it goes without saying
 		accept.Free = &free
@@ -345,12 +349,17 @@ func (c *connection) ready(m control.Ready) error {
 
 // durable passes on what may be acknowledged.
 func (c *connection) durable(m control.Durable) error {
-	if !c.accepted || m.Offset < c.safe || m.Offset > c.offer.Size {
+	if !c.accepted || m.Offset < c.safe || !c.within(m.Offset) {
 		return fmt.Errorf("the store worker says that %d of %d bytes are durable, after %d", m.Offset, c.offer.Size, c.safe)
 	}
 	c.safe = m.Offset
-	if c.reported.Due(c.r.Clock(), m.Offset, c.offer.Size) {
-		c.r.about(c.key.String()).Info("progress", journal.Advanced.Mark(), "title", c.offer.Name, "at", fmt.Sprintf("%d%%", journal.Percent(m.Offset, c.offer.Size)), "offset", m.Offset, "size", rate.Size(c.offer.Size))
+	if c.offer.Live() {
+		if err := c.r.Depot.Grow(c.key, m.Offset); err != nil {
+			return err
+		}
+	}
+	if c.reported.Due(c.r.Clock(), m.Offset, c.size()) {
+		c.r.about(c.key.String()).Info("progress", journal.Advanced.Mark(), "title", c.offer.Name, "at", c.share(m.Offset), "offset", m.Offset, "size", c.sized())
 	}
 	return c.receive.Tell(m)
 }
@@ -364,14 +373,17 @@ func (c *connection) publish(m control.Whole) error {
 	if exit := c.store.ExitWithin(grace); !exit.Said() {
 		return reason.New(reason.WorkerFailed, "the store worker (pid %d) %v", c.store.PID, exit)
 	}
-	r, err := c.r.Depot.Publish(c.key, depot.Result{
-		SHA256: m.SHA256, Size: m.Size, Frames: m.Frames, Resumes: m.Resumes, Facts: m.Facts, Warnings: m.Warnings,
-	}, c.r.sign)
+	res := depot.Result{SHA256: m.SHA256, Size: m.Size, Frames: m.Frames, Resumes: m.Resumes, Facts: m.Facts, Warnings: m.Warnings, Stream: m.Stream}
+	if m.Recorded != nil {
+		res.Recorded = *m.Recorded
+	}
+	r, err := c.r.Depot.Publish(c.key, res, c.r.sign)
 	if err != nil {
 		return err
 	}
 	c.r.about(c.key.String()).Info("deposited", journal.Deposited.Mark(), "title", r.Name, "path", r.Path, "size", rate.Size(r.Size), "sha256", r.SHA256,
 		"resumes", r.Resumes, "written", m.Written, "hashed", m.Hashed)
+	logGaps(c.r.about(c.key.String()), r)
 	for _, warning := range r.Warnings {
 		c.r.Log.Warn("it arrived as it is at its source, which is faulty; it is deposited", "delivery", c.key, "title", r.Name, "warning", warning)
 	}

@@ -150,6 +150,7 @@ var (
 
 	sign    = asks(handshake)
 	offer   = offered(`"id":7,"title":1,"name":"Film","extension":".bin","reception":"here","size":5,"mtime_ns":1`)
+	live    = offered(`"id":9,"title":1,"name":"Film","extension":".mkv","reception":"here","size":-1,"mtime_ns":1,"expected":5`)
 	ready   = `{"kind":"ready","body":{"offset":0}}`
 	durable = `{"kind":"durable","body":{"offset":3}}`
 	whole   = `{"kind":"whole","body":{"sha256":"` + digest + `","size":5,"frames":1,"resumes":0,"written":5,"hashed":5}}`
@@ -194,7 +195,11 @@ func TestHostileWorkers(t *testing.T) {
 		"a withdrawal after it":         {[]string{sign, offer, `{"kind":"withdraw_asked","body":{"identity":"` + central + `","id":7}}`}, "withdraws after"},
 		"no identity":                   {[]string{sign, strings.Replace(offer, central, "root", 1)}, "hex digits"},
 		"a delivery 0":                  {[]string{sign, offered(`"id":0,"name":"x"`)}, "below 1"},
-		"a size below 0":                {[]string{sign, offered(`"id":7,"name":"x","reception":"here","size":-1`)}, "without its size"},
+		"a size below 0":                {[]string{sign, offered(`"id":7,"name":"x","reception":"here","size":-2`)}, "below -1"},
+		"a live source with a digest":   {[]string{sign, offered(`"id":7,"name":"x","reception":"here","size":-1,"sha256":"` + digest + `"`)}, "size of -1"},
+		"more live than there is":       {[]string{sign, offered(`"id":8,"name":"x","reception":"here","size":-1,"expected":9000000000000000000`)}, "no_space"},
+		"durable of more than there is": {[]string{sign, live, beside(ready), beside(`{"kind":"durable","body":{"offset":9000000000000000000}}`)}, "no_space"},
+		"a live one that is not whole":  {[]string{sign, live, beside(ready), beside(whole), beside("bye")}, "bear out"},
 		"more than there is":            {[]string{sign, offered(`"id":8,"name":"x","reception":"here","size":9000000000000000000`)}, "no_space"},
 		"a long name":                   {[]string{sign, offered(`"id":7,"name":"` + strings.Repeat("x", 2000) + `"`)}, "at most 1024"},
 		"a reason that is none":         {[]string{`{"kind":"failed","body":{"code":"\u001b[31m","detail":""}}`}, "form of a reason"},
