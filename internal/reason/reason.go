@@ -80,6 +80,8 @@ const (
 	DeviceFailed    Code = "device_failed"
 	DeviceUnfit     Code = "device_unfit"
 	DeviceOverrun   Code = "device_overrun"
+	EncoderAbsent   Code = "encoder_absent"
+	EncoderFailed   Code = "encoder_failed"
 	SpoolFull       Code = "spool_full"
 
 	// Failed for good.
