@@ -148,7 +148,7 @@ func (m *Microphone) agree(a *feed.Ask) error {
 	}
 	m.form = -1
 	for i, f := range sampleForms {
-		if a.Bits != 0 && f.bits != a.Bits {
+		if a.Bits != 0 && f.bits != a.Bits || a.Coding == feed.CodeFLAC && f.bits == 32 {
 			continue
 		}
 		var only alsaMask
@@ -159,7 +159,7 @@ func (m *Microphone) agree(a *feed.Ask) error {
 		}
 	}
 	if m.form < 0 {
-		return reason.New(reason.DeviceUnfit, "%s has no samples of a form that is understood (asked for: %d bits; 0 is any of 16, 24, 32)", name, a.Bits)
+		return reason.New(reason.DeviceUnfit, "%s has no samples of a form that is understood (asked for: %d bits, kept as %s; 0 is any of 16, 24, 32)", name, a.Bits, a.Coding)
 	}
 	for _, w := range []struct {
 		index, asked, usual, most int

@@ -26,6 +26,8 @@ func TestMicrophoneAgrees(t *testing.T) {
 		{"alsa:hw:0", func(c *card) { c.forms = []int{alsaS24}; c.rates = [2]uint32{16000, 16000} }, "16000 Hz, 2 channels, 24 bits", ""},
 		{"alsa:hw:0?bits=24", func(c *card) { c.forms = []int{alsaS24Packed}; c.channels = [2]uint32{1, 1} }, "48000 Hz, 1 channels, 24 bits", ""},
 		{"alsa:hw:0?bits=24", func(*card) {}, "", reason.DeviceUnfit},
+		{"alsa:hw:0?encode=flac", func(c *card) { c.forms = []int{alsaS32, alsaS24} }, "48000 Hz, 2 channels, 24 bits", ""},
+		{"alsa:hw:0?encode=flac", func(c *card) { c.forms = []int{alsaS32} }, "", reason.DeviceUnfit},
 		{"alsa:hw:0", func(c *card) { c.forms = []int{0} }, "", reason.DeviceUnfit},
 		{"alsa:hw:0", func(c *card) { c.channels = [2]uint32{10, 12} }, "", reason.DeviceUnfit},
 	} {

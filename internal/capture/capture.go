@@ -36,6 +36,12 @@ func (f Format) Picture() bool { return f.Pixels != "" }
 // FrameBytes is the bytes of one sound frame: a sample of each channel.
 func (f Format) FrameBytes() int { return f.Channels * f.Bits / 8 }
 
+// Lasting is how long n sound frames last.
+func (f Format) Lasting(n int64) time.Duration {
+	rate := int64(f.SampleRate)
+	return time.Duration(n/rate)*time.Second + time.Duration(n%rate)*time.Second/time.Duration(rate)
+}
+
 func (f Format) String() string {
 	if !f.Picture() {
 		return fmt.Sprintf("%d Hz, %d channels, %d bits", f.SampleRate, f.Channels, f.Bits)

@@ -113,11 +113,11 @@ func (a *Ask) String() string {
 
 // check refuses what cannot go together.
 func (a *Ask) check() error {
-	if a.Coding == CodeH264 && a.Kind == V4L2 && a.Format == MJPEG {
-		return errors.New("format=mjpeg cannot be kept as h264; leave the format out")
-	}
 	if a.Format == H264 && a.Coding != CodeH264 {
 		return errors.New("format=h264 needs encode=h264: such pictures are kept as they come")
+	}
+	if a.Coding == CodeFLAC && a.Bits == 32 {
+		return errors.New("encode=flac keeps 16 or 24 bits, not 32")
 	}
 	if a.Kind == Pattern && (a.Width < 160 || a.Height < 120) {
 		return errors.New("a pattern has at least 160x120 pixels, so that its number can be read")

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -206,23 +207,28 @@ func AppendCluster(dst []byte, blocks []Block) ([]byte, error) {
 		return nil, fmt.Errorf("matroska: a cluster of %d bytes from %v to %v", size, first, last)
 	}
 	begin := units(first)
-	content := number(make([]byte, 0, size+16), idTimestamp, uint64(begin))
+	stamp := number(nil, idTimestamp, uint64(begin))
+	whole := 6 + len(stamp)
 	for _, b := range blocks {
-		content = identifier(content, idSimpleBlock)
-		content = length(content, 4+len(b.Data))
+		whole += 1 + len(length(nil, 4+len(b.Data))) + 4 + len(b.Data)
+	}
+	dst = length(identifier(slices.Grow(dst, whole+16), idCluster), whole)
+	// The checksum is little-endian, and stands first (RFC 8794, section 11.3.1).
+	dst = append(dst, idCRC, 0x84, 0, 0, 0, 0)
+	from := len(dst)
+	dst = append(dst, stamp...)
+	for _, b := range blocks {
+		dst = length(identifier(dst, idSimpleBlock), 4+len(b.Data))
 		flags := byte(0)
 		if b.Key {
 			flags = 0x80
 		}
 		at := uint16(units(b.At) - begin)
-		content = append(content, 0x80|byte(b.Track), byte(at>>8), byte(at), flags)
-		content = append(content, b.Data...)
+		dst = append(dst, 0x80|byte(b.Track), byte(at>>8), byte(at), flags)
+		dst = append(dst, b.Data...)
 	}
-	dst = length(identifier(dst, idCluster), 6+len(content))
-	// The checksum is little-endian, and stands first (RFC 8794, section 11.3.1).
-	dst = append(dst, idCRC, 0x84)
-	dst = binary.LittleEndian.AppendUint32(dst, crc32.ChecksumIEEE(content))
-	return append(dst, content...), nil
+	binary.LittleEndian.PutUint32(dst[from-4:], crc32.ChecksumIEEE(dst[from:]))
+	return dst, nil
 }
 
 // units is a time in the file, rounded.

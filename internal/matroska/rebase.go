@@ -76,6 +76,9 @@ func elements(cluster []byte, each func(e span, content []byte) error) error {
 
 // Frames is how many pictures or sound frames a block of the track has.
 func (t Track) Frames(data []byte) int64 {
+	if t.Codec == "A_FLAC" {
+		return flacFrames(data)
+	}
 	if size := t.Channels * t.Bits / 8; !t.Picture() && size > 0 {
 		return int64(len(data) / size)
 	}

@@ -94,7 +94,7 @@ func (m *Mux) Add(track int, p Packet) (*Done, error) {
 	// A device whose clock was set, or that lies: the order counts.
 	at = max(at, m.last[track-1])
 	var cluster *Done
-	if len(m.blocks) > 0 && (m.spans(at) || len(m.bytes)+len(p.Data) > clusterBytes) {
+	if len(m.blocks) > 0 && (m.spans(at) || m.opens(track, p) || len(m.bytes)+len(p.Data) > clusterBytes) {
 		var err error
 		if cluster, err = m.Flush(); err != nil {
 			return nil, err
@@ -173,6 +173,13 @@ func (m *Mux) spans(at time.Duration) bool {
 		first, last = min(first, b.At), max(last, b.At)
 	}
 	return last-first >= ClusterSpan
+}
+
+// opens says whether a packet is one that a player can begin with where most are
+// not: it is the first of its track in its cluster then, as players, and
+// deliveries that join, begin at clusters.
+func (m *Mux) opens(track int, p Packet) bool {
+	return track == m.lead && p.Key && m.tracks[track-1].Codec == codecAVC
 }
 
 // missing notes a gap by the times of the file.

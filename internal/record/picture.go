@@ -38,7 +38,7 @@ func (c *coder) code(out *bytes.Buffer, raw []byte) bool {
 	switch {
 	case f.Pixels == feed.MJPEG:
 		// What a camera compressed is kept as it is; one that broke off is lost.
-		if !bytes.HasPrefix(raw, []byte{0xff, 0xd8}) {
+		if !isJPEG(raw) {
 			return false
 		}
 		out.Write(raw)
@@ -56,6 +56,9 @@ func (c *coder) code(out *bytes.Buffer, raw []byte) bool {
 	}
 	return jpeg.Encode(out, c.planes, &jpeg.Options{Quality: c.quality}) == nil
 }
+
+// isJPEG says whether a picture begins as one.
+func isJPEG(raw []byte) bool { return bytes.HasPrefix(raw, []byte{0xff, 0xd8}) }
 
 // lines keeps of each line what is the picture.
 func (c *coder) lines(out *bytes.Buffer, raw []byte, line, lines int) {

@@ -10,8 +10,18 @@ import (
 	"videoclub/internal/reason"
 )
 
-// spare is how many pictures may wait beyond those that are being encoded.
-const spare = 4
+// spare and mostSpare are how many pictures may wait beyond those that are being
+// encoded, and spareBytes what they may take: a machine that is busy with
+// something else for a third of a second costs no picture.
+const (
+	spare, mostSpare = 4, 32
+	spareBytes       = 16 << 20
+)
+
+// spares is how many may wait of a format.
+func spares(f capture.Format) int {
+	return max(spare, min(mostSpare, spareBytes/max(1, 2*f.Width*f.Height)))
+}
 
 // Press encodes pictures on all cores and passes them on in order.
 type Press struct {
@@ -40,7 +50,7 @@ func NewPress(f capture.Format, a *feed.Ask, take func(Packet)) *Press {
 	if f.Pixels == feed.MJPEG || a.Coding == feed.CodeRaw {
 		cores = 1 // there is nothing to compute
 	}
-	n := cores + spare
+	n := cores + spares(f)
 	p := &Press{free: make(chan *sheet, n), todo: make(chan *sheet, n), order: make(chan *sheet, n)}
 	for range n {
 		p.free <- &sheet{done: make(chan struct{}, 1)}

@@ -17,7 +17,7 @@ import (
 // is one that is damaged.
 func TestPress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := capture.Format{Pixels: feed.MJPEG, Width: 2, Height: 2}
+		f := capture.Format{Pixels: feed.MJPEG, Width: 2048, Height: 1024} // of which no more than the fewest may wait
 		hold := make(chan struct{})
 		var got []int64
 		var gaps []capture.Gap

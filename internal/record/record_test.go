@@ -36,7 +36,9 @@ func asks(t testing.TB, location string) []*feed.Ask {
 // source is a device that is recorded, and what was asked of it.
 type source struct {
 	*capture.Keeper
-	ask *feed.Ask
+	ask    *feed.Ask
+	start  Start
+	stream *Stream
 }
 
 // sources opens what is made.
@@ -53,7 +55,7 @@ func sources(t testing.TB, location string) []source {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, source{k, a})
+		all = append(all, source{Keeper: k, ask: a})
 	}
 	return all
 }
@@ -103,13 +105,17 @@ func (r *reel) report(t testing.TB) (last spool.Cluster, gaps []spool.Gap) {
 	return last, gaps
 }
 
-// tracks are those of sources.
+// tracks opens sources, and gives their tracks.
 func tracks(sources []source) (all []matroska.Track, err error) {
-	for _, s := range sources {
-		t, wrong := TrackOf(s.Format(), s.ask)
-		all, err = append(all, t), errors.Join(err, wrong)
+	for i, s := range sources {
+		stream, err := Open(s.Keeper, s.ask, s.start)
+		if err != nil {
+			return nil, err
+		}
+		sources[i].stream = stream
+		all = append(all, stream.Track())
 	}
-	return all, err
+	return all, nil
 }
 
 // run has sources recorded until ctx is done or the spool takes no more.
@@ -123,7 +129,11 @@ func run(ctx context.Context, r *Recorder, sources []source) error {
 	var taking sync.WaitGroup
 	for i, s := range sources {
 		put := r.Putter(i + 1)
-		taking.Go(func() { Take(s.Keeper, s.ask, put) })
+		taking.Go(func() {
+			if err := s.stream.Run(put); err != nil {
+				panic(err)
+			}
+		})
 	}
 	done := make(chan error, 1)
 	go func() { done <- r.Run(func(spool.Cluster) {}) }()
@@ -309,9 +319,12 @@ func TestRecordFull(t *testing.T) {
 }
 
 func TestRecordRefused(t *testing.T) {
-	for _, location := range []string{"pattern:?encode=h264", "tone:?encode=flac"} {
+	for location, code := range map[string]reason.Code{
+		"pattern:?encode=h264":       reason.EncoderAbsent, // there is none
+		"pattern:?encode=h264+tone:": reason.EncoderAbsent,
+	} {
 		err := record(t.Context(), "", sources(t, location), func([]byte) (*spool.Writer, error) { return nil, errors.New("it begins") })
-		if reason.Of(err) != reason.DeviceUnfit {
+		if reason.Of(err) != code {
 			t.Errorf("%s: %v", location, err)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"videoclub/internal/capture"
-	"videoclub/internal/feed"
 	"videoclub/internal/matroska"
 	"videoclub/internal/reason"
 	"videoclub/internal/spool"
@@ -73,28 +72,6 @@ func Resume(tracks []matroska.Track, data io.ReaderAt, w *spool.Writer, torn rea
 
 func newRecorder(m *Mux, w *spool.Writer) *Recorder {
 	return &Recorder{mux: m, writer: w, items: make(chan item, itemsQueued), stop: make(chan struct{})}
-}
-
-// Take passes on what a device gives, encoded, until it is woken. put is called
-// by one goroutine at a time, and has the data only until it returns.
-func Take(k *capture.Keeper, a *feed.Ask, put func(Packet)) {
-	press := (*Press)(nil)
-	if k.Format().Picture() {
-		press = NewPress(k.Format(), a, put)
-		defer press.Close()
-	}
-	frame := int64(k.Format().FrameBytes())
-	for {
-		b, gap, err := k.Next()
-		if err != nil {
-			return // woken: it has no other error
-		}
-		if press != nil {
-			press.Put(b, gap)
-			continue
-		}
-		put(Packet{Data: b.Data, At: b.At, Sequence: b.Sequence, Frames: int64(len(b.Data)) / frame, Key: true, Gap: gap})
-	}
 }
 
 // Putter gives what takes packets of a track, from 1, without ever waiting: what
