@@ -78,12 +78,14 @@ type Offer struct {
 
 // Live is where a live delivery's part of a recording lies: the recording's
 // first Head bytes, and its clusters from Base on that begin within Duration, but
-// none from End on, if that is known.
+// none from End on, if that is known. Recorded is what it has, if that was
+// written down already.
 type Live struct {
-	Head     int64         `json:"head"`
-	Base     int64         `json:"base"`
-	Duration time.Duration `json:"duration"`
-	End      int64         `json:"end,omitempty"`
+	Head     int64             `json:"head"`
+	Base     int64             `json:"base"`
+	Duration time.Duration     `json:"duration"`
+	End      int64             `json:"end,omitempty"`
+	Recorded *receipt.Recorded `json:"recorded,omitempty"`
 }
 
 // Describe asks for a folder's manifest, which goes the way of the frames and
@@ -149,6 +151,10 @@ type (
 		Size  int64         `json:"size"`
 		Lasts time.Duration `json:"lasts"`
 	}
+
+	// Over tells the read worker of a live source that nothing follows what is
+	// there.
+	Over struct{}
 
 	// Finish answers the Sealed of a live source, once what that says is in the
 	// ledger: now the receiver may be told that this was all.
@@ -269,6 +275,7 @@ func (Begin) kind() string         { return "begin" }
 func (Sealed) kind() string        { return "sealed" }
 func (Lease) kind() string         { return "lease" }
 func (Recording) kind() string     { return "recording" }
+func (Over) kind() string          { return "over" }
 func (Finish) kind() string        { return "finish" }
 func (Offered) kind() string       { return "offered" }
 func (WithdrawAsked) kind() string { return "withdraw_asked" }
@@ -288,7 +295,7 @@ var kinds = table(
 	unpack[Start], unpack[Sign], unpack[Signed], unpack[Failed],
 	unpack[Deliver], unpack[Withdraw],
 	unpack[Accepted], unpack[Acked], unpack[Settled], unpack[Withdrawn],
-	unpack[Begin], unpack[Sealed], unpack[Lease], unpack[Recording], unpack[Finish],
+	unpack[Begin], unpack[Sealed], unpack[Lease], unpack[Recording], unpack[Over], unpack[Finish],
 	unpack[Offered], unpack[WithdrawAsked], unpack[Accept], unpack[Refuse], unpack[Deposit], unpack[LetGo],
 	unpack[Fill], unpack[Ready], unpack[Durable], unpack[Whole], unpack[Describe],
 	unpack[Survey], unpack[Lasts], unpack[Surveying], unpack[Surveyed], unpack[Described],

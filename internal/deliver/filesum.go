@@ -7,12 +7,13 @@ import (
 	"videoclub/internal/control"
 	"videoclub/internal/digest"
 	"videoclub/internal/frame"
-	"videoclub/internal/source"
 )
 
-// fileSum is the digest of a file's stream.
+// fileSum is the digest of the stream of a file, or of a recording.
 type fileSum struct {
-	src   *source.File
+	src interface {
+		ReadAt(p []byte, offset int64) error
+	}
 	notes *digest.Notes
 	known string // the digest, if it is known: then nothing is hashed
 	sum   hash.Hash

@@ -3,6 +3,7 @@
 package deliver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,8 @@ const checkEvery = 64
 type Reader struct {
 	Source   *os.File
 	Manifest *os.File // of a folder, which Source then is
+	Marks    *os.File // of a recording, which Source then is the data of
+	Index    *os.File // of it, too
 	Digests  *os.File // what outlives the worker of the running digest
 	Handoff  handoff.End
 	Control  *control.Conn
@@ -52,9 +55,16 @@ func (r Reader) run() error {
 	if err != nil {
 		return err
 	}
-	notes, err := digest.Open(r.Digests, frame.SourceSize)
+	step := int64(frame.SourceSize)
+	if begin.Live != nil {
+		step = 0 // its frames have any length
+	}
+	notes, err := digest.Open(r.Digests, step)
 	if err != nil {
 		return err
+	}
+	if begin.Live != nil {
+		return r.live(out, begin, notes)
 	}
 	src, sums, err := r.open(begin, notes)
 	if err != nil {
@@ -68,7 +78,7 @@ func (r Reader) run() error {
 	if err := p.sums.catchUp(begin); err != nil {
 		return err
 	}
-	if err := p.pass(begin.Offset); err != nil {
+	if err := p.pass(context.Background(), begin.Offset); err != nil {
 		return err
 	}
 	// The bytes have been read; they are one version only if the source is
@@ -110,9 +120,13 @@ func (r Reader) begin(out *handoff.Producer) (control.Begin, error) {
 	}
 }
 
-// stream is what is read: a file, or the files of a folder.
+// stream is what is read: a file, the files of a folder, or a recording.
 type stream interface {
+	// Size is how long it is, as far as that is known.
 	Size() int64
+	// More waits until there is something at offset, and says up to where; io.EOF
+	// when the stream ends there.
+	More(ctx context.Context, offset int64) (upTo int64, err error)
 	ReadAt(p []byte, offset int64) error
 	Unchanged() error
 	OneVersion() error
@@ -176,8 +190,11 @@ type chunk struct {
 	coded  chan struct{} // has a value when member is set
 }
 
-// pass sends everything from offset to the end of the source through the pipeline.
-func (p *pipeline) pass(offset int64) error {
+// pass sends everything from offset to the end of the source through the
+// pipeline. What does not grow is not waited for, whatever ctx is.
+func (p *pipeline) pass(ctx context.Context, offset int64) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	workers := runtime.GOMAXPROCS(0)
 	// Enough to keep every core busy while one chunk waits for its turn.
 	ahead := 2*workers + 2
@@ -191,14 +208,13 @@ func (p *pipeline) pass(offset int64) error {
 		wg.Go(func() { p.compress(compress) })
 	}
 	var readErr error
-	stop := make(chan struct{})
 	wg.Go(func() {
 		defer close(compress)
 		defer close(order)
-		readErr = p.read(offset, stop, free, compress, order)
+		readErr = p.read(ctx, offset, free, compress, order)
 	})
 	err := p.handOver(order, free)
-	close(stop)
+	cancel()
 	if err != nil {
 		p.out.Close() // the reader may wait for a slot
 	}
@@ -224,16 +240,23 @@ func (p *pipeline) compress(todo <-chan *chunk) {
 }
 
 // read fills free chunks in order and passes them on.
-func (p *pipeline) read(offset int64, stop <-chan struct{}, free <-chan *chunk, compress, order chan<- *chunk) error {
-	for n := 0; offset < p.src.Size(); n++ {
+func (p *pipeline) read(ctx context.Context, offset int64, free <-chan *chunk, compress, order chan<- *chunk) error {
+	for n := 0; ; n++ {
+		upTo, err := p.src.More(ctx, offset)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 		var c *chunk
 		select {
 		case c = <-free:
-		case <-stop:
-			return nil
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 		c.offset = offset
-		c.buf = c.buf[:min(frame.SourceSize, p.src.Size()-offset)]
+		c.buf = c.buf[:min(frame.SourceSize, upTo-offset)]
 		if err := p.src.ReadAt(c.buf, offset); err != nil {
 			return err
 		}
@@ -242,7 +265,6 @@ func (p *pipeline) read(offset int64, stop <-chan struct{}, free <-chan *chunk, 
 				return err
 			}
 		}
-		var err error
 		// Taken here, in the stream's order: were it taken by who compresses,
 		// later frames could hold all slots while an earlier one waits.
 		if c.slot, err = p.out.Slot(); err != nil {
@@ -258,7 +280,6 @@ func (p *pipeline) read(offset int64, stop <-chan struct{}, free <-chan *chunk, 
 		}
 		order <- c
 	}
-	return nil
 }
 
 // handOver digests the frames and passes them on in order. The digest's state

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"io"
 	"math"
 	"os"
@@ -44,6 +45,9 @@ func (f *Folder) shut() {
 
 // Size is the length of the stream in bytes.
 func (f *Folder) Size() int64 { return f.size }
+
+// More says up to where there is something from offset on; io.EOF at the end.
+func (f *Folder) More(_ context.Context, offset int64) (int64, error) { return more(offset, f.size) }
 
 // ReadAt fills p from offset of the stream on, which must have the bytes. It
 // goes back only by reading the manifest anew. A file that is not the one of

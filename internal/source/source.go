@@ -1,10 +1,12 @@
-// Package source reads a title's file, or the files of its folder, as one
-// stream and notices when they change. Its Opener runs in the supervisor and
-// turns a location into a descriptor; File and Folder run in the read worker,
-// which sees nothing else, and Describe in the survey worker.
+// Package source reads a title's file, the files of its folder, or a part of a
+// recording that grows, as one stream and notices when files change. Its Opener
+// runs in the supervisor and turns a location into a descriptor; File, Folder and
+// Recording run in the read worker, which sees nothing else, and Describe in the
+// survey worker.
 package source
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -141,6 +143,17 @@ func Take(f *os.File, want Facts) (*File, error) {
 
 // Size is the length of the stream in bytes.
 func (s *File) Size() int64 { return s.want.Size }
+
+// More says up to where there is something from offset on; io.EOF at the end.
+func (s *File) More(_ context.Context, offset int64) (int64, error) { return more(offset, s.want.Size) }
+
+// more is More of what does not grow.
+func more(offset, size int64) (int64, error) {
+	if offset >= size {
+		return 0, io.EOF
+	}
+	return size, nil
+}
 
 // ReadAt fills p from offset on. Unlike io.ReaderAt it may be asked only for
 // bytes that the stream has. A file that has become shorter gives

@@ -1,0 +1,314 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"os"
+	"slices"
+	"sort"
+	"sync/atomic"
+	"time"
+
+	"videoclub/internal/matroska"
+	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
+	"videoclub/internal/spool"
+)
+
+// Part is what a delivery takes of a recording.
+type Part struct {
+	// Head is how many bytes stand before the first cluster of the recording,
+	// Base where the first cluster of the part begins.
+	Head, Base int64
+	// Duration is how long the part lasts: a cluster that begins later is not of
+	// it.
+	Duration time.Duration
+	// End is where the part ends, if that is known already; else 0.
+	End int64
+	// Recorded is what the part has, if that was written down already; else it
+	// is what the index says.
+	Recorded *receipt.Recorded
+}
+
+// Recording is a part of a recording that is made by another process, as one
+// stream that grows: the front, the clusters, and places to seek to. The stream
+// begins at time 0, whatever the time in the recording; what it has at an offset
+// is the same whenever it is read. Not safe for concurrent use, but for Over.
+type Recording struct {
+	data   io.ReaderAt
+	follow *spool.Follower
+	part   Part
+	before spool.Cluster // the one before the part
+
+	front matroska.Front
+	lead  int           // the track that is sought by
+	kept  int           // how many tracks there are
+	base  time.Duration // the time in the recording at which the stream begins
+	over  atomic.Bool
+
+	starts []int64 // of each cluster of the part that is there, in the data
+	end    int64   // of the last of them
+	last   spool.Cluster
+	lasts  time.Duration // what is there, in time
+	cues   cues
+
+	whole   bool // nothing follows
+	tail    []byte
+	patches []matroska.Patch
+
+	cluster []byte // the one that was read last, at its new time
+	from    int64  // where that begins in the data
+}
+
+// FollowRecording makes a Recording of the three files of a spool.
+func FollowRecording(data, marks, index *os.File, p Part) (*Recording, error) {
+	r := &Recording{data: data, follow: spool.Follow(data, marks, index), part: p, end: p.Base, lead: 1, from: -1, cues: newCues()}
+	m, err := r.follow.Mark()
+	if err != nil {
+		return nil, err
+	}
+	c, err := matroska.ReadHead(data, m.Offset)
+	if err != nil {
+		return nil, reason.Wrap(reason.SourceUnreadable, err, "the front of the recording")
+	}
+	if r.before, err = r.follow.Before(p.Base); err != nil {
+		return nil, err
+	}
+	first, err := r.follow.Clusters(p.Base, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(first) == 0 || p.Head != m.Head || p.Base < p.Head {
+		return nil, reason.New(reason.SourceUnreadable, "the recording has no part that begins at %d behind %d", p.Base, p.Head)
+	}
+	r.base, r.kept = first[0].From.Round(matroska.Scale), len(c.Tracks)
+	for i, t := range c.Tracks {
+		if t.Picture() && !c.Tracks[r.lead-1].Picture() {
+			r.lead = i + 1
+		}
+	}
+	c.Head.Date = c.Head.Date.Add(r.base)
+	if r.front, err = matroska.NewFront(c.Head); err != nil || int64(len(r.front.Bytes)) != p.Head {
+		return nil, reason.New(reason.SourceUnreadable, "the recording has a front of another form, of %d bytes: %v", p.Head, err)
+	}
+	return r, nil
+}
+
+// Over says that nothing follows that is not there.
+func (r *Recording) Over() { r.over.Store(true) }
+
+// Size is the length of the stream in bytes as far as it is there.
+func (r *Recording) Size() int64 { return r.part.Head + r.end - r.part.Base + int64(len(r.tail)) }
+
+// Lasts is how much time of it is there.
+func (r *Recording) Lasts() time.Duration { return min(r.lasts, r.part.Duration) }
+
+// End is where the part ends in the data, once all is there.
+func (r *Recording) End() int64 { return r.end }
+
+// Patches is what is to be filled in at the front, once all is there.
+func (r *Recording) Patches() []matroska.Patch { return r.patches }
+
+// Unchanged and OneVersion are asked of what can change, which a recording does
+// not: its clusters have checksums.
+func (r *Recording) Unchanged() error { return nil }
+
+// OneVersion is as Unchanged.
+func (r *Recording) OneVersion() error { return nil }
+
+const (
+	// atOnce is how many clusters of the index are read at once.
+	atOnce = 256
+	// overEvery is how often is looked whether nothing follows.
+	overEvery = 100 * time.Millisecond
+)
+
+// More waits until there is something at offset, and says up to where the
+// stream is there. The error is io.EOF when the stream ends at offset.
+func (r *Recording) More(ctx context.Context, offset int64) (int64, error) {
+	for offset >= r.Size() {
+		if r.whole {
+			return 0, io.EOF
+		}
+		if err := r.grow(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return r.Size(), nil
+}
+
+// grow takes in what has come since, or waits a little.
+func (r *Recording) grow(ctx context.Context) error {
+	// First whether anything follows, then what is there: not the other way.
+	over := r.over.Load()
+	m, err := r.follow.Mark()
+	if err != nil {
+		return err
+	}
+	clusters, err := r.follow.Clusters(r.end, atOnce)
+	if err != nil {
+		return err
+	}
+	for _, c := range clusters {
+		if r.part.End > 0 && c.Offset >= r.part.End || c.From >= r.base+r.part.Duration {
+			return r.finish()
+		}
+		r.take(c)
+	}
+	switch {
+	case len(clusters) > 0:
+		return nil
+	case m.Ended || over || r.part.End > 0 && r.end >= r.part.End:
+		return r.finish()
+	}
+	wait, cancel := context.WithTimeout(ctx, overEvery)
+	defer cancel()
+	if _, err := r.follow.Wait(wait, r.end); err != nil && (ctx.Err() != nil || wait.Err() == nil) {
+		return err
+	}
+	return nil
+}
+
+// take takes in a cluster.
+func (r *Recording) take(c spool.Cluster) {
+	if c.Key {
+		r.cues.add(matroska.Cue{At: max(0, c.From-r.base), Track: r.lead, Cluster: r.streamed(c.Offset)})
+	}
+	r.starts = append(r.starts, c.Offset)
+	r.end, r.last, r.lasts = c.End, c, max(r.lasts, c.To-r.base)
+}
+
+// streamed is where what stands at offset in the data does in the stream.
+func (r *Recording) streamed(offset int64) int64 { return offset - r.part.Base + r.part.Head }
+
+// finish adds what stands behind the last cluster.
+func (r *Recording) finish() error {
+	r.tail, r.patches = r.front.End(r.streamed(r.end), r.lasts, r.cues.all)
+	r.whole = true
+	return nil
+}
+
+// ReadAt fills p from offset of the stream on, which must be there. What the
+// spool has let go is reason.SourceUnreadable.
+func (r *Recording) ReadAt(p []byte, offset int64) error {
+	for len(p) > 0 {
+		part, err := r.at(offset)
+		if err != nil {
+			return err
+		}
+		n := copy(p, part)
+		p, offset = p[n:], offset+int64(n)
+	}
+	return nil
+}
+
+// at gives what stands at offset of the stream, as far as it is at hand.
+func (r *Recording) at(offset int64) ([]byte, error) {
+	if offset < r.part.Head {
+		return r.front.Bytes[offset:], nil
+	}
+	at := offset - r.part.Head + r.part.Base
+	if at >= r.end {
+		if beyond := at - r.end; beyond < int64(len(r.tail)) {
+			return r.tail[beyond:], nil
+		}
+		return nil, reason.New(reason.Internal, "the recording is read at %d of %d", offset, r.Size())
+	}
+	i := sort.Search(len(r.starts), func(i int) bool { return r.starts[i] > at }) - 1
+	from, to := r.starts[i], r.end
+	if i+1 < len(r.starts) {
+		to = r.starts[i+1]
+	}
+	if r.from != from {
+		r.from = -1
+		if int64(cap(r.cluster)) < to-from {
+			r.cluster = make([]byte, to-from)
+		}
+		r.cluster = r.cluster[:to-from]
+		if err := r.follow.ReadAt(r.cluster, from); err != nil {
+			return nil, err
+		}
+		if err := matroska.Rebase(r.cluster, r.base); err != nil {
+			return nil, reason.Wrap(reason.SourceUnreadable, err, "the recording at %d", from)
+		}
+		r.from = from
+	}
+	return r.cluster[at-from:], nil
+}
+
+// Recorded is what the part has, once all of it is there.
+func (r *Recording) Recorded() (receipt.Recorded, error) {
+	if r.part.Recorded != nil {
+		return *r.part.Recorded, nil
+	}
+	noted, besides, err := r.follow.Gaps(r.part.Base, r.end, receipt.MaxLosses)
+	if err != nil {
+		return receipt.Recorded{}, err
+	}
+	out := receipt.Recorded{Duration: r.lasts.Milliseconds(), Tracks: make([]receipt.Track, r.kept), MoreGaps: int64(besides)}
+	for i := range out.Tracks {
+		t := r.last.Tracks[i].Less(r.before.Tracks[i])
+		out.Tracks[i] = receipt.Track{Packets: t.Packets, Frames: t.Frames, Lost: t.Lost}
+	}
+	for _, g := range noted {
+		if g.Track < 1 || g.Track > r.kept {
+			continue
+		}
+		// Of one that reaches beyond the part, what is within.
+		from, to := max(g.From-r.base, 0), min(g.To-r.base, r.lasts)
+		lost := g.Lost
+		if whole := g.To - g.From; to < from {
+			lost = 0
+		} else if to-from < whole {
+			lost = int64(float64(g.Lost) * float64(to-from) / float64(whole))
+		}
+		counted := g.Lost // in the tallies, unless it ends behind the last cluster
+		if g.To-r.base > r.lasts {
+			counted = 0
+		}
+		out.Tracks[g.Track-1].Lost = max(0, out.Tracks[g.Track-1].Lost+lost-counted)
+		if to < from || lost == 0 && (to == from || g.Lost > 0) {
+			continue // of what is missing nothing is within
+		}
+		code := g.Code
+		if !code.Valid() {
+			code = reason.Internal
+		}
+		out.Gaps = append(out.Gaps, receipt.Gap{From: from.Milliseconds(), To: ceilMillis(to), Track: g.Track, Lost: lost, Reason: code})
+	}
+	slices.SortStableFunc(out.Gaps, func(a, b receipt.Gap) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Track, b.Track)) })
+	return out, out.Validate()
+}
+
+func ceilMillis(d time.Duration) int64 { return (d + time.Millisecond - 1).Milliseconds() }
+
+// cues are places to seek to, of which there is a bound.
+type cues struct {
+	all   []matroska.Cue
+	apart time.Duration // from one to the next
+}
+
+const (
+	// cueEvery is the least time from one place to seek to to the next.
+	cueEvery = time.Second
+	// mostCues bounds how many are kept; when there are more, every other is
+	// dropped.
+	mostCues = 8192
+)
+
+func newCues() cues { return cues{apart: cueEvery} }
+
+func (c *cues) add(cue matroska.Cue) {
+	if n := len(c.all); n > 0 && cue.At < c.all[n-1].At+c.apart {
+		return
+	}
+	if c.all = append(c.all, cue); len(c.all) <= mostCues {
+		return
+	}
+	half := c.all[:0]
+	for i := 0; i < len(c.all); i += 2 {
+		half = append(half, c.all[i])
+	}
+	c.all, c.apart = half, 2*c.apart
+}

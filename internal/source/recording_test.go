@@ -1,0 +1,337 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"videoclub/internal/matroska"
+	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
+	"videoclub/internal/spool"
+)
+
+const ms = time.Millisecond
+
+// reel is a spool that is written cluster by cluster: a picture each 50 ms, 100
+// of sound, both in one cluster; the sound begins 10 ms before the picture.
+type reel struct {
+	t                  *testing.T
+	data, marks, index *os.File
+	w                  *spool.Writer
+	front              matroska.Front
+	n                  int
+	ends               []int64 // of each cluster
+}
+
+var began = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func newReel(t *testing.T) *reel {
+	t.Helper()
+	r := &reel{t: t}
+	for name, f := range map[string]**os.File{"data": &r.data, "marks": &r.marks, "index": &r.index} {
+		var err error
+		if *f, err = os.OpenFile(filepath.Join(t.TempDir(), name), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { (*f).Close() })
+	}
+	var err error
+	r.front, err = matroska.NewFront(matroska.Head{Title: "La cámara", Date: began, Tracks: []matroska.Track{
+		{Codec: "V_MJPEG", Width: 160, Height: 120}, {Codec: "A_PCM/INT/LIT", SampleRate: 8000, Channels: 1, Bits: 16},
+	}})
+	if err == nil {
+		files := spool.Files{Data: spool.OS(r.data), Marks: spool.OS(r.marks), Index: spool.OS(r.index)}
+		r.w, err = spool.Create(files, r.front.Bytes, 1<<30)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// shoot appends n clusters, with gaps before the first of them.
+func (r *reel) shoot(n int, gaps ...spool.Gap) {
+	r.t.Helper()
+	for range n {
+		at := time.Duration(r.n) * 100 * ms
+		sound := max(0, at-10*ms)
+		b, err := matroska.AppendCluster(nil, []matroska.Block{
+			{Track: 2, At: sound, Key: true, Data: make([]byte, 1600)},
+			{Track: 1, At: at, Key: true, Data: bytes.Repeat([]byte{byte(r.n)}, 500+r.n%7)},
+			{Track: 1, At: at + 50*ms, Key: true, Data: bytes.Repeat([]byte{byte(r.n)}, 400)},
+		})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.n++
+		c := spool.Cluster{From: sound, To: at + 100*ms, Key: true}
+		lost := r.w.Last().Tracks[0].Lost
+		for _, g := range gaps {
+			lost += g.Lost
+		}
+		c.Tracks[0] = spool.Tally{Packets: int64(2 * r.n), Frames: int64(2 * r.n), Lost: lost}
+		c.Tracks[1] = spool.Tally{Packets: int64(r.n), Frames: int64(800 * r.n)}
+		if err := r.w.Append(b, c, gaps); err != nil {
+			r.t.Fatal(err)
+		}
+		gaps = nil
+		r.ends = append(r.ends, r.w.Mark().Offset)
+	}
+}
+
+func (r *reel) part(cluster int, lasts time.Duration) Part {
+	base := int64(len(r.front.Bytes))
+	if cluster > 0 {
+		base = r.ends[cluster-1]
+	}
+	return Part{Head: int64(len(r.front.Bytes)), Base: base, Duration: lasts}
+}
+
+func (r *reel) follow(p Part) *Recording {
+	r.t.Helper()
+	f, err := FollowRecording(r.data, r.marks, r.index, p)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return f
+}
+
+// all reads a recording to its end, from an offset on, in pieces of any length.
+func all(t *testing.T, f *Recording, offset int64) []byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var out []byte
+	for reached := int64(0); ; {
+		upTo, err := f.More(ctx, max(reached, offset))
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reached = upTo; reached <= offset {
+			continue
+		}
+		p := make([]byte, min(reached-offset, 1+rand.Int64N(3000)))
+		if err := f.ReadAt(p, offset); err != nil {
+			t.Fatal(err)
+		}
+		out, offset = append(out, p...), offset+int64(len(p))
+		reached = offset
+	}
+}
+
+// file fills in what the final frame would.
+func file(stream []byte, patches []matroska.Patch) (*bytes.Reader, int64) {
+	b := bytes.Clone(stream)
+	for _, p := range patches {
+		copy(b[p.Offset:], p.Bytes)
+	}
+	return bytes.NewReader(b), int64(len(b))
+}
+
+// A part has the clusters of its time, begins at time 0, ends in places to seek
+// to, and is the same from whatever offset it is read, by whom and when.
+func TestRecordingPart(t *testing.T) {
+	r := newReel(t)
+	r.shoot(60)
+	for name, test := range map[string]struct {
+		first, clusters int
+		lasts           time.Duration
+		end             bool
+	}{
+		"from the beginning": {0, 20, 2 * time.Second, false},
+		"joined late":        {25, 10, time.Second, false},
+		"to the end":         {50, 10, time.Hour, true},
+		"ended early":        {30, 5, time.Hour, true},
+	} {
+		p := r.part(test.first, test.lasts)
+		if test.first == 0 {
+			p.Duration -= 11 * ms // the sound of the next cluster begins sooner
+		}
+		if test.end {
+			p.End = r.ends[test.first+test.clusters-1]
+		}
+		f := r.follow(p)
+		stream := all(t, f, 0)
+		if int64(len(stream)) != f.Size() || f.End() != r.ends[test.first+test.clusters-1] {
+			t.Errorf("%s: %d bytes of %d, up to %d", name, len(stream), f.Size(), f.End())
+		}
+		in, size := file(stream, f.Patches())
+		c, err := matroska.ReadHead(in, size)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		base := time.Duration(test.first)*100*ms - 10*ms
+		if test.first == 0 {
+			base = 0
+		}
+		if want := time.Duration(test.first+test.clusters)*100*ms - base; !c.Date.Equal(began.Add(base)) || c.Duration != want || c.Cues == 0 {
+			t.Errorf("%s: the head says %+v, want %v", name, c, want)
+		}
+		n := 0
+		for at := c.Clusters; ; n++ {
+			cluster, err := matroska.ReadCluster(in, at, size)
+			if err == io.EOF {
+				if at != c.Cues {
+					t.Errorf("%s: the cues are at %d, and the clusters end at %d", name, c.Cues, at)
+				}
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			want := time.Duration(test.first+n)*100*ms - base
+			if b := cluster.Blocks[1]; b.At != want || b.Data[0] != byte(test.first+n) {
+				t.Errorf("%s: the picture of cluster %d is at %v, want %v", name, n, b.At, want)
+			}
+			at = cluster.End
+		}
+		if n != test.clusters {
+			t.Errorf("%s: %d clusters, want %d", name, n, test.clusters)
+		}
+		recorded, err := f.Recorded()
+		if err != nil || recorded.Tracks[0] != (receipt.Track{Packets: int64(2 * n), Frames: int64(2 * n)}) ||
+			recorded.Tracks[1] != (receipt.Track{Packets: int64(n), Frames: int64(800 * n)}) || recorded.Duration != c.Duration.Milliseconds() {
+			t.Errorf("%s: recorded is %+v, %v", name, recorded, err)
+		}
+		for range 20 {
+			offset := rand.Int64N(size)
+			if got := all(t, r.follow(p), offset); !bytes.Equal(got, stream[offset:]) {
+				t.Errorf("%s: from %d on it is another", name, offset)
+			}
+		}
+	}
+}
+
+// What grows is read as it comes, by who goes back in it too, until nothing
+// follows.
+func TestRecordingGrows(t *testing.T) {
+	r := newReel(t)
+	r.shoot(1)
+	f, done := r.follow(r.part(0, time.Hour)), make(chan []byte)
+	go func() { done <- all(t, f, 0) }()
+	for range 30 {
+		r.shoot(1)
+	}
+	var stream []byte
+	select {
+	case stream = <-done:
+		t.Fatal("it ended before it was over")
+	case <-time.After(3 * overEvery):
+		f.Over()
+		stream = <-done
+	}
+	if f.End() != r.ends[30] || f.Lasts() != 3100*ms {
+		t.Errorf("it ends at %d, after %v", f.End(), f.Lasts())
+	}
+	p := make([]byte, 10)
+	if err := f.ReadAt(p, 5000); err != nil || !bytes.Equal(p, stream[5000:5010]) {
+		t.Errorf("going back: %v", err)
+	}
+	// The same, once the recording has ended by itself.
+	if err := r.w.End(nil); err != nil {
+		t.Fatal(err)
+	}
+	if again := all(t, r.follow(r.part(0, time.Hour)), 0); sha256.Sum256(again) != sha256.Sum256(stream) {
+		t.Error("it is another when it is read again")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r = newReel(t)
+	r.shoot(1)
+	f = r.follow(r.part(0, time.Hour))
+	if _, err := f.More(ctx, f.Size()+5000); !errors.Is(err, context.Canceled) {
+		t.Errorf("of a recording that does not go on: %v", err)
+	}
+}
+
+// Gaps are those of the part, by its time; of one that reaches beyond it, what
+// is within.
+func TestRecordingGaps(t *testing.T) {
+	r := newReel(t)
+	r.shoot(10, spool.Gap{Track: 1, From: 0, To: 1, Lost: 1, Code: reason.DeviceOverrun})
+	r.n = 20 // nothing for a second
+	r.shoot(10, spool.Gap{Track: 1, From: 1000 * ms, To: 2000 * ms, Lost: 20, Code: reason.WorkerFailed})
+	r.n = 40
+	r.shoot(1, spool.Gap{Track: 1, From: 3000 * ms, To: 4000 * ms, Lost: 20, Code: reason.DeviceAbsent})
+	f := r.follow(r.part(0, 3500*ms))
+	all(t, f, 0)
+	got, err := f.Recorded()
+	want := []receipt.Gap{
+		{From: 0, To: 1, Track: 1, Lost: 1, Reason: reason.DeviceOverrun},
+		{From: 1000, To: 2000, Track: 1, Lost: 20, Reason: reason.WorkerFailed},
+	}
+	if err != nil || len(got.Gaps) != 2 || got.Gaps[0] != want[0] || got.Gaps[1] != want[1] || got.Tracks[0].Lost != 21 || got.Duration != 3000 {
+		t.Errorf("recorded is %+v, %v", got, err)
+	}
+	// One that begins after the second gap has nothing of it.
+	f = r.follow(r.part(10, time.Hour))
+	f.Over()
+	all(t, f, 0)
+	if got, err = f.Recorded(); err != nil || len(got.Gaps) != 1 || got.Gaps[0].From != 1010 || got.Gaps[0].To != 2010 || got.Gaps[0].Lost != 20 || got.Tracks[0].Lost != 20 {
+		t.Errorf("joined late: %+v, %v", got, err)
+	}
+	// What was written down counts.
+	p := r.part(0, 3500*ms)
+	p.Recorded = &receipt.Recorded{Duration: 7}
+	f = r.follow(p)
+	all(t, f, 0)
+	if got, err := f.Recorded(); err != nil || got.Duration != 7 {
+		t.Errorf("written down: %+v, %v", got, err)
+	}
+}
+
+// What the spool has let go cannot be read, and a part that is none is not taken.
+func TestRecordingGone(t *testing.T) {
+	r := newReel(t)
+	r.shoot(30)
+	if err := r.w.Release(r.ends[9]); err != nil {
+		t.Fatal(err)
+	}
+	f := r.follow(r.part(5, 2*time.Second))
+	if _, err := f.More(t.Context(), f.Size()); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.ReadAt(make([]byte, 1), int64(len(r.front.Bytes))); reason.Of(err) != reason.SourceUnreadable {
+		t.Errorf("what was let go: %v", err)
+	}
+	at := int64(len(r.front.Bytes)) + r.ends[9] - r.ends[4] + 7
+	for f.Size() < at+9 {
+		if _, err := f.More(t.Context(), f.Size()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.ReadAt(make([]byte, 9), at); err != nil {
+		t.Errorf("what is kept: %v", err)
+	}
+	for name, p := range map[string]Part{
+		"within a cluster": {Head: int64(len(r.front.Bytes)), Base: r.ends[3] + 1},
+		"not there yet":    {Head: int64(len(r.front.Bytes)), Base: r.ends[29]},
+		"another head":     {Head: int64(len(r.front.Bytes)) - 1, Base: r.ends[3]},
+	} {
+		if _, err := FollowRecording(r.data, r.marks, r.index, p); reason.Of(err) != reason.SourceUnreadable {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCuesAreBounded(t *testing.T) {
+	c := newCues()
+	for i := range 3 * mostCues {
+		c.add(matroska.Cue{At: time.Duration(i) * cueEvery / 2})
+		c.add(matroska.Cue{At: time.Duration(i)*cueEvery/2 + 1})
+	}
+	if n := len(c.all); n > mostCues || n < mostCues/2 {
+		t.Errorf("%d places to seek to", n)
+	}
+}
