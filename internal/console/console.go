@@ -22,9 +22,8 @@ type Ask func(context.Context, control.Call) (control.Reply, error)
 type Console struct {
 	Ask   Ask
 	Clock moment.Clock
-	// Administrator says that the session may add and remove titles. The
-	// supervisor decides again when it is asked to.
-	Administrator bool
+	// Secure says that the connection is encrypted: the cookie is for such alone.
+	Secure bool
 }
 
 //go:embed assets
@@ -39,28 +38,46 @@ var made = look.Parse(pages, words, functions)
 // Handler serves the console.
 func (c Console) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", c.titles)
-	mux.HandleFunc("POST /titles", c.addTitle)
-	mux.HandleFunc("POST /titles/{number}/remove", c.removeTitle)
-	mux.HandleFunc("GET /titles/{number}", c.ask)
-	mux.HandleFunc("GET /titles/{number}/where", c.where)
-	mux.HandleFunc("POST /titles/{number}", c.request)
-	mux.HandleFunc("GET /deliveries", c.deliveries)
-	mux.HandleFunc("GET /deliveries/{id}", c.story)
-	mux.HandleFunc("POST /deliveries/{id}/cancel", c.cancel)
-	mux.HandleFunc("GET /deliveries/{id}/receipt.json", c.receipt)
-	mux.HandleFunc("GET /schedule", c.schedule)
-	mux.HandleFunc("GET /events", c.events)
+	for path, page := range map[string]http.HandlerFunc{
+		"GET /{$}":                          c.titles,
+		"POST /titles":                      c.addTitle,
+		"POST /titles/{number}/remove":      c.removeTitle,
+		"GET /titles/{number}":              c.ask,
+		"GET /titles/{number}/where":        c.where,
+		"POST /titles/{number}":             c.request,
+		"GET /deliveries":                   c.deliveries,
+		"GET /deliveries/{id}":              c.story,
+		"POST /deliveries/{id}/cancel":      c.cancel,
+		"GET /deliveries/{id}/receipt.json": c.receipt,
+		"GET /schedule":                     c.schedule,
+		"GET /receptions":                   c.receptionList,
+		"POST /receptions":                  c.addReception,
+		"POST /receptions/{name}/check":     c.checkReception,
+		"POST /receptions/{name}/remove":    c.removeReception,
+		"GET /accounts":                     c.accountList,
+		"POST /accounts":                    c.addAccount,
+		"POST /accounts/{name}/remove":      c.removeAccount,
+		"GET /events":                       c.events,
+		"/":                                 c.nowhere,
+	} {
+		mux.HandleFunc(path, c.known(page))
+	}
+	mux.HandleFunc("GET /login", c.door)
+	mux.HandleFunc("GET /login/{secret}", c.opened)
+	mux.HandleFunc("POST /login", c.enter)
+	mux.HandleFunc("POST /logout", c.leave)
 	mux.Handle("GET /assets/", look.Static(assets))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		c.fail(w, r, reason.New(reason.Usage, "there is no page at %.200q", r.URL.Path), http.StatusNotFound)
-	})
 	return look.Secured(mux, func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, look.Foreign, http.StatusForbidden) })
+}
+
+func (c Console) nowhere(w http.ResponseWriter, r *http.Request) {
+	c.fail(w, r, reason.New(reason.Usage, "there is no page at %.200q", r.URL.Path), http.StatusNotFound)
 }
 
 // page is what every page is made from.
 type page struct {
 	look.Frame
+	Visitor       control.Visitor
 	Administrator bool
 	Data          any
 }
@@ -70,9 +87,21 @@ var script = []string{look.Path(assets, "console.js")}
 
 // page begins a page of a part of the console; title is a key of words, or "".
 func (c Console) page(r *http.Request, tab, title string, data any) page {
-	p := page{Frame: look.Frame{Lang: look.Language(r), Now: c.Clock(), Scripts: script}, Administrator: c.Administrator, Data: data}
+	v, known := visitor(r)
+	p := page{Frame: look.Frame{Lang: look.Language(r), Now: c.Clock(), Scripts: script}, Visitor: v, Administrator: v.Admin, Data: data}
 	p.Title = made.Say(p.Lang, title)
-	for _, t := range []look.Tab{{Path: "/", Word: "titles", Icon: "film"}, {Path: "/deliveries", Word: "deliveries", Icon: "truck"}, {Path: "/schedule", Word: "schedule", Icon: "calendar"}} {
+	if !known {
+		return p
+	}
+	p.Who, p.Leave, p.Enter = v.Account, v.LoggedIn, !v.LoggedIn
+	if p.Who == "" && v.Admin {
+		p.Who = made.Say(p.Lang, "local_admin")
+	}
+	tabs := []look.Tab{{Path: "/", Word: "titles", Icon: "film"}, {Path: "/deliveries", Word: "deliveries", Icon: "truck"}, {Path: "/schedule", Word: "schedule", Icon: "calendar"}}
+	if v.Admin {
+		tabs = append(tabs, look.Tab{Path: "/receptions", Word: "receptions", Icon: "place"}, look.Tab{Path: "/accounts", Word: "accounts", Icon: "people"})
+	}
+	for _, t := range tabs {
 		t.Current = t.Word == tab
 		p.Tabs = append(p.Tabs, t)
 	}
@@ -86,9 +115,18 @@ func (c Console) show(w http.ResponseWriter, status int, name string, p page) {
 
 // fail answers with a page that says what went wrong and what to do.
 func (c Console) fail(w http.ResponseWriter, r *http.Request, err error, status int) {
-	p := c.page(r, "", "", nil)
-	p.Problem, p.Hint = look.Explain(err, p.Lang)
+	p := c.page(r, "", "problem", nil)
+	p.explain(err)
 	c.show(w, status, "problem.html", p)
+}
+
+// explain has the page say what went wrong and what to do about it. What is
+// wrong with what was written is said in full.
+func (p *page) explain(err error) {
+	p.Problem, p.Hint = look.Explain(err, p.Lang)
+	if reason.Of(err).Exit() == reason.ExitUsage {
+		p.Problem += ": " + err.Error()
+	}
 }
 
 // call asks the supervisor; a refusal is an error too.

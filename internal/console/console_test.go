@@ -50,22 +50,27 @@ func do(c Console, r *http.Request) (int, string) {
 // has nothing in it that the policy forbids.
 func TestPages(t *testing.T) {
 	_, c := newConsole(t, true)
-	inline := regexp.MustCompile(`(?i)<script[^>]*>[^<]|<style| style=| on[a-z]+=|https?://`)
+	inline := regexp.MustCompile(`(?i)<script[^>]*>[^<]|<style| style=| on[a-z]+=|(?:href|src|action)="?https?://`)
 	for path, want := range map[string]struct {
 		status int
 		en, es string
 	}{
-		"/":              {200, "Add a title", "Agregar un título"},
-		"/?q=mar":        {200, "El Mar", "El Mar"},
-		"/?q=no+such":    {200, "No title matches", "Ningún título coincide"},
-		"/titles/1":      {200, "Where should it be?", "¿Dónde debe estar?"},
-		"/titles/9":      {404, "there is no title with that number", "no hay ningún título con ese número"},
-		"/titles/x":      {404, "there is no title with that number", "no hay ningún título con ese número"},
-		"/deliveries":    {200, "at risk", "en riesgo"},
-		"/deliveries/2":  {200, "Cancel this delivery", "Cancelar esta entrega"},
-		"/deliveries/9":  {404, "there is no delivery with that number", "no hay ninguna entrega con ese número"},
-		"/schedule":      {200, "Promised deliveries", "Entregas prometidas"},
-		"/nothing/there": {404, "That did not work", "Eso no resultó"},
+		"/":                 {200, "Add a title", "Agregar un título"},
+		"/?q=mar":           {200, "El Mar", "El Mar"},
+		"/?q=no+such":       {200, "No title matches", "Ningún título coincide"},
+		"/titles/1":         {200, "Where should it be?", "¿Dónde debe estar?"},
+		"/titles/9":         {404, "there is no title with that number", "no hay ningún título con ese número"},
+		"/titles/x":         {404, "there is no title with that number", "no hay ningún título con ese número"},
+		"/deliveries":       {200, "at risk", "en riesgo"},
+		"/deliveries/2":     {200, "Cancel this delivery", "Cancelar esta entrega"},
+		"/deliveries/9":     {404, "there is no delivery with that number", "no hay ninguna entrega con ese número"},
+		"/schedule":         {200, "Reservations", "Reservas"},
+		"/schedule?hours=6": {200, "closed by its windows", "cerrado por sus ventanas"},
+		"/receptions":       {200, "waits to be paired", "espera ser emparejada"},
+		"/accounts":         {200, "never logged in", "nunca ha entrado"},
+		"/login":            {200, "Paste your login link", "Pegue su enlace"},
+		"/login/secret":     {200, "once", "una vez"},
+		"/nothing/there":    {404, "That did not work", "Eso no resultó"},
 	} {
 		for language, text := range map[string]string{"en-GB,es;q=0.5": want.en, "es-CL": want.es, "fr": want.en} {
 			code, body := get(t, c, path, language)
@@ -116,7 +121,7 @@ func TestOtherSites(t *testing.T) {
 // Every word is in both languages, and every word that is in both is used.
 func TestWords(t *testing.T) {
 	used := make(map[string]bool)
-	for _, w := range []string{"link", "uplink", "window", "max_pace", "disk", "promised", "sending", "verifying", "deposited", "failed", "cancelled", "started", "resumed", "interrupted"} {
+	for _, w := range []string{"receptions", "accounts", "link", "uplink", "window", "max_pace", "disk", "promised", "sending", "verifying", "deposited", "failed", "cancelled", "started", "resumed", "interrupted"} {
 		used[w] = true // by what the supervisor says
 	}
 	key := regexp.MustCompile(`\{\{t "(\w+)"|\bt "(\w+)"|made\.Say\([^,]+, "(\w+)"\)|c\.page\(r, "\w*", "(\w+)"`)
@@ -275,7 +280,7 @@ func next(t *testing.T, in *bufio.Scanner, name string) string {
 
 func TestAssets(t *testing.T) {
 	_, c := newConsole(t, false)
-	for _, name := range []string{"style.css", "console.js", "logo.svg"} {
+	for _, name := range []string{"style.css", "look.js", "console.js", "logo.svg"} {
 		if code, _ := get(t, c, "/assets/"+name, "en"); code != http.StatusOK {
 			t.Errorf("%s: %d", name, code)
 		}

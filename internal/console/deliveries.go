@@ -1,7 +1,9 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -43,30 +45,72 @@ func (d row) Laxity() time.Duration {
 	return d.Deadline.Sub(end).Round(time.Second)
 }
 
+// Overdue is how much later than promised it ended, or will.
+func (d row) Overdue() time.Duration {
+	if !d.Finished.IsZero() {
+		return -d.Margin()
+	}
+	return -d.Laxity()
+}
+
+// Why is why it ended or waits, in words.
+func (d row) Why(language string) string { return because(d.Reason, language) }
+
 // Margin is how much earlier than promised it ended.
 func (d row) Margin() time.Duration { return d.Deadline.Sub(d.Finished).Round(time.Second) }
 
-// deliveriesPage is part of the list, the newest first.
+// deliveriesPage is what is under way, due first, and part of what has ended, the
+// latest first.
 type deliveriesPage struct {
-	Rows   []row
-	Before int64 // of the next page; 0 is none
-	Live   bool  // the newest are shown, and kept fresh
+	Running []row
+	Ended   []row
+	Before  int64 // of the next page of those that have ended; 0 is none
+	Live    bool  // what is under way is shown, and kept fresh
 }
 
 func (c Console) deliveries(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "deliveries", "deliveries", nil)
 	before, _ := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
-	reply, err := c.call(r.Context(), control.Call{Deliveries: &control.DeliveryQuery{Before: max(before, 0)}})
+	data := deliveriesPage{Live: before <= 0}
+	var err error
+	if data.Live {
+		data.Running, err = c.underWay(r)
+	}
+	var reply control.Reply
+	if err == nil {
+		reply, err = c.call(r.Context(), control.Call{Deliveries: &control.DeliveryQuery{Before: max(before, 0), Some: control.Ended}})
+	}
 	if err != nil {
 		c.fail(w, r, err, look.Status(err))
 		return
 	}
-	data := deliveriesPage{Rows: c.rows(reply.Deliveries.Deliveries), Live: before <= 0}
+	data.Ended = c.rows(reply.Deliveries.Deliveries)
 	if reply.Deliveries.More {
-		data.Before = data.Rows[len(data.Rows)-1].ID
+		data.Before = data.Ended[len(data.Ended)-1].ID
 	}
 	p.Data = data
 	c.show(w, http.StatusOK, "deliveries.html", p)
+}
+
+// mostRunning bounds how many pages of deliveries are kept fresh.
+const mostRunning = 4
+
+// underWay gives the deliveries that have not ended, those due first ahead.
+func (c Console) underWay(r *http.Request) (all []row, err error) {
+	q := control.DeliveryQuery{Some: control.Running}
+	for range mostRunning {
+		reply, err := c.call(r.Context(), control.Call{Deliveries: &q})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c.rows(reply.Deliveries.Deliveries)...)
+		if !reply.Deliveries.More || len(reply.Deliveries.Deliveries) == 0 {
+			break
+		}
+		q.Before = all[len(all)-1].ID
+	}
+	slices.SortStableFunc(all, func(a, b row) int { return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.ID, b.ID)) })
+	return all, nil
 }
 
 func (c Console) rows(list []control.Delivery) []row {

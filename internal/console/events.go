@@ -26,22 +26,43 @@ func (c Console) events(w http.ResponseWriter, r *http.Request) {
 		c.follow(r, s, id)
 		return
 	}
+	if name := r.URL.Query().Get("pairing"); name != "" {
+		c.pairing(r, s, name, r.URL.Query().Get("next"))
+		return
+	}
 	every := time.NewTicker(refresh)
 	defer every.Stop()
+	was := make(map[int64]bool) // under way when it was looked at last
 	for s.Err() == nil {
-		reply, err := c.call(r.Context(), control.Call{Deliveries: &control.DeliveryQuery{}})
+		running, err := c.underWay(r)
 		if err != nil {
 			return // the browser comes back by itself
 		}
-		for _, d := range c.rows(reply.Deliveries.Deliveries) {
+		is := make(map[int64]bool)
+		for _, d := range running {
+			is[d.ID] = true
 			s.Part(fmt.Sprintf("d%d", d.ID), "row", d)
 		}
+		for id := range was {
+			if !is[id] {
+				c.over(r, s, id)
+			}
+		}
+		was = is
 		s.Rest()
 		select {
 		case <-r.Context().Done():
 			return
 		case <-every.C:
 		}
+	}
+}
+
+// over sends how a delivery ended.
+func (c Console) over(r *http.Request, s *look.Stream, id int64) {
+	reply, err := c.call(r.Context(), control.Call{Show: &control.ShowQuery{ID: id}})
+	if err == nil {
+		s.Part(fmt.Sprintf("d%d", id), "row", row{reply.Delivery.Delivery, c.Clock()})
 	}
 }
 

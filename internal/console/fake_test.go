@@ -22,10 +22,17 @@ type desk struct {
 	refusal    *control.Refusal // of the next request
 	wheres     []control.WhereQuery
 	changed    chan struct{} // for those who wait for a story
+
+	visitor  *control.Visitor // who has no session; nil is refused
+	secret   string           // that is taken for a login
+	sessions map[string]control.Visitor
+	shown    string // the session of the call before
+	places   []control.KnownReception
+	accounts []control.KnownAccount
 }
 
 func newDesk() *desk {
-	d := &desk{changed: make(chan struct{}, 1)}
+	d := &desk{changed: make(chan struct{}, 1), sessions: make(map[string]control.Visitor)}
 	d.titles = []control.Title{
 		{Number: 1, Name: "La Piedra", Duration: 5400, Description: "Valparaíso, 1968"},
 		{Number: 2, Name: `<script>alert("no")</script>`, Duration: 60},
@@ -40,6 +47,12 @@ func newDesk() *desk {
 	sending := story(2, "sending", 250_000_000)
 	sending.Rate, sending.AtRisk = 1_000_000, true
 	d.deliveries = []control.DeliveryStory{story(3, "promised", 0), sending, story(1, "cancelled", 10)}
+	free := int64(2_000_000_000_000)
+	d.places = []control.KnownReception{
+		{Name: "casa", Address: "10.0.0.7:4102", Link: 12_500_000, Identity: "ab", Paired: noon, Free: &free, Owed: 1_750_000_000, Deposited: 40, InTime: 39},
+		{Name: "mateo.elo.utfsm.cl", Address: "mateo.elo.utfsm.cl:4102", Link: 2_500_000, Expires: noon.Add(time.Hour), Reason: reason.Unreachable, Detail: "connection refused"},
+	}
+	d.accounts = []control.KnownAccount{{Name: "ana", Mail: "ana@example.org", Created: noon}, {Name: "jefa", Mail: "jefa@example.org", Admin: true, Created: noon, Seen: noon}}
 	return d
 }
 
@@ -73,7 +86,9 @@ func (d *desk) ask(ctx context.Context, c control.Call) (control.Reply, error) {
 	case c.Deliveries != nil:
 		p := &control.DeliveryPage{}
 		for _, s := range d.deliveries {
-			p.Deliveries = append(p.Deliveries, s.Delivery)
+			if running := (row{Delivery: s.Delivery}).Running(); c.Deliveries.Some == control.All || running == (c.Deliveries.Some == control.Running) {
+				p.Deliveries = append(p.Deliveries, s.Delivery)
+			}
 		}
 		return control.Reply{Deliveries: p}, nil
 	case c.Show != nil:
@@ -98,7 +113,7 @@ func (d *desk) ask(ctx context.Context, c control.Call) (control.Reply, error) {
 		}
 		return control.Reply{Change: &control.TitleChange{}}, nil
 	}
-	return control.Reply{}, reason.New(reason.Internal, "an empty call")
+	return d.belong(c)
 }
 
 // show answers as the supervisor does: a wait ends with a change. d.mu is held.
@@ -122,8 +137,71 @@ func (d *desk) show(ctx context.Context, q control.ShowQuery) (control.Reply, er
 	return control.Reply{Refusal: &control.Refusal{Code: reason.UnknownDelivery, Detail: "there is none"}}, nil
 }
 
+// belong answers what is about who belongs to the server. d.mu is held.
+func (d *desk) belong(c control.Call) (r control.Reply, err error) {
+	no := func(code reason.Code) (control.Reply, error) {
+		return control.Reply{Refusal: &control.Refusal{Code: code, Detail: "no"}}, nil
+	}
+	switch {
+	case c.Visit != nil:
+		d.shown = c.Visit.Secret
+		if v, ok := d.sessions[d.shown]; ok {
+			return control.Reply{Visitor: &v}, nil
+		}
+		if d.visitor == nil {
+			return no(reason.LoginNeeded)
+		}
+		r.Visitor = d.visitor
+	case c.Enter != nil:
+		if d.secret == "" || c.Enter.Secret != d.secret {
+			return no(reason.LoginInvalid)
+		}
+		d.sessions["sesame"] = control.Visitor{Account: "ana", Mail: "ana@example.org", LoggedIn: true}
+		r.Entered = &control.Entered{Secret: "sesame"}
+	case c.Leave != nil:
+		delete(d.sessions, d.shown)
+	case c.Roster != nil:
+		r.Roster = &control.ReceptionPage{Receptions: d.places}
+	case c.AddReception != nil:
+		d.places = append(d.places, control.KnownReception{Name: c.AddReception.Name, Address: c.AddReception.Address, Link: c.AddReception.Link, Expires: noon.Add(time.Hour)})
+		r.Code = &control.PairingCode{Reception: c.AddReception.Name, Address: c.AddReception.Address, Code: "vcp1-secret", Expires: noon.Add(time.Hour)}
+	case c.CheckReception != nil:
+		r.Findings = &control.Findings{Findings: []control.Finding{{What: control.FoundName, OK: true, Name: "casa"}, {What: control.FoundConnection, Code: reason.Unreachable}}}
+	case c.RemoveReception != nil:
+		r.Removed = &control.Removed{Name: c.RemoveReception.Name, Stays: c.RemoveReception.Name == "casa"}
+	case c.Accounts != nil:
+		r.Accounts = &control.AccountPage{Accounts: d.accounts}
+	case c.AddAccount != nil:
+		if c.AddAccount.Name == "ana" && !c.AddAccount.Renew {
+			return no(reason.AccountExists)
+		}
+		r.Account = &control.MadeAccount{KnownAccount: control.KnownAccount{Name: c.AddAccount.Name}, Link: "vc://films:4100/x/" + c.AddAccount.Name + ".secret"}
+	case c.RemoveAccount != nil:
+		r.Removed = &control.Removed{Name: c.RemoveAccount.Name}
+	case c.Chart != nil:
+		r.Chart = d.chart()
+	default:
+		err = reason.New(reason.Internal, "an empty call")
+	}
+	return r, err
+}
+
+// chart has a link that is closed for a while, and one reservation.
+func (d *desk) chart() *control.Chart {
+	full := make([]int64, control.ChartSteps)
+	for i := range full[:20] {
+		full[i] = 1_000_000
+	}
+	return &control.Chart{Now: noon, From: noon, To: noon.Add(2 * time.Hour), Uplink: control.Lane{Rate: 4_000_000, Reserved: full}, Links: []control.LinkChart{
+		{Reception: "casa", Lane: control.Lane{Rate: 12_500_000, Reserved: make([]int64, control.ChartSteps)}},
+		{Reception: "mateo.elo.utfsm.cl", Lane: control.Lane{Rate: 2_500_000, Reserved: full}, Closed: []control.Shut{{From: noon.Add(time.Hour), To: noon.Add(90 * time.Minute)}},
+			Slots: []control.Slot{{ID: 2, Title: "La Piedra", State: "sending", Start: noon, End: noon.Add(20 * time.Minute), Deadline: noon.Add(time.Hour), AtRisk: true}}},
+	}}
+}
+
 func newConsole(t testing.TB, administrator bool) (*desk, Console) {
 	t.Helper()
 	d := newDesk()
-	return d, Console{Ask: d.ask, Clock: func() time.Time { return noon }, Administrator: administrator}
+	d.visitor = &control.Visitor{Admin: administrator}
+	return d, Console{Ask: d.ask, Clock: func() time.Time { return noon }}
 }

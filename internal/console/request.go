@@ -17,19 +17,43 @@ import (
 
 // askPage is the form that asks for a promise, with what came of it.
 type askPage struct {
-	Title      control.Title
+	Title      film
 	Receptions []string
 	Chosen     []string
 	Other, By  string
+	Earliest   bool // as early as can be promised, instead of By
+	Pace       string
 	Mail       string
+	Instant    string    // that By is in the server's zone, where the server wrote it
 	Key        string    // idempotency key: the same form twice is one request
 	Offer      time.Time // the counter-offer: the earliest that can be promised
 	Constraint string
 	Prospects  []control.Prospect
+	New        receptionForm // for administrators
 }
 
 // Has says whether a reception is chosen.
 func (p askPage) Has(reception string) bool { return slices.Contains(p.Chosen, reception) }
+
+// Prospect is what is known of a reception, nil where nothing is.
+func (p askPage) Prospect(reception string) *control.Prospect {
+	for i := range p.Prospects {
+		if p.Prospects[i].Reception == reception {
+			return &p.Prospects[i]
+		}
+	}
+	return nil
+}
+
+// Possible is at how many receptions the title could be in time.
+func (p askPage) Possible() (n int) {
+	for _, q := range p.Prospects {
+		if q.Possible {
+			n++
+		}
+	}
+	return n
+}
 
 // local is a time as a browser's field for one has it.
 const local = "2006-01-02T15:04"
@@ -41,9 +65,17 @@ func (c Console) ask(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, err, look.Status(err))
 		return
 	}
-	data.By = p.Now.Add(24 * time.Hour).Truncate(time.Hour).Format(local)
-	if len(data.Receptions) == 1 {
+	by := p.Now.Add(24 * time.Hour).Truncate(time.Hour).In(time.Local)
+	data.By, data.Instant = by.Format(local), by.Format(time.RFC3339)
+	data.Chosen = r.URL.Query()["at"]
+	if len(data.Receptions) == 1 && len(data.Chosen) == 0 {
 		data.Chosen = data.Receptions
+	}
+	data.Mail = p.Visitor.Mail
+	// What could be is known before anything is typed; a title that cannot be
+	// delivered says why.
+	if data.Prospects, err = c.prospects(r, control.WhereQuery{Number: data.Title.Number, By: by}); err != nil {
+		p.explain(err)
 	}
 	p.Title, p.Data = data.Title.Name, data
 	c.show(w, http.StatusOK, "request.html", p)
@@ -56,7 +88,7 @@ func (c Console) form(r *http.Request) (askPage, error) {
 		return askPage{}, err
 	}
 	names, err := c.receptions(r)
-	return askPage{Title: t, Receptions: names, Key: rand.Text()}, err
+	return askPage{Title: t, Receptions: names, Key: rand.Text(), New: receptionForm{Title: t.Number}}, err
 }
 
 // receptions are the names of those that are known.
@@ -103,7 +135,8 @@ func (c Console) request(w http.ResponseWriter, r *http.Request) {
 	}
 	data.Chosen, data.Other = r.PostForm["at"], strings.TrimSpace(r.PostFormValue("other"))
 	data.By, data.Mail = r.PostFormValue("by"), strings.TrimSpace(r.PostFormValue("mail"))
-	q := control.Request{Key: data.Key, Number: data.Title.Number, Receptions: data.Chosen, Mail: data.Mail, Language: p.Lang, ByEarliest: r.PostFormValue("earliest") != ""}
+	data.Earliest = r.PostFormValue("earliest") != ""
+	q := control.Request{Key: data.Key, Number: data.Title.Number, Receptions: data.Chosen, Mail: data.Mail, Language: p.Lang, ByEarliest: data.Earliest}
 	if data.Other != "" && !slices.Contains(q.Receptions, data.Other) {
 		q.Receptions = append(slices.Clone(q.Receptions), data.Other)
 	}
@@ -121,7 +154,7 @@ func (c Console) request(w http.ResponseWriter, r *http.Request) {
 		reply, err = c.call(r.Context(), control.Call{Request: &q})
 	}
 	if err != nil {
-		c.counter(w, r, p, data, err)
+		c.counter(w, p, data, err)
 		return
 	}
 	to := "/deliveries"
@@ -132,13 +165,10 @@ func (c Console) request(w http.ResponseWriter, r *http.Request) {
 }
 
 // counter shows why a promise was not given, and what can be promised instead.
-func (c Console) counter(w http.ResponseWriter, r *http.Request, p page, data askPage, err error) {
+func (c Console) counter(w http.ResponseWriter, p page, data askPage, err error) {
 	// The next try is another request.
-	data.Key = rand.Text()
-	p.Problem, p.Hint = look.Explain(err, p.Lang)
-	if reason.Of(err) == reason.Usage {
-		p.Problem += ": " + err.Error()
-	}
+	data.Key, data.Earliest = rand.Text(), false
+	p.explain(err)
 	var no *refused
 	if errors.As(err, &no) {
 		data.Offer, data.Constraint, data.Prospects = no.Earliest, no.Constraint, no.Report
@@ -150,8 +180,23 @@ func (c Console) counter(w http.ResponseWriter, r *http.Request, p page, data as
 	c.show(w, look.Status(err), "request.html", p)
 }
 
-// where is the part of the form that says which receptions could have the title
-// by the time that is written in it.
+// prospects asks which receptions could have a title by a time.
+func (c Console) prospects(r *http.Request, q control.WhereQuery) (all []control.Prospect, err error) {
+	for {
+		reply, err := c.call(r.Context(), control.Call{Where: &q})
+		if err != nil {
+			return all, err
+		}
+		all = append(all, reply.Prospects.Receptions...)
+		if !reply.Prospects.More || len(reply.Prospects.Receptions) == 0 {
+			return all, nil
+		}
+		q.After = all[len(all)-1].Reception
+	}
+}
+
+// where says which receptions could have the title by the time that is written in
+// the form: the answers that its choices show.
 func (c Console) where(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "titles", "", nil)
 	var data askPage
@@ -163,17 +208,14 @@ func (c Console) where(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		q.By, err = deadline(r.URL.Query())
 	}
-	var reply control.Reply
 	if err == nil {
-		reply, err = c.call(r.Context(), control.Call{Where: &q})
+		data.Prospects, err = c.prospects(r, q)
 	}
+	code := http.StatusOK
 	if err != nil {
-		p.Problem, p.Hint = look.Explain(err, p.Lang)
-		p.Data = data
-		c.show(w, look.Status(err), "where", p)
-		return
+		p.explain(err)
+		code = look.Status(err)
 	}
-	data.Prospects = reply.Prospects.Receptions
 	p.Data = data
-	c.show(w, http.StatusOK, "where", p)
+	c.show(w, code, "where", p)
 }

@@ -13,14 +13,34 @@ import (
 	"videoclub/internal/reason"
 )
 
+// film is a title as pages show it.
+type film struct{ control.Title }
+
+// Kind is what it is to people.
+func (f film) Kind() control.Kind {
+	if f.Facts == nil {
+		return control.KindVideo
+	}
+	return f.Facts.Kind
+}
+
+// Size is how large it is, in bytes; -1 where that is not known.
+func (f film) Size() int64 {
+	if f.Facts == nil {
+		return -1
+	}
+	return f.Facts.Size
+}
+
 // titlesPage is the catalogue, or what of it matches a search.
 type titlesPage struct {
 	Search string
-	Titles []control.Title
+	Titles []film
 	More   int  // the number after which there are others; 0 is none
 	Empty  bool // there are no titles at all
 	Form   control.AddTitle
 	Length string
+	Open   bool // the form is being filled in
 }
 
 // mostPages bounds how many pages of titles a search looks at.
@@ -44,14 +64,14 @@ func (c Console) findTitles(r *http.Request) (titlesPage, error) {
 	after, _ := strconv.Atoi(q.Get("after"))
 	first := after
 	for range mostPages {
-		reply, err := c.call(r.Context(), control.Call{Titles: &control.TitlesQuery{After: after}})
+		reply, err := c.call(r.Context(), control.Call{Titles: &control.TitlesQuery{After: after, Facts: true}})
 		if err != nil {
 			return p, err
 		}
 		for _, t := range reply.Titles.Titles {
 			after = t.Number
 			if matches(t, p.Search) {
-				p.Titles = append(p.Titles, t)
+				p.Titles = append(p.Titles, film{t})
 			}
 		}
 		if !reply.Titles.More {
@@ -78,19 +98,19 @@ func matches(t control.Title, search string) bool {
 }
 
 // title finds one title by its number in the path.
-func (c Console) title(r *http.Request) (control.Title, error) {
+func (c Console) title(r *http.Request) (film, error) {
 	n, err := strconv.Atoi(r.PathValue("number"))
 	if err != nil || n < 1 {
-		return control.Title{}, reason.New(reason.UnknownTitle, "%.40q is no number of a title", r.PathValue("number"))
+		return film{}, reason.New(reason.UnknownTitle, "%.40q is no number of a title", r.PathValue("number"))
 	}
-	reply, err := c.call(r.Context(), control.Call{Titles: &control.TitlesQuery{After: n - 1}})
+	reply, err := c.call(r.Context(), control.Call{Titles: &control.TitlesQuery{After: n - 1, Facts: true, Most: 1}})
 	if err != nil {
-		return control.Title{}, err
+		return film{}, err
 	}
 	if list := reply.Titles.Titles; len(list) > 0 && list[0].Number == n {
-		return list[0], nil
+		return film{list[0]}, nil
 	}
-	return control.Title{}, reason.New(reason.UnknownTitle, "there is no title %d", n)
+	return film{}, reason.New(reason.UnknownTitle, "there is no title %d", n)
 }
 
 // addTitle takes the administrator's form.
@@ -111,23 +131,25 @@ func (c Console) addTitle(w http.ResponseWriter, r *http.Request) {
 		reply, err = c.call(r.Context(), control.Call{Add: &form})
 	}
 	if err != nil {
-		p.Problem, p.Hint = look.Explain(err, p.Lang)
-		p.Problem += ": " + err.Error()
-		c.titlesAgain(w, r, p, form, length, look.Status(err))
+		p.explain(err)
+		if reason.Of(err).Exit() != reason.ExitUsage {
+			p.Problem += ": " + err.Error()
+		}
+		c.titlesAgain(w, r, p, titlesPage{Form: form, Length: length, Open: true}, look.Status(err))
 		return
 	}
 	p.Done = fmt.Sprintf(made.Say(p.Lang, "added"), reply.Change.Title.Name, reply.Change.Title.Number)
-	c.titlesAgain(w, r, p, control.AddTitle{}, "", http.StatusCreated)
+	c.titlesAgain(w, r, p, titlesPage{}, http.StatusCreated)
 }
 
 // titlesAgain shows the catalogue after a form, with what was written in it.
-func (c Console) titlesAgain(w http.ResponseWriter, r *http.Request, p page, form control.AddTitle, length string, code int) {
+func (c Console) titlesAgain(w http.ResponseWriter, r *http.Request, p page, form titlesPage, code int) {
 	data, err := c.findTitles(r)
 	if err != nil {
 		c.fail(w, r, err, look.Status(err))
 		return
 	}
-	data.Form, data.Length = form, length
+	data.Form, data.Length, data.Open = form.Form, form.Length, form.Open
 	p.Data = data
 	c.show(w, code, "titles.html", p)
 }
@@ -140,10 +162,10 @@ func (c Console) removeTitle(w http.ResponseWriter, r *http.Request) {
 	}
 	code := http.StatusOK
 	if err != nil {
-		p.Problem, p.Hint = look.Explain(err, p.Lang)
+		p.explain(err)
 		code = look.Status(err)
 	} else {
 		p.Done = fmt.Sprintf(made.Say(p.Lang, "removed"), t.Name)
 	}
-	c.titlesAgain(w, r, p, control.AddTitle{}, "", code)
+	c.titlesAgain(w, r, p, titlesPage{}, code)
 }

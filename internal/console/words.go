@@ -5,20 +5,40 @@ import (
 
 	"videoclub/internal/control"
 	"videoclub/internal/look"
+	"videoclub/internal/reason"
 )
 
 // words are what the pages say besides what both consoles say. TestWords looks
 // for those that are missing.
 var words = look.Words{
-	"schedule": {"Schedule", "Programa"},
+	"schedule":    {"Schedule", "Programa"},
+	"receptions":  {"Receptions", "Recepciones"},
+	"accounts":    {"Accounts", "Cuentas"},
+	"local_admin": {"administrator of this machine", "administración de esta máquina"},
 
-	"search":      {"Search titles", "Buscar títulos"},
-	"no_titles":   {"There are no titles yet.", "Todavía no hay títulos."},
-	"none_found":  {"No title matches that.", "Ningún título coincide."},
-	"ask_admin":   {"An administrator adds the first one.", "Un administrador agrega el primero."},
-	"more_titles": {"More titles", "Más títulos"},
-	"request":     {"Request", "Solicitar"},
-	"unreadable":  {"cannot be delivered", "no se puede entregar"},
+	"log_in_how":   {"Paste your login link, or its token. Whoever administers this server gives it to you.", "Pegue su enlace de acceso, o su clave. Se lo da quien administra este servidor."},
+	"log_in_admin": {"Nobody needs a login on this machine to request titles. To administer, get a link that works once:", "En esta máquina nadie necesita acceso para solicitar títulos. Para administrar, pida un enlace que sirve una vez:"},
+	"login":        {"Login link or token", "Enlace de acceso o clave"},
+	"enter":        {"Enter", "Entrar"},
+	"link_once":    {"This link lets this browser in, once.", "Este enlace deja entrar a este navegador, una vez."},
+	"session_over": {"Your session is over. Log in again.", "Su sesión terminó. Entre de nuevo."},
+
+	"search":       {"Search titles", "Buscar títulos"},
+	"no_titles":    {"There are no titles yet.", "Todavía no hay títulos."},
+	"none_found":   {"No title matches that.", "Ningún título coincide."},
+	"all_titles":   {"All titles", "Todos los títulos"},
+	"ask_admin":    {"An administrator adds the first one.", "Un administrador agrega el primero."},
+	"add_first":    {"Add the first one below.", "Agregue el primero aquí abajo."},
+	"more_titles":  {"More titles", "Más títulos"},
+	"request":      {"Request", "Solicitar"},
+	"unreadable":   {"cannot be delivered", "no se puede entregar"},
+	"number":       {"number", "número"},
+	"duration":     {"duration", "duración"},
+	"title":        {"title", "título"},
+	"kind_video":   {"video", "video"},
+	"kind_sound":   {"sound", "sonido"},
+	"kind_picture": {"picture", "imagen"},
+	"kind_folder":  {"folder", "carpeta"},
 
 	"add_title":   {"Add a title", "Agregar un título"},
 	"name":        {"Name", "Nombre"},
@@ -36,6 +56,7 @@ var words = look.Words{
 
 	"where_to":      {"Where should it be?", "¿Dónde debe estar?"},
 	"other_place":   {"Another reception, by name", "Otra recepción, por su nombre"},
+	"by_name":       {"Name of the reception", "Nombre de la recepción"},
 	"by_when":       {"By when?", "¿Para cuándo?"},
 	"asap":          {"as early as can be promised", "tan pronto como se pueda prometer"},
 	"mail_to":       {"Send a mail to", "Avisar por correo a"},
@@ -48,19 +69,24 @@ var words = look.Words{
 	"earliest":      {"earliest", "lo más temprano"},
 	"impossible":    {"cannot be promised", "no se puede prometer"},
 	"no_reception":  {"No reception is known yet: write its name.", "Todavía no se conoce ninguna recepción: escriba su nombre."},
+	"can_have_it":   {"receptions can have it by then", "recepciones pueden tenerlo para entonces"},
 
 	"link":     {"the link to the reception carries no more", "el enlace a la recepción no da más"},
 	"uplink":   {"the uplink of the central server carries no more", "el enlace de subida del servidor central no da más"},
 	"window":   {"the reception's link is closed until then", "el enlace de la recepción está cerrado hasta entonces"},
-	"max_pace": {"the configured top pace is too slow", "el ritmo máximo configurado es muy lento"},
+	"max_pace": {"the top pace is too slow", "el ritmo máximo es muy lento"},
 	"disk":     {"there is no space at the reception", "no hay espacio en la recepción"},
 
 	"no_deliveries": {"There are no deliveries yet.", "Todavía no hay entregas."},
 	"ask_for_one":   {"Request a title, and its delivery is shown here as it goes.", "Solicite un título y su entrega se verá aquí a medida que avanza."},
+	"going":         {"Under way", "En camino"},
+	"none_going":    {"Nothing is under way.", "No hay nada en camino."},
+	"ended":         {"Ended", "Terminadas"},
 	"more":          {"Older deliveries", "Entregas anteriores"},
 	"to":            {"to", "a"},
 	"promised_for":  {"promised for", "prometida para"},
 	"laxity":        {"in hand", "de holgura"},
+	"over":          {"beyond the promise", "más que lo prometido"},
 	"at_risk":       {"at risk", "en riesgo"},
 	"sending":       {"sending", "enviando"},
 	"failed":        {"failed", "fallida"},
@@ -70,27 +96,129 @@ var words = look.Words{
 	"interrupted":   {"interrupted", "interrumpida"},
 	"cancel":        {"Cancel", "Cancelar"},
 	"cancel_it":     {"Cancel this delivery", "Cancelar esta entrega"},
+	"cancel_what":   {"What has arrived so far is let go of at the reception.", "La recepción suelta lo que haya llegado hasta ahora."},
 	"cancel_done":   {"The delivery is cancelled; the reception lets go of what it holds.", "La entrega está cancelada; la recepción suelta lo que tiene."},
 	"planned":       {"planned", "planificada"},
+	"progress":      {"Progress", "Avance"},
+	"arrived":       {"arrived", "llegó"},
+	"rate":          {"rate", "velocidad"},
 	"proof_good":    {"Verified: signed by the reception, and what was promised.", "Verificada: firmada por la recepción, y es lo prometido."},
 	"proof_bad":     {"This receipt does not prove the delivery.", "Este recibo no prueba la entrega."},
 	"what_happened": {"What happened", "Qué pasó"},
 	"requested":     {"requested", "solicitada"},
 
-	"busy_links":    {"Promised deliveries, by reception", "Entregas prometidas, por recepción"},
+	"busy_links":    {"How full the links are", "Qué tan ocupados están los enlaces"},
+	"uplink_lane":   {"Uplink of this server", "Enlace de subida de este servidor"},
+	"full_to":       {"at most", "a lo más"},
+	"span_choice":   {"How much time is drawn", "Cuánto tiempo se dibuja"},
+	"span_all":      {"All", "Todo"},
+	"span_week":     {"1 week", "1 semana"},
+	"legend_held":   {"reserved", "reservado"},
+	"legend_shut":   {"closed by its windows", "cerrado por sus ventanas"},
+	"now":           {"now", "ahora"},
+	"reservations":  {"Reservations", "Reservas"},
 	"nothing_to_do": {"Nothing is promised: everything is free.", "No hay nada prometido: todo está libre."},
+
+	"no_places":         {"No reception is known yet.", "Todavía no se conoce ninguna recepción."},
+	"add_place_first":   {"Add the first one below; then one command there pairs it.", "Agregue la primera aquí abajo; luego un comando allí la empareja."},
+	"new_reception":     {"A new reception", "Una recepción nueva"},
+	"place_name":        {"Name", "Nombre"},
+	"place_host":        {"Address", "Dirección"},
+	"place_same":        {"optional: the same as the name", "opcional: la misma que el nombre"},
+	"place_port":        {"Port", "Puerto"},
+	"place_link":        {"What its link carries", "Lo que da su enlace"},
+	"add_place":         {"Add and pair", "Agregar y emparejar"},
+	"waits":             {"waits to be paired", "espera ser emparejada"},
+	"paired":            {"paired", "emparejada"},
+	"met":               {"known", "conocida"},
+	"not_met":           {"not met yet", "aún no vista"},
+	"well":              {"well", "bien"},
+	"not_well":          {"not well", "con problemas"},
+	"link_carries":      {"link", "enlace"},
+	"free":              {"free there", "libre allí"},
+	"not_heard":         {"not said yet", "aún no lo dice"},
+	"owed":              {"still to send", "por enviar"},
+	"punctual":          {"in time, 90 days", "a tiempo, 90 días"},
+	"none_yet":          {"none yet", "ninguna aún"},
+	"check":             {"Check now", "Revisar ahora"},
+	"pair_again":        {"Pair anew", "Emparejar de nuevo"},
+	"pair_again_what":   {"Makes a new code, for a reception that was set up anew.", "Crea un código nuevo, para una recepción que se instaló de nuevo."},
+	"new_code":          {"New code", "Código nuevo"},
+	"remove_place_what": {"Its pairing is over then, and nothing more is delivered to it.", "Su emparejamiento termina y no se le entrega nada más."},
+	"unpaired":          {"%s is no longer paired. It stays in the configuration.", "%s ya no está emparejada. Sigue en la configuración."},
+	"forgotten":         {"Removed: %s.", "Quitada: %s."},
+	"pair_run":          {"Run this once on that machine", "Ejecute esto una vez en esa máquina"},
+	"pair_until":        {"It can be used once, until", "Se puede usar una vez, hasta"},
+	"pair_secret":       {"Whoever has it can be this reception: show it to nobody else.", "Quien lo tenga puede ser esta recepción: no lo muestre a nadie más."},
+	"pair_visits":       {"It is looked for at", "Se la busca en"},
+	"pair_on":           {"Go on without waiting", "Seguir sin esperar"},
+	"found_name":        {"Name resolves", "El nombre se resuelve"},
+	"found_connection":  {"Can be reached", "Se puede alcanzar"},
+	"found_identity":    {"Is who it should be", "Es quien debe ser"},
+	"found_clock":       {"Clock ahead", "Adelanto del reloj"},
+	"found_space":       {"Free space", "Espacio libre"},
+	"found_rate":        {"Measured rate", "Velocidad medida"},
+
+	"no_accounts":         {"There are no accounts yet.", "Todavía no hay cuentas."},
+	"first_account":       {"Everybody on this machine may request. With the first account everybody needs one: make an administrator's first.", "Todos en esta máquina pueden solicitar. Con la primera cuenta todos necesitan una: cree primero la de un administrador."},
+	"add_account":         {"Add an account", "Agregar una cuenta"},
+	"account_name":        {"Name", "Nombre"},
+	"mail":                {"Mail", "Correo"},
+	"administrator":       {"administrator", "administrador"},
+	"created":             {"created", "creada"},
+	"seen":                {"last seen", "vista por última vez"},
+	"never_seen":          {"never logged in", "nunca ha entrado"},
+	"renew":               {"New login", "Acceso nuevo"},
+	"renew_what":          {"The login that it has is void then, and its browsers are logged out.", "El acceso que tiene deja de valer y sus navegadores salen."},
+	"remove_account_what": {"Its login is void then. Its deliveries stay.", "Su acceso deja de valer. Sus entregas quedan."},
+	"account_gone":        {"Removed: %s. Its login is void.", "Quitada: %s. Su acceso ya no vale."},
+	"login_of":            {"Login of", "Acceso de"},
+	"login_once":          {"Give them this link. It is shown this once.", "Entréguele este enlace. Se muestra solo esta vez."},
+	"login_use":           {"It is for this console's login page, and for vcuser login.", "Sirve en la página de acceso de esta consola, y con vcuser login."},
 }
 
 // functions are what the templates can call besides.
-var functions = template.FuncMap{"percent": percent}
+var functions = template.FuncMap{
+	"percent": percent, "poster": poster, "sign": sign,
+	"hours":    func() []int { return []int{1, 6, 24} },
+	"answer":   func(reception string, p *control.Prospect) answer { return answer{reception, p} },
+	"answerof": func(p control.Prospect) answer { return answer{p.Reception, &p} },
+	"because":  because,
+}
+
+// answer is what could be at one reception, nil where that is not known.
+type answer struct {
+	Reception string
+	Prospect  *control.Prospect
+}
+
+// Class is how the answer is shown.
+func (a answer) Class() string {
+	switch {
+	case a.Prospect == nil:
+		return ""
+	case a.Prospect.Possible:
+		return "good"
+	}
+	return "bad"
+}
+
+// because gives the words of a reason.
+func because(code reason.Code, language string) string {
+	meaning, hint := code.Words(language)
+	if hint == "" {
+		return meaning
+	}
+	return meaning + ": " + hint
+}
 
 // percent is how much of a delivery is durable, 100 only when all is.
 func percent(d control.Delivery) int {
-	if d.Size <= 0 {
-		if d.State == "deposited" {
-			return 100
-		}
+	switch {
+	case d.State == "deposited":
+		return 100
+	case d.Size <= 0:
 		return 0
 	}
-	return int(d.Offset * 100 / d.Size)
+	return int(min(d.Offset*100/d.Size, 100))
 }

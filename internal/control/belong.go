@@ -61,6 +61,11 @@ type KnownReception struct {
 	Expires    time.Time   `json:"expires,omitzero"` // of the code that waits
 	Reason     reason.Code `json:"reason,omitempty"` // why it waits
 	Detail     string      `json:"detail,omitempty"`
+	Free       *int64      `json:"free,omitempty"` // bytes that another delivery could have, as it last said; nil is not known
+	Owed       int64       `json:"owed"`           // bytes that are promised and not there yet
+	// Of its deliveries of the last 90 days: those deposited, and those in time.
+	Deposited int `json:"deposited"`
+	InTime    int `json:"in_time"`
 }
 
 // ReceptionPage is part of the list of receptions; More says that there are

@@ -11,6 +11,18 @@ const (
 	DigestNone      Digest = "none"      // its first delivery will compute it
 )
 
+// Kind is what a title is to people, by the name of its source.
+type Kind string
+
+// The kinds.
+const (
+	KindVideo   Kind = "video"
+	KindSound   Kind = "sound"
+	KindPicture Kind = "picture"
+	KindFolder  Kind = "folder"
+	KindLive    Kind = "live"
+)
+
 // TitleSource is what administrators see of a title.
 type TitleSource struct {
 	Location string `json:"location"` // as it stands in the file of titles

@@ -70,9 +70,12 @@ type Reply struct {
 	Chart   *Chart    `json:"chart,omitempty"`
 }
 
-// TitlesQuery asks for the titles with numbers above After.
+// TitlesQuery asks for the titles with numbers above After: at most Most, unless
+// that is 0, and with Facts with their kinds and sizes, which need a look at each.
 type TitlesQuery struct {
-	After int `json:"after"`
+	After int  `json:"after"`
+	Most  int  `json:"most,omitempty"`
+	Facts bool `json:"facts,omitempty"`
 }
 
 // DeliveryQuery asks for the deliveries with ids below Before, the newest
@@ -187,7 +190,14 @@ type Title struct {
 	Name        string `json:"name"`
 	Duration    int64  `json:"duration"` // seconds
 	Description string `json:"description,omitempty"`
+	Facts       *Facts `json:"facts,omitempty"`
 	*TitleSource
+}
+
+// Facts are what is to be seen of a title before it is delivered.
+type Facts struct {
+	Kind Kind  `json:"kind"`
+	Size int64 `json:"size"` // bytes; -1 where that is not known
 }
 
 // TitlePage is part of the list of titles; More says that there are others.

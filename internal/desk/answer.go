@@ -55,7 +55,7 @@ func (s *session) identify(ctx context.Context, c control.Call) (r control.Reply
 func (s asker) answer(ctx context.Context, c control.Call) (r control.Reply, err error) {
 	switch {
 	case c.Titles != nil:
-		r.Titles, err = s.listTitles(ctx, c.Titles.After)
+		r.Titles, err = s.listTitles(ctx, *c.Titles)
 	case c.Request != nil && len(c.Request.Receptions) > 0:
 		r.Promises, err = s.promises(ctx, *c.Request)
 	case c.Request != nil:

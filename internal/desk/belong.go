@@ -58,12 +58,21 @@ func (s asker) addReception(ctx context.Context, q control.AddReception) (*contr
 	}, nil
 }
 
+// punctualDays is over how many days it is counted how many deliveries were in
+// time.
+const punctualDays = 90
+
 // roster gives one page of receptions.
 func (s asker) roster(ctx context.Context, after string) (*control.ReceptionPage, error) {
 	all, err := s.desk.Roster.List(ctx)
 	if err != nil {
 		return nil, err
 	}
+	punctual, err := s.desk.Ledger.Punctual(ctx, s.desk.Clock().AddDate(0, 0, -punctualDays))
+	if err != nil {
+		return nil, err
+	}
+	free := s.desk.Dispatcher.Free()
 	page := &control.ReceptionPage{Receptions: []control.KnownReception{}}
 	for _, e := range all {
 		if e.Name <= after {
@@ -74,6 +83,11 @@ func (s asker) roster(ctx context.Context, after string) (*control.ReceptionPage
 		}
 		known := control.KnownReception{
 			Name: e.Name, Address: e.Address, Link: int64(e.Link), Configured: e.Configured, Identity: e.Identity, Paired: utc(e.Paired), Expires: utc(e.Expires),
+		}
+		known.Owed, known.Deposited, known.InTime = s.desk.Dispatcher.Owed(e.Name), punctual[e.Name].Deposited, punctual[e.Name].InTime
+		if left, said := free[e.Name]; said {
+			left = max(left, 0)
+			known.Free = &left
 		}
 		if e.Trouble != nil {
 			known.Reason, known.Detail = reason.Of(e.Trouble), cut(e.Trouble.Error(), 300)

@@ -18,11 +18,15 @@ import (
 const maxPage = 64 << 10
 
 // listTitles gives one page of titles, to administrators with their sources.
-func (s asker) listTitles(ctx context.Context, after int) (*control.TitlePage, error) {
+func (s asker) listTitles(ctx context.Context, q control.TitlesQuery) (*control.TitlePage, error) {
 	page, size := &control.TitlePage{Titles: []control.Title{}}, 0
+	most := control.PageSize
+	if q.Most > 0 {
+		most = min(q.Most, most)
+	}
 	list := s.desk.Titles.List()
 	for _, t := range list.Titles() {
-		if t.Number <= after {
+		if t.Number <= q.After {
 			continue
 		}
 		shown := publicTitle(t)
@@ -32,12 +36,15 @@ func (s asker) listTitles(ctx context.Context, after int) (*control.TitlePage, e
 				return nil, err
 			}
 		}
+		if q.Facts {
+			shown.Facts = s.facts(t, t.Resolve(list.Base), shown.TitleSource)
+		}
 		text, err := json.Marshal(shown)
 		if err != nil {
 			return nil, err
 		}
 		size += len(text)
-		if len(page.Titles) == control.PageSize || size > maxPage && len(page.Titles) > 0 {
+		if len(page.Titles) == most || size > maxPage && len(page.Titles) > 0 {
 			page.More = true
 			break
 		}

@@ -37,6 +37,14 @@ func (d *Dispatcher) letGo(j *job) {
 	}
 }
 
+// Free is what the receptions that said so lately have for another delivery, in
+// bytes, once those that are promised have theirs.
+func (d *Dispatcher) Free() map[string]int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.spacesLeft(d.Clock())
+}
+
 // spacesLeft is what the receptions that said so lately have for another
 // delivery, once those that are promised have theirs. The mutex is held.
 func (d *Dispatcher) spacesLeft(now time.Time) map[string]int64 {

@@ -24,6 +24,7 @@ type Frame struct {
 	Tabs          []Tab
 	Who           string // who is logged in, as text; "" is nobody
 	Leave         bool   // they can log out, by a POST to /logout
+	Enter         bool   // they can log in, at /login
 	Scripts       []string
 	Now           time.Time
 	Done, Problem string // what became of the form that led here

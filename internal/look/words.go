@@ -30,6 +30,7 @@ var common = Words{
 	"problem":    {"That did not work", "Eso no resultó"},
 	"lost_touch": {"The server does not answer. Trying again by itself.", "El servidor no responde. Se intenta de nuevo por sí solo."},
 	"log_out":    {"Log out", "Salir"},
+	"log_in":     {"Log in", "Entrar"},
 	"copy":       {"Copy", "Copiar"},
 	"copied":     {"Copied", "Copiado"},
 

@@ -1,82 +1,77 @@
 "use strict";
-// What the pages gain from a script: times in the zone of who reads them, lists
-// that keep themselves fresh, and an answer while a deadline is being chosen.
-// Each page works without it.
-
-const shown = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
-
-function localize(root) {
-  for (const t of root.querySelectorAll("time[datetime]")) {
-    const at = new Date(t.dateTime);
-    if (!isNaN(at)) {
-      t.title = t.dateTime;
-      t.textContent = shown.format(at);
-    }
-  }
-}
-
-function lost(is) {
-  const note = document.querySelector(".lost");
-  note.textContent = is ? document.body.dataset.lost : "";
-  note.hidden = !is;
-}
-
-// Parts of the page as the server makes them anew. One that a person is busy
-// with stays as it is until they leave it.
-function follow(from) {
-  const stream = new EventSource(from);
-  stream.onopen = () => lost(false);
-  stream.onerror = () => lost(true);
-  stream.addEventListener("over", () => stream.close());
-  stream.addEventListener("part", (event) => {
-    const part = JSON.parse(event.data);
-    const made = document.createElement("template");
-    made.innerHTML = part.html;
-    const next = made.content.firstElementChild;
-    localize(made.content);
-    const old = document.getElementById(part.id);
-    if (!old) {
-      document.querySelector("[data-events]").prepend(next);
-    } else if (!old.querySelector("details[open]") && !old.contains(document.activeElement)) {
-      old.replaceWith(next);
-    } else {
-      for (const name of ["progress", ".meta", ".badges"]) {
-        const before = old.querySelector(name), after = next.querySelector(name);
-        if (before && after) before.replaceWith(after);
-      }
-    }
-  });
-  addEventListener("pagehide", () => stream.close());
-}
+// What the central console's pages gain from a script besides look.js: an answer
+// while a deadline is being chosen, and times on the axis of the plan.
 
 // The deadline is meant in the zone of who writes it.
 function ask(form) {
-  const by = form.elements.by, offset = form.elements.offset, answer = form.querySelector(".where");
+  const by = form.elements.by, offset = form.elements.offset, soonest = form.elements.earliest, said = form.querySelector("[data-said]");
   let waiting, latest = 0;
   const zone = () => { offset.value = by.value ? -new Date(by.value).getTimezoneOffset() : ""; };
   const look = async () => {
     zone();
     if (!by.value) return;
     const turn = ++latest;
+    form.classList.add("asking");
     try {
       const reply = await fetch(form.dataset.where + "?" + new URLSearchParams({ by: by.value, offset: offset.value }));
-      const text = await reply.text();
-      if (turn === latest) {
-        answer.innerHTML = text;
-        localize(answer);
+      const made = document.createElement("template");
+      made.innerHTML = await reply.text();
+      if (turn !== latest) return;
+      localize(made.content);
+      for (const old of form.querySelectorAll("[data-at]")) {
+        const next = [...made.content.querySelectorAll("[data-at]")].find((e) => e.dataset.at === old.dataset.at);
+        if (next) old.replaceWith(next);
+        else old.textContent = "";
       }
+      said.replaceChildren(...(made.content.querySelector("[data-said]")?.childNodes ?? []));
       lost(false);
     } catch {
       lost(true);
+    } finally {
+      if (turn === latest) form.classList.remove("asking");
     }
   };
-  by.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(look, 250); });
+  const soon = () => { by.disabled = soonest.checked; };
+  // The time that the server wrote is in its own zone.
+  if (by.dataset.instant) {
+    const at = new Date(by.dataset.instant);
+    by.value = new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+  }
+  by.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(look, 200); });
+  soonest.addEventListener("change", soon);
+  for (const button of form.querySelectorAll("button[data-hours]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const at = new Date(Date.now() + button.dataset.hours * 3600000);
+      by.value = new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+      soonest.checked = false;
+      soon();
+      look();
+    });
+  }
   form.addEventListener("submit", zone);
-  if (!answer.querySelector("li")) look();
+  soon();
+  zone();
 }
 
-localize(document);
-const events = document.querySelector("[data-events]");
-if (events) follow(events.dataset.events);
-const form = document.querySelector("form[data-where]");
-if (form) ask(form);
+const asked = document.querySelector("form[data-where]");
+if (asked) ask(asked);
+
+// An axis has as few letters as will do.
+const axis = document.querySelector(".plan[data-hours]");
+if (axis) {
+  const form = axis.dataset.hours > 24
+    ? { weekday: "short", day: "numeric", hour: "numeric", minute: "2-digit" } : { hour: "numeric", minute: "2-digit" };
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, form);
+  for (const t of axis.querySelectorAll("text[data-at]")) t.textContent = clock.format(new Date(t.dataset.at));
+}
+
+// A source of pictures and sounds is put together from its parts.
+const device = document.querySelector("form[data-device]");
+if (device) {
+  const show = () => {
+    for (const part of device.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(device.elements.kind.value);
+  };
+  device.elements.kind.addEventListener("change", show);
+  show();
+}
