@@ -26,7 +26,7 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 			return err
 		}
 		if s.Browser() {
-			return s.Serve(console.Console{Ask: s.Call, Clock: time.Now}.Handler())
+			return s.Serve(console.Console{Ask: s.Call, Clock: time.Now, Secure: s.Secure()}.Handler())
 		}
 		return api.Serve(s)
 	},

@@ -245,14 +245,14 @@ func TestEventsOfOne(t *testing.T) {
 	d.mu.Lock()
 	d.deliveries[1].Offset, d.deliveries[1].Revision = 500_000_000, 5
 	d.mu.Unlock()
-	d.changed <- struct{}{}
+	d.news()
 	if second := next(t, in, "part"); !strings.Contains(second, "50 %") {
 		t.Errorf("then: %s", second)
 	}
 	d.mu.Lock()
 	d.deliveries[1].State, d.deliveries[1].Revision = "deposited", 6
 	d.mu.Unlock()
-	d.changed <- struct{}{}
+	d.news()
 	next(t, in, "part")
 	next(t, in, "over")
 }

@@ -116,6 +116,15 @@ func (d *desk) ask(ctx context.Context, c control.Call) (control.Reply, error) {
 	return d.belong(c)
 }
 
+// news tells whoever waits for a story that it changed; who has heard already is
+// not waited for.
+func (d *desk) news() {
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
 // show answers as the supervisor does: a wait ends with a change. d.mu is held.
 func (d *desk) show(ctx context.Context, q control.ShowQuery) (control.Reply, error) {
 	for i := range d.deliveries {
