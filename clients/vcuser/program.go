@@ -32,7 +32,7 @@ func newProgram() *program {
 // isTransient says whether the server may answer again by itself.
 func isTransient(err error) bool {
 	switch reason.Of(err) {
-	case reason.Unreachable, reason.ConnectionLost, reason.ShuttingDown, reason.Busy:
+	case reason.Unreachable, reason.ConnectionLost, reason.PeerSilent, reason.ShuttingDown, reason.Busy:
 		return true
 	}
 	return false

@@ -20,21 +20,8 @@ import (
 	"videoclub/internal/terminal"
 )
 
-const (
-	// newsWithin is how long the server may keep a question open until there
-	// is news, and answerWithin more is how long the answer may take.
-	newsWithin = 20 * time.Second
-
-	// askEvery is how often the server is asked at most, as a fast delivery
-	// has news all the time. Several deliveries are asked for one after another
-	// over one connection, where none may keep the others waiting: then a round
-	// of questions begins each roundEvery.
-	askEvery   = 200 * time.Millisecond
-	roundEvery = 500 * time.Millisecond
-
-	// mostWait bounds the time between two tries to reach a server that went.
-	mostWait = 5 * time.Second
-)
+// mostWait bounds the time between two tries to reach a server that went.
+const mostWait = 5 * time.Second
 
 // view shows deliveries while they go on.
 type view interface {
@@ -64,15 +51,16 @@ func (p *program) follow(ctx context.Context, client *api.Client, ids []int64) e
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	w := watcher{
-		ids: ids, now: p.Now, pause: pause, view: p.view, noAnswer: p.words.noAnswer, answersAgain: p.words.answersAgain,
-		ask: func(ctx context.Context, id, revision int64, wait time.Duration) (control.DeliveryStory, error) {
-			ctx, cancel := context.WithTimeout(ctx, wait+answerWithin)
+		ids: ids, pause: pause, view: p.view, noAnswer: p.words.noAnswer, answersAgain: p.words.answersAgain,
+		ask: func(ctx context.Context, id int64) (control.Delivery, error) {
+			ctx, cancel := context.WithTimeout(ctx, answerWithin)
 			defer cancel()
-			story, err := client.Delivery(ctx, id, revision, wait)
-			return story, p.About(err, strconv.FormatInt(id, 10))
+			story, err := client.Delivery(ctx, id, 0, 0)
+			return story.Delivery, p.About(err, strconv.FormatInt(id, 10))
 		},
+		events: client.Events,
 	}
-	stories, err := w.run(ctx)
+	last, err := w.run(ctx)
 	switch {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(p.Err, "vcuser: "+p.words.stopped)
@@ -80,7 +68,7 @@ func (p *program) follow(ctx context.Context, client *api.Client, ids []int64) e
 	case err != nil:
 		return err
 	}
-	return p.howTheyEnded(stories)
+	return p.howTheyEnded(last)
 }
 
 // deliveryNumbers reads the numbers of deliveries. One that is given twice
@@ -99,11 +87,11 @@ func (p *program) deliveryNumbers(args []string) (ids []int64, err error) {
 }
 
 // howTheyEnded says why those that were not deposited were not.
-func (p *program) howTheyEnded(stories []control.DeliveryStory) error {
+func (p *program) howTheyEnded(last []control.Delivery) error {
 	var bad []error
-	for _, story := range stories {
-		if story.State != deposited {
-			bad = append(bad, p.endedBadly(story.Delivery))
+	for _, d := range last {
+		if d.State != deposited {
+			bad = append(bad, p.endedBadly(d))
 		}
 	}
 	switch len(bad) {
@@ -142,92 +130,89 @@ func (p *program) view(first []control.Delivery) view {
 
 // watcher follows deliveries to their ends.
 type watcher struct {
-	ids   []int64
-	ask   func(ctx context.Context, id, revision int64, wait time.Duration) (control.DeliveryStory, error)
-	now   func() time.Time
-	pause func(context.Context, time.Duration) error
-	view  func(first []control.Delivery) view
+	ids    []int64
+	ask    func(ctx context.Context, id int64) (control.Delivery, error)
+	events func(ctx context.Context, ids []int64, after int64, opened func(), heard func(control.Change) error) error
+	pause  func(context.Context, time.Duration) error
+	view   func(first []control.Delivery) view
 
 	noAnswer, answersAgain string
 
-	asked time.Time // last
+	last  []control.Delivery // as they are known, in the order of ids
+	after int64              // the revision of the last event
 }
 
 // run shows the deliveries until all have ended, and gives them as they ended.
 // A server that has answered once is waited for as long as it takes: one that
 // is restarted goes on with its deliveries.
-func (w *watcher) run(ctx context.Context) ([]control.DeliveryStory, error) {
-	stories, first := make([]control.DeliveryStory, len(w.ids)), make([]control.Delivery, len(w.ids))
-	for i, id := range w.ids {
-		story, err := w.askAfter(ctx, 0, id, 0)
+func (w *watcher) run(ctx context.Context) ([]control.Delivery, error) {
+	for _, id := range w.ids {
+		d, err := w.ask(ctx, id)
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
 		if err != nil {
 			return nil, err
 		}
-		stories[i], first[i] = story, story.Delivery
+		w.last = append(w.last, d)
 	}
-	v := w.view(first)
+	v := w.view(slices.Clone(w.last))
 	defer v.close()
-	for _, d := range first {
+	for _, d := range w.last {
 		v.show(d)
 	}
-	for {
-		every, active := roundEvery, 0
-		if len(w.ids) == 1 {
-			every = askEvery
+	for away, wait := false, time.Duration(0); !w.over(); {
+		if err := w.pause(ctx, wait); err != nil {
+			return nil, err
 		}
-		for i := range stories {
-			if ended(stories[i].State) {
-				continue
+		err := w.hear(ctx, v, func() {
+			if away {
+				v.note(w.answersAgain)
 			}
-			story, err := w.news(ctx, v, every, stories[i].ID, stories[i].Revision)
-			if err != nil {
-				return nil, err
-			}
-			v.show(story.Delivery)
-			stories[i], every = story, 0
-			active++
-		}
-		if active == 0 {
-			return stories, nil
-		}
-	}
-}
-
-// news asks until the server answers.
-func (w *watcher) news(ctx context.Context, v view, every time.Duration, id, revision int64) (control.DeliveryStory, error) {
-	story, err := w.askAfter(ctx, every, id, revision)
-	if err == nil || !isTransient(err) {
-		return story, err
-	}
-	v.note(w.noAnswer)
-	for wait := firstWait; ; wait = min(2*wait, mostWait) {
-		story, err = w.askAfter(ctx, wait, id, revision)
+			away, wait = false, 0
+		})
 		switch {
-		case err == nil:
-			v.note(w.answersAgain)
-			return story, nil
-		case !isTransient(err):
-			return story, err
+		case w.over():
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil && !isTransient(err):
+			return nil, err
+		case err != nil && !away:
+			v.note(w.noAnswer)
+			away = true
 		}
+		// One that ended the stream itself, as it does after some time, is asked
+		// again soon.
+		wait = min(max(2*wait, firstWait), mostWait)
 	}
+	return w.last, nil
 }
 
-// askAfter asks once wait has passed since the last question began. Its error
-// is that of ctx once that has ended.
-func (w *watcher) askAfter(ctx context.Context, wait time.Duration, id, revision int64) (control.DeliveryStory, error) {
-	// A clock that was set back must not make the wait longer.
-	rest := min(wait, wait-w.now().Sub(w.asked))
-	if err := w.pause(ctx, rest); err != nil {
-		return control.DeliveryStory{}, err
+// over says whether all have ended.
+func (w *watcher) over() bool {
+	return !slices.ContainsFunc(w.last, func(d control.Delivery) bool { return !ended(d.State) })
+}
+
+// hear shows what one stream of events tells, until it breaks off or all have ended.
+func (w *watcher) hear(ctx context.Context, v view, opened func()) error {
+	ctx, enough := context.WithCancel(ctx)
+	defer enough()
+	ids := w.ids
+	if len(ids) > control.MaxFollowed {
+		ids = nil // all of them are looked through
 	}
-	w.asked = w.now()
-	open := newsWithin
-	if len(w.ids) > 1 || revision == 0 {
-		open = 0
-	}
-	story, err := w.ask(ctx, id, revision, open)
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	return story, err
+	return w.events(ctx, ids, w.after, opened, func(c control.Change) error {
+		w.after = c.Revision
+		i := slices.Index(w.ids, c.Delivery.ID)
+		// What has ended stays so: an event may come twice.
+		if i < 0 || ended(w.last[i].State) {
+			return nil
+		}
+		w.last[i] = c.Delivery
+		v.show(c.Delivery)
+		if w.over() {
+			enough()
+		}
+		return nil
+	})
 }

@@ -27,83 +27,86 @@ func (r *recorder) show(d control.Delivery) { r.offsets = append(r.offsets, d.Of
 func (r *recorder) note(text string)        { r.notes = append(r.notes, text) }
 func (r *recorder) close()                  { r.closed = true }
 
-// answer is one answer of a server that a script plays.
-type answer struct {
-	story control.DeliveryStory
-	err   error
+// stream is one stream of events that a server gives: what it tells, and how it
+// ends. Without an end it goes on.
+type stream struct {
+	changes []control.Change
+	broken  reason.Code // "" is that the server ended it
+	silent  bool        // nobody answers
+	open    bool        // it does not end
 }
 
-func at(state string, offset, revision int64) answer {
-	return answer{story: control.DeliveryStory{Delivery: control.Delivery{ID: 1, State: state, Offset: offset, Size: 100}, Revision: revision}}
+// at is a change of the delivery 1.
+func at(state string, offset, revision int64) control.Change {
+	return control.Change{Revision: revision, Delivery: control.Delivery{ID: 1, State: state, Offset: offset, Size: 100}}
 }
 
-func gone(code reason.Code) answer { return answer{err: reason.New(code, "gone")} }
+func gone(code reason.Code) stream { return stream{broken: code, silent: true} }
 
-// play watches a server that gives the answers one after another.
-func play(ctx context.Context, r *recorder, answers ...answer) (revisions []int64, times []time.Duration, story control.DeliveryStory, err error) {
+// play watches a server that gives the deliveries 1 to n as first, and then the
+// streams, one after another.
+func play(ctx context.Context, r *recorder, first []control.Delivery, streams ...stream) (after []int64, times []time.Duration, last []control.Delivery, err error) {
 	began := time.Now()
 	w := watcher{
-		ids: []int64{1}, now: time.Now, pause: pause, view: func([]control.Delivery) view { return r }, noAnswer: "gone", answersAgain: "back",
-		ask: func(ctx context.Context, _, revision int64, _ time.Duration) (control.DeliveryStory, error) {
-			n := len(revisions)
-			revisions, times = append(revisions, revision), append(times, time.Since(began))
-			if n == len(answers) {
-				<-ctx.Done()
-				return control.DeliveryStory{}, ctx.Err()
+		pause: pause, view: func([]control.Delivery) view { return r }, noAnswer: "gone", answersAgain: "back",
+		ask: func(_ context.Context, id int64) (control.Delivery, error) {
+			if int(id) > len(first) {
+				return control.Delivery{}, reason.New(reason.UnknownDelivery, "%d", id)
 			}
-			return answers[n].story, answers[n].err
+			return first[id-1], nil
+		},
+		events: func(ctx context.Context, _ []int64, from int64, opened func(), heard func(control.Change) error) error {
+			n := len(after)
+			after, times = append(after, from), append(times, time.Since(began))
+			s := stream{open: true}
+			if n < len(streams) {
+				s = streams[n]
+			}
+			if !s.silent {
+				opened()
+			}
+			for _, c := range s.changes {
+				if err := heard(c); err != nil {
+					return err
+				}
+			}
+			if s.open {
+				<-ctx.Done()
+			}
+			if err := ctx.Err(); err != nil || s.broken == "" {
+				return err
+			}
+			return reason.New(s.broken, "gone")
 		},
 	}
-	stories, err := w.run(ctx)
-	if err == nil {
-		story = stories[0]
+	for i := range max(1, len(first)) {
+		w.ids = append(w.ids, int64(i+1))
 	}
-	return revisions, times, story, err
+	last, err = w.run(ctx)
+	return after, times, last, err
 }
 
-// Several are asked for in rounds, without keeping the server's answers waiting,
-// and those that have ended no more.
+var sending = []control.Delivery{{ID: 1, State: "sending", Offset: 10, Size: 100}}
+
+// Several are heard of in one stream, each until its end.
 func TestWatchSeveral(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		began, asked := time.Now(), make(map[int64]int)
-		var times []time.Duration
+		of := func(id int64, state string, revision int64) control.Change {
+			return control.Change{Revision: revision, Delivery: control.Delivery{ID: id, State: state, Offset: revision}}
+		}
 		var r recorder
-		w := watcher{
-			ids: []int64{7, 3, 5}, now: time.Now, pause: pause, noAnswer: "gone", answersAgain: "back",
-			view: func(first []control.Delivery) view {
-				if len(first) != 3 || first[1].ID != 3 {
-					t.Errorf("first there are %+v", first)
-				}
-				return &r
-			},
-			ask: func(_ context.Context, id, _ int64, wait time.Duration) (control.DeliveryStory, error) {
-				asked[id]++
-				times = append(times, time.Since(began))
-				if wait != 0 {
-					t.Errorf("the answer about %d may take %v", id, wait)
-				}
-				if id == 3 && asked[id] == 2 {
-					return control.DeliveryStory{}, reason.New(reason.ShuttingDown, "gone")
-				}
-				state := "sending"
-				if asked[id] >= int(id) {
-					state = deposited
-				}
-				return control.DeliveryStory{Delivery: control.Delivery{ID: id, State: state}}, nil
-			},
+		first := []control.Delivery{{ID: 1, State: "sending"}, {ID: 2, State: deposited}, {ID: 3, State: "promised"}}
+		after, _, last, err := play(t.Context(), &r, first,
+			stream{changes: []control.Change{of(1, "sending", 5), of(3, "sending", 6), of(9, "sending", 7), of(1, "failed", 8), of(1, "sending", 9)}, broken: reason.ConnectionLost},
+			stream{changes: []control.Change{of(3, deposited, 12)}, open: true})
+		if err != nil || len(last) != 3 || last[0].State != "failed" || last[1].State != deposited || last[2].State != deposited || !r.closed {
+			t.Fatalf("%+v, %v, closed %v", last, err, r.closed)
 		}
-		stories, err := w.run(t.Context())
-		if err != nil || len(stories) != 3 || !r.closed || !slices.Equal(r.notes, []string{"gone", "back"}) {
-			t.Fatalf("%+v, %v, noted %v, closed %v", stories, err, r.notes, r.closed)
+		if want := []int64{0, 0, 0, 5, 6, 8, 12}; !slices.Equal(r.offsets, want) {
+			t.Errorf("shown %v, want %v", r.offsets, want)
 		}
-		for i, id := range w.ids {
-			if stories[i].ID != id || stories[i].State != deposited || asked[id] != int(id) {
-				t.Errorf("%d ends as %+v, asked %d times", id, stories[i], asked[id])
-			}
-		}
-		// Six rounds after the first, one of them with a wait for the server.
-		if last := times[len(times)-1]; last < 6*roundEvery || last > 6*roundEvery+firstWait {
-			t.Errorf("the last question comes after %v", last)
+		if !slices.Equal(after, []int64{0, 9}) || !slices.Equal(r.notes, []string{"gone", "back"}) {
+			t.Errorf("asked from %v on, noted %v", after, r.notes)
 		}
 	})
 }
@@ -111,24 +114,25 @@ func TestWatchSeveral(t *testing.T) {
 func TestWatchOutlastsARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r recorder
-		answers := []answer{at("sending", 10, 5), at("sending", 20, 6)}
+		streams := []stream{{changes: []control.Change{at("sending", 20, 6)}, broken: reason.Unreachable}}
 		for range 8 {
-			answers = append(answers, gone(reason.Unreachable))
+			streams = append(streams, gone(reason.Unreachable))
 		}
-		answers = append(answers, gone(reason.ShuttingDown), gone(reason.ConnectionLost), at("sending", 30, 9), at(deposited, 100, 10))
-		revisions, times, story, err := play(t.Context(), &r, answers...)
-		if err != nil || story.State != deposited || !r.closed {
-			t.Fatalf("%v, %q, closed %v", err, story.State, r.closed)
+		streams = append(streams, gone(reason.ShuttingDown), gone(reason.PeerSilent),
+			stream{}, stream{changes: []control.Change{at("sending", 30, 9)}}, stream{changes: []control.Change{at(deposited, 100, 10)}})
+		after, times, last, err := play(t.Context(), &r, sending, streams...)
+		if err != nil || last[0].State != deposited || !r.closed {
+			t.Fatalf("%v, %+v, closed %v", err, last, r.closed)
 		}
 		if !slices.Equal(r.offsets, []int64{10, 20, 30, 100}) || !slices.Equal(r.notes, []string{"gone", "back"}) {
 			t.Errorf("shown %v, noted %v", r.offsets, r.notes)
 		}
-		if want := []int64{0, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 9}; !slices.Equal(revisions, want) {
-			t.Errorf("asked with the revisions %v, want %v", revisions, want)
+		if want := []int64{0, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 9}; !slices.Equal(after, want) {
+			t.Errorf("asked from %v on, want %v", after, want)
 		}
 		for i := 1; i < len(times); i++ {
-			if gap := times[i] - times[i-1]; gap < askEvery || gap > mostWait {
-				t.Errorf("question %d comes %v after the one before", i, gap)
+			if gap := times[i] - times[i-1]; gap < firstWait || gap > mostWait {
+				t.Errorf("stream %d comes %v after the one before", i, gap)
 			}
 		}
 	})
@@ -136,17 +140,18 @@ func TestWatchOutlastsARestart(t *testing.T) {
 
 func TestWatchGivesUp(t *testing.T) {
 	for name, c := range map[string]struct {
-		answers []answer
+		first   []control.Delivery
+		streams []stream
 		want    reason.Code
 	}{
-		"never reached":    {[]answer{gone(reason.Unreachable)}, reason.Unreachable},
-		"unknown":          {[]answer{gone(reason.UnknownDelivery)}, reason.UnknownDelivery},
-		"known no more":    {[]answer{at("sending", 1, 1), gone(reason.Unreachable), gone(reason.UnknownDelivery)}, reason.UnknownDelivery},
-		"another protocol": {[]answer{at("sending", 1, 1), gone(reason.Protocol)}, reason.Protocol},
+		"unknown":          {nil, nil, reason.UnknownDelivery},
+		"known no more":    {sending, []stream{gone(reason.Unreachable), gone(reason.UnknownDelivery)}, reason.UnknownDelivery},
+		"another protocol": {sending, []stream{gone(reason.Protocol)}, reason.Protocol},
+		"no account more":  {sending, []stream{{changes: []control.Change{at("sending", 11, 2)}, broken: reason.LoginInvalid}}, reason.LoginInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				if _, _, _, err := play(t.Context(), &recorder{}, c.answers...); reason.Of(err) != c.want {
+				if _, _, _, err := play(t.Context(), &recorder{}, c.first, c.streams...); reason.Of(err) != c.want {
 					t.Errorf("ends with %v", err)
 				}
 			})
@@ -155,16 +160,16 @@ func TestWatchGivesUp(t *testing.T) {
 }
 
 func TestWatchIsInterrupted(t *testing.T) {
-	for name, answers := range map[string][]answer{
-		"while there is no news":   {at("sending", 1, 1)},
-		"while the server is away": {at("sending", 1, 1), gone(reason.Unreachable), gone(reason.Unreachable), gone(reason.Unreachable)},
+	for name, streams := range map[string][]stream{
+		"while there is no news":   {{open: true}},
+		"while the server is away": {gone(reason.Unreachable), gone(reason.Unreachable), gone(reason.Unreachable)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(time.Second, cancel)
 				r := &recorder{}
-				if _, _, _, err := play(ctx, r, answers...); !errors.Is(err, context.Canceled) || !r.closed {
+				if _, _, _, err := play(ctx, r, sending, streams...); !errors.Is(err, context.Canceled) || !r.closed {
 					t.Errorf("%v, closed %v", err, r.closed)
 				}
 			})
@@ -232,20 +237,20 @@ delivery 10: Night to hall
 }
 
 func TestHowTheyEnded(t *testing.T) {
-	of := func(id int64, state string) control.DeliveryStory {
-		return control.DeliveryStory{Delivery: control.Delivery{ID: id, State: state, Reason: reason.NoSpace, Detail: "full"}}
+	of := func(id int64, state string) control.Delivery {
+		return control.Delivery{ID: id, State: state, Reason: reason.NoSpace, Detail: "full"}
 	}
 	for name, c := range map[string]struct {
-		stories []control.DeliveryStory
+		last    []control.Delivery
 		status  int
 		said    int
 	}{
-		"all well": {[]control.DeliveryStory{of(1, deposited), of(2, deposited)}, 0, 0},
-		"one not":  {[]control.DeliveryStory{of(1, deposited), of(2, "failed")}, 1, 1},
-		"two not":  {[]control.DeliveryStory{of(1, "cancelled"), of(2, "failed")}, 1, 2},
+		"all well": {[]control.Delivery{of(1, deposited), of(2, deposited)}, 0, 0},
+		"one not":  {[]control.Delivery{of(1, deposited), of(2, "failed")}, 1, 1},
+		"two not":  {[]control.Delivery{of(1, "cancelled"), of(2, "failed")}, 1, 2},
 	} {
 		var out bytes.Buffer
-		status, err := 0, tester("en", &out).howTheyEnded(c.stories)
+		status, err := 0, tester("en", &out).howTheyEnded(c.last)
 		if err != nil {
 			status = command.Explain(&out, "vcuser", "en", err)
 		}

@@ -304,28 +304,14 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 
 func do[T any](ctx context.Context, c *Client, method, path string, body []byte, key string) (T, error) {
 	var v T
-	host := c.server
-	if strings.HasPrefix(host, Unix) {
-		host = "localhost"
-	}
-	r, err := http.NewRequestWithContext(ctx, method, "https://"+host+path, bytes.NewReader(body))
-	if err != nil {
-		return v, reason.Wrap(reason.Usage, err, "the server's address")
-	}
-	token, err := c.token(ctx)
-	if err != nil {
-		return v, unreachable(err, c.server)
-	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
+	header := http.Header{}
 	if key != "" {
 		// The Transport may then repeat it by itself after a lost connection.
-		r.Header.Set("Idempotency-Key", key)
+		header.Set("Idempotency-Key", key)
 	}
-	answer, err := c.http.Do(r)
+	answer, err := c.ask(ctx, method, path, body, header)
 	if err != nil {
-		return v, unreachable(err, c.server)
+		return v, err
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxReply))
@@ -333,16 +319,47 @@ func do[T any](ctx context.Context, c *Client, method, path string, body []byte,
 		return v, unreachable(err, c.server)
 	}
 	if answer.StatusCode >= 300 {
-		var refusal control.Refusal
-		if err := json.Unmarshal(text, &refusal); err != nil || !refusal.Code.Valid() {
-			return v, reason.New(reason.Protocol, "%s answers %s", c.server, answer.Status)
-		}
-		return v, &Refused{refusal}
+		return v, c.refused(answer, text)
 	}
 	if err := json.Unmarshal(text, &v); err != nil {
 		return v, reason.Wrap(reason.Protocol, err, "%s answers", c.server)
 	}
 	return v, nil
+}
+
+// ask asks the server, with the login that it wants, and gives the beginning of its
+// answer.
+func (c *Client) ask(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response, error) {
+	host := c.server
+	if strings.HasPrefix(host, Unix) {
+		host = "localhost"
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "https://"+host+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, reason.Wrap(reason.Usage, err, "the server's address")
+	}
+	token, err := c.token(ctx)
+	if err != nil {
+		return nil, unreachable(err, c.server)
+	}
+	r.Header = header
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return nil, unreachable(err, c.server)
+	}
+	return answer, nil
+}
+
+// refused is the refusal in the body of an answer.
+func (c *Client) refused(answer *http.Response, text []byte) error {
+	var refusal control.Refusal
+	if err := json.Unmarshal(text, &refusal); err != nil || !refusal.Code.Valid() {
+		return reason.New(reason.Protocol, "%s answers %s", c.server, answer.Status)
+	}
+	return &Refused{refusal}
 }
 
 func unreachable(err error, server string) error {

@@ -100,6 +100,7 @@ func handler(call caller) http.Handler {
 		}
 		return control.Call{Cancel: &control.CancelQuery{ID: id}}, nil
 	}))
+	mux.HandleFunc("GET /v1/events", events(call))
 	belonging(mux, call)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, control.Refusal{Code: reason.Usage, Detail: "there is nothing at this path, or not for this method"})

@@ -44,7 +44,11 @@ func read(file string, text []byte) (*document, error) {
 	if syntax := (toml.ParseError{}); errors.As(err, &syntax) {
 		// The message may quote a line's end, and each problem has one line.
 		message := strings.ReplaceAll(syntax.Message, "\n", `\n`)
-		return nil, reason.New(reason.ConfigInvalid, "%s:%d: is not TOML: %s", file, syntax.Position.Line, message)
+		line := syntax.Position.Line
+		if line < 1 { // it was cut short, within an escape
+			line = 1 + strings.Count(string(text), "\n")
+		}
+		return nil, reason.New(reason.ConfigInvalid, "%s:%d: is not TOML: %s", file, line, message)
 	}
 	if err != nil {
 		return nil, reason.Wrap(reason.ConfigInvalid, err, "%s:1: is not TOML", file)

@@ -26,6 +26,7 @@ type Call struct {
 	Where      *WhereQuery    `json:"where,omitempty"`
 	Receptions *NamesQuery    `json:"receptions,omitempty"`
 	Health     *HealthQuery   `json:"health,omitempty"`
+	News       *NewsQuery     `json:"news,omitempty"`
 
 	Login           *Login         `json:"login,omitempty"`
 	Roster          *NamesQuery    `json:"roster,omitempty"`
@@ -55,6 +56,7 @@ type Reply struct {
 	Prospects  *ProspectPage  `json:"prospects,omitempty"`
 	Receptions *NamePage      `json:"receptions,omitempty"`
 	Health     *Health        `json:"health,omitempty"`
+	News       *News          `json:"news,omitempty"`
 
 	Welcome  bool           `json:"welcome,omitempty"` // to Login
 	Roster   *ReceptionPage `json:"roster,omitempty"`

@@ -64,6 +64,8 @@ func (s asker) answer(ctx context.Context, c control.Call) (r control.Reply, err
 		r.Deliveries, err = s.deliveries(ctx, *c.Deliveries)
 	case c.Show != nil:
 		r.Delivery, err = s.show(ctx, *c.Show)
+	case c.News != nil:
+		r.News, err = s.news(ctx, *c.News)
 	case c.Cancel != nil:
 		if err = s.own(ctx, c.Cancel.ID); err != nil {
 			break
@@ -209,6 +211,9 @@ func (s asker) show(ctx context.Context, q control.ShowQuery) (*control.Delivery
 		case <-timer.C:
 		case <-ctx.Done():
 			return nil, reason.New(reason.ShuttingDown, "the central server is stopping")
+		}
+		if _, err := s.authorise(ctx); err != nil { // meanwhile the account may have ended
+			return nil, err
 		}
 		if v, err = s.desk.Dispatcher.Look(ctx, q.ID); err != nil {
 			return nil, err

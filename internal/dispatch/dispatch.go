@@ -110,7 +110,8 @@ type Dispatcher struct {
 
 	mu       sync.Mutex
 	settings Settings
-	jobs     map[int64]*job   // the deliveries that have not ended
+	jobs     map[int64]*job // the deliveries that have not ended
+	news     *news
 	spaces   map[string]space // by reception
 	plan     schedule.Plan
 	planned  time.Time
@@ -129,6 +130,7 @@ type job struct {
 	meter    meter
 	changed  chan struct{} // closed and replaced at each change
 	revision int64
+	news     *news
 	reported journal.Progress
 	atRisk   bool      // it cannot be there by its deadline as things are
 	expected time.Time // when the schedule then has it sent; zero is not known
@@ -148,7 +150,7 @@ func New(ctx context.Context, c Config) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{
 		Config: c, certificate: certificate, central: idOf(c.Keys), wake: make(chan struct{}, 1), questions: make(chan struct{}, 1),
-		settings: c.Settings, jobs: make(map[int64]*job), spaces: make(map[string]space),
+		settings: c.Settings, jobs: make(map[int64]*job), news: newNews(c.Clock()), spaces: make(map[string]space),
 	}
 	d.ending, d.endAll = context.WithCancel(context.Background())
 	active, err := c.Ledger.Active(ctx)
@@ -186,7 +188,7 @@ func (d *Dispatcher) sweepNotes() error {
 
 func (d *Dispatcher) newJob(l ledger.Delivery) *job {
 	return &job{
-		Delivery: l, acked: l.Offset, held: l.Offset > 0, changed: make(chan struct{}), revision: d.Clock().UnixNano(),
+		Delivery: l, acked: l.Offset, held: l.Offset > 0, changed: make(chan struct{}), news: d.news, revision: d.news.next(d.Clock()),
 		budget: worker.Budget{First: 100 * time.Millisecond, Most: 15 * time.Second, Max: 10},
 	}
 }
@@ -406,7 +408,7 @@ func net95(r rate.Rate) rate.Rate { return max(1, r/100*usable) }
 
 // touch tells those who watch a delivery that it changed.
 func (j *job) touch(now time.Time) {
-	j.revision = max(j.revision+1, now.UnixNano())
+	j.revision = j.news.next(now)
 	close(j.changed)
 	j.changed = make(chan struct{})
 }

@@ -200,6 +200,7 @@ func (d *Dispatcher) drop(j *job) {
 		d.Log.Warn("manifests that nobody needs cannot be removed, leaving them", "error", err)
 	}
 	j.touch(d.Clock())
+	d.news.over(j)
 }
 
 func (d *Dispatcher) removeNotes(id int64) {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Bounds on a page of List.
@@ -72,6 +73,16 @@ func (l *Ledger) Has(ctx context.Context, d Delivery) (has bool, err error) {
 			d.Location, d.Size, d.MTime, d.Name, d.Reception).Scan(&has)
 	})
 	return has, err
+}
+
+// finishedIndex finds what ended lately among all that ever did.
+const finishedIndex = "CREATE INDEX deliveries_finished ON deliveries (finished) WHERE finished > 0"
+
+// EndedSince gives the deliveries of an account, or with "" of all, that ended at an
+// instant or after it, the latest first: at most limit.
+func (l *Ledger) EndedSince(ctx context.Context, account string, at time.Time, limit int) ([]Delivery, error) {
+	return l.deliveries(ctx, "WHERE finished > 0 AND finished >= ? AND (? = '' OR account = ?) ORDER BY finished DESC LIMIT ?",
+		millis(at), account, account, limit)
 }
 
 // Active gives all deliveries that have not ended, the oldest first: what a
