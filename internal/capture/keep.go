@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"videoclub/internal/reason"
@@ -20,6 +21,8 @@ type Keeper struct {
 	open   func() (Device, error)
 	format Format
 	made   *made // its clock and its wake, which outlive each device
+
+	trouble atomic.Pointer[Gap] // the gap that is not yet over, for others
 
 	mu     sync.Mutex // of device, which Wake asks for
 	device Device     // nil while there is none
@@ -102,8 +105,19 @@ func (k *Keeper) fail(err error) {
 	if k.gap == nil {
 		k.gap = &Gap{From: k.end, To: -1}
 	}
-	k.gap.Code, k.gap.Detail = codeOf(err), err.Error()
+	k.blame(err)
 }
+
+// blame says why there is a gap.
+func (k *Keeper) blame(err error) {
+	k.gap.Code, k.gap.Detail = codeOf(err), err.Error()
+	gap := *k.gap
+	k.trouble.Store(&gap)
+}
+
+// Trouble is the gap that is not yet over, nil while there is none; for any
+// goroutine.
+func (k *Keeper) Trouble() *Gap { return k.trouble.Load() }
 
 // reopen waits and tries once.
 func (k *Keeper) reopen(retry *time.Duration) error {
@@ -120,7 +134,7 @@ func (k *Keeper) reopen(retry *time.Duration) error {
 		err = errors.Join(reason.New(reason.DeviceUnfit, "opened again, the device gives %v instead of %v", d.Format(), k.format), d.Close())
 	}
 	if err != nil {
-		k.gap.Code, k.gap.Detail = codeOf(err), err.Error()
+		k.blame(err)
 		return nil // it is tried again
 	}
 	k.hold(d)
@@ -149,6 +163,9 @@ func (k *Keeper) account(b *Buffer) *Gap {
 		k.base += gap.Lost - b.Lost
 	case b.Lost > 0:
 		gap = &Gap{From: k.end, To: b.At, Lost: b.Lost, Code: reason.DeviceOverrun, Detail: "the device's own count says so"}
+	}
+	if k.gap != nil {
+		k.trouble.Store(nil)
 	}
 	k.gap = nil
 	b.Sequence += k.base

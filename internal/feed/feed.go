@@ -151,8 +151,12 @@ func Is(location string) bool { return begins(location) }
 //	/dev/video0, /dev/v4l/by-id/NAME, /dev/snd/pcmC0D0c
 //
 // and all after `?` may be left out. The error is reason.Usage.
-func Parse(location string) (Feed, error) {
-	f, err := parse(location)
+func Parse(location string) (Feed, error) { return ParseWith(location, DefaultQuality) }
+
+// ParseWith is Parse with another quality, 1 to 100, for pictures of which the
+// location does not say it.
+func ParseWith(location string, quality int) (Feed, error) {
+	f, err := parse(location, quality)
 	if err != nil {
 		return Feed{}, reason.Wrap(reason.Usage, err, "the live source %q", shown(location))
 	}
@@ -166,7 +170,7 @@ func shown(s string) string {
 	return s
 }
 
-func parse(location string) (Feed, error) {
+func parse(location string, quality int) (Feed, error) {
 	if len(location) > MaxLocation {
 		return Feed{}, fmt.Errorf("it has %d bytes, more than %d", len(location), MaxLocation)
 	}
@@ -177,7 +181,7 @@ func parse(location string) (Feed, error) {
 	}
 	var f Feed
 	for _, part := range split(location) {
-		a, err := parsePart(part)
+		a, err := parsePart(part, quality)
 		if err != nil {
 			return Feed{}, err
 		}
@@ -207,7 +211,7 @@ func split(location string) []string {
 	return append(parts, location[from:])
 }
 
-func parsePart(s string) (*Ask, error) {
+func parsePart(s string, quality int) (*Ask, error) {
 	head, query, asked := strings.Cut(s, "?")
 	scheme, device, _ := strings.Cut(head, ":")
 	a := &Ask{Kind: Kind(scheme), Device: device}
@@ -234,6 +238,9 @@ func parsePart(s string) (*Ask, error) {
 		return nil, err
 	}
 	a.defaults()
+	if a.Kind.Picture() {
+		a.Quality = quality
+	}
 	if asked {
 		if err := a.options(query); err != nil {
 			return nil, err

@@ -29,14 +29,37 @@ const (
 	// jitter of two processes on a busy machine.
 	Slots = 16
 
-	ringSize = Slots * SlotSize
-
 	// The two messages of the socketpair, little-endian.
 	fullSize = 8 // slot u32, length u32
 	freeSize = 4 // slot u32
 
 	seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
 )
+
+// Shape is how many messages a ring has room for, and how large each may be, in
+// bytes: a multiple of 4096.
+type Shape struct{ Slots, Size int }
+
+// Frames is the shape of a ring for frames.
+var Frames = Shape{Slots, SlotSize}
+
+// Bounds of a ring: the socketpair has room for the word of every slot, so that
+// Send does not wait.
+const (
+	mostSlots = 128
+	mostSize  = 256 << 20
+	page      = 4096
+)
+
+// check refuses a shape that cannot be.
+func (s Shape) check() error {
+	if s.Slots < 1 || s.Slots > mostSlots || s.Size < page || s.Size > mostSize || s.Size%page != 0 {
+		return fmt.Errorf("handoff: a ring of %d slots of %d bytes", s.Slots, s.Size)
+	}
+	return nil
+}
+
+func (s Shape) bytes() int64 { return int64(s.Slots) * int64(s.Size) }
 
 // End is one side of a handoff, as two descriptors to give to a worker.
 type End struct {
@@ -47,14 +70,22 @@ type End struct {
 // Close closes the descriptors.
 func (e End) Close() { e.Ring.Close(); e.Wake.Close() }
 
-// Pair makes the two ends of a handoff: for its producer and for its consumer.
-func Pair() (producer, consumer End, err error) {
+// Pair makes the two ends of a handoff of frames: for its producer and for its
+// consumer.
+func Pair() (producer, consumer End, err error) { return Frames.Pair() }
+
+// Pair makes the two ends of a handoff. A ring takes as much memory as its
+// messages had at most.
+func (s Shape) Pair() (producer, consumer End, err error) {
+	if err := s.check(); err != nil {
+		return End{}, End{}, err
+	}
 	fd, err := unix.MemfdCreate("handoff", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return End{}, End{}, fmt.Errorf("handoff: memfd_create: %w", err)
 	}
 	ring := os.NewFile(uintptr(fd), "handoff-ring")
-	if err := errors.Join(unix.Ftruncate(fd, ringSize), addSeals(fd)); err != nil {
+	if err := errors.Join(unix.Ftruncate(fd, s.bytes()), addSeals(fd)); err != nil {
 		ring.Close()
 		return End{}, End{}, fmt.Errorf("handoff: %w", err)
 	}
@@ -81,16 +112,19 @@ func addSeals(fd int) error {
 }
 
 // open maps the ring of e after checking that nobody can resize it.
-func open(e End, prot int) ([]byte, error) {
+func (s Shape) open(e End, prot int) ([]byte, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	have, err := unix.FcntlInt(e.Ring.Fd(), unix.F_GET_SEALS, 0)
 	if err != nil || have&seals != seals {
 		return nil, fmt.Errorf("handoff: the ring is not sealed (%#x): %v", have, err)
 	}
 	var stat unix.Stat_t
-	if err := unix.Fstat(int(e.Ring.Fd()), &stat); err != nil || stat.Size != ringSize {
-		return nil, fmt.Errorf("handoff: the ring has %d bytes instead of %d: %v", stat.Size, ringSize, err)
+	if err := unix.Fstat(int(e.Ring.Fd()), &stat); err != nil || stat.Size != s.bytes() {
+		return nil, fmt.Errorf("handoff: the ring has %d bytes instead of %d: %v", stat.Size, s.bytes(), err)
 	}
-	ring, err := unix.Mmap(int(e.Ring.Fd()), 0, ringSize, prot, unix.MAP_SHARED)
+	ring, err := unix.Mmap(int(e.Ring.Fd()), 0, int(s.bytes()), prot, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("handoff: mmap: %w", err)
 	}
@@ -100,21 +134,25 @@ func open(e End, prot int) ([]byte, error) {
 // Producer fills slots. Not safe for concurrent use, but the slices that Slot
 // gives may be filled by several goroutines at once.
 type Producer struct {
-	end  End
-	ring []byte
-	free []int
-	held [Slots]bool // given by Slot and not yet sent, or sent and not yet free
+	shape Shape
+	end   End
+	ring  []byte
+	free  []int
+	held  []bool // given by Slot and not yet sent, or sent and not yet free
 }
 
-// NewProducer takes over the producer's end.
-func NewProducer(e End) (*Producer, error) {
-	ring, err := open(e, unix.PROT_READ|unix.PROT_WRITE)
+// NewProducer takes over the producer's end of a handoff of frames.
+func NewProducer(e End) (*Producer, error) { return Frames.Producer(e) }
+
+// Producer takes over the producer's end.
+func (s Shape) Producer(e End) (*Producer, error) {
+	ring, err := s.open(e, unix.PROT_READ|unix.PROT_WRITE)
 	if err != nil {
 		return nil, err
 	}
-	p := &Producer{end: e, ring: ring}
-	for i := range Slots {
-		p.free = append(p.free, Slots-1-i)
+	p := &Producer{shape: s, end: e, ring: ring, held: make([]bool, s.Slots)}
+	for i := range s.Slots {
+		p.free = append(p.free, s.Slots-1-i)
 	}
 	return p, nil
 }
@@ -122,7 +160,7 @@ func NewProducer(e End) (*Producer, error) {
 // Slot is memory for one message.
 type Slot struct {
 	index int
-	Buf   []byte // SlotSize bytes
+	Buf   []byte // of the size of the shape
 }
 
 // Slot waits for a free slot. The error is io.EOF once the consumer has gone.
@@ -132,10 +170,31 @@ func (p *Producer) Slot() (Slot, error) {
 			return Slot{}, err
 		}
 	}
+	return p.slot(), nil
+}
+
+// Room is how many bytes a message may have.
+func (p *Producer) Room() int { return p.shape.Size }
+
+// TrySlot gives a free slot, or false if there is none now. The error is io.EOF
+// once the consumer has gone.
+func (p *Producer) TrySlot() (Slot, bool, error) {
+	for len(p.free) == 0 {
+		some, err := p.tryTakeBack()
+		if err != nil || !some {
+			return Slot{}, false, err
+		}
+	}
+	return p.slot(), true, nil
+}
+
+// slot takes a free slot: the one that was freed last, whose memory there is.
+func (p *Producer) slot() Slot {
 	i := p.free[len(p.free)-1]
 	p.free = p.free[:len(p.free)-1]
 	p.held[i] = true
-	return Slot{index: i, Buf: p.ring[i*SlotSize : (i+1)*SlotSize : (i+1)*SlotSize]}, nil
+	size := p.shape.Size
+	return Slot{index: i, Buf: p.ring[i*size : (i+1)*size : (i+1)*size]}
 }
 
 // takeBack waits until the consumer frees a slot.
@@ -145,8 +204,42 @@ func (p *Producer) takeBack() error {
 	if err != nil {
 		return gone(err)
 	}
-	i := binary.LittleEndian.Uint32(msg[:])
-	if n != freeSize || i >= Slots || !p.held[i] {
+	return p.freed(msg[:n])
+}
+
+// tryTakeBack takes back a slot that the consumer has freed, if it has.
+func (p *Producer) tryTakeBack() (bool, error) {
+	raw, err := p.end.Wake.SyscallConn()
+	if err != nil {
+		return false, gone(err)
+	}
+	var msg [freeSize + 1]byte
+	var n int
+	var got error
+	err = raw.Read(func(fd uintptr) bool {
+		n, got = unix.Read(int(fd), msg[:])
+		return true // whether or not there was anything
+	})
+	switch {
+	case err != nil:
+		return false, gone(err)
+	case errors.Is(got, unix.EAGAIN), errors.Is(got, unix.EINTR):
+		return false, nil
+	case got != nil:
+		return false, gone(got)
+	case n == 0:
+		return false, io.EOF
+	}
+	return true, p.freed(msg[:n])
+}
+
+// freed takes back the slot that a message of the consumer's frees.
+func (p *Producer) freed(msg []byte) error {
+	if len(msg) != freeSize {
+		return fmt.Errorf("handoff: the consumer says %d bytes", len(msg))
+	}
+	i := binary.LittleEndian.Uint32(msg)
+	if i >= uint32(p.shape.Slots) || !p.held[i] {
 		return fmt.Errorf("handoff: the consumer frees slot %d, which it does not hold", i)
 	}
 	p.held[i] = false
@@ -156,8 +249,8 @@ func (p *Producer) takeBack() error {
 
 // Send hands over the first n bytes of s, which must not be touched any more.
 func (p *Producer) Send(s Slot, n int) error {
-	if n < 1 || n > SlotSize {
-		return fmt.Errorf("handoff: a message of %d bytes, 1 to %d are allowed", n, SlotSize)
+	if n < 1 || n > p.shape.Size {
+		return fmt.Errorf("handoff: a message of %d bytes, 1 to %d are allowed", n, p.shape.Size)
 	}
 	var msg [fullSize]byte
 	binary.LittleEndian.PutUint32(msg[:], uint32(s.index))
@@ -172,7 +265,7 @@ func (p *Producer) Send(s Slot, n int) error {
 // producer that exits before may take it away: a Unix socket that is closed
 // with unread messages in it resets its other end.
 func (p *Producer) Finish() error {
-	for len(p.free) < Slots {
+	for len(p.free) < p.shape.Slots {
 		if err := p.takeBack(); err != nil {
 			return err
 		}
@@ -184,30 +277,38 @@ func (p *Producer) Finish() error {
 // called while Slot or Finish waits, which then returns.
 func (p *Producer) Close() { p.end.Wake.Close() }
 
+// Unmap gives the memory back, after Close, when nobody has a Slot any more; for
+// a process in which handoffs come and go.
+func (p *Producer) Unmap() { unmap(p.ring, p.end) }
+
 // Consumer takes messages in the order in which they were sent. Not safe for
 // concurrent use.
 type Consumer struct {
-	end  End
-	ring []byte
+	shape Shape
+	end   End
+	ring  []byte
 }
 
-// NewConsumer takes over the consumer's end.
-func NewConsumer(e End) (*Consumer, error) {
-	ring, err := open(e, unix.PROT_READ)
+// NewConsumer takes over the consumer's end of a handoff of frames.
+func NewConsumer(e End) (*Consumer, error) { return Frames.Consumer(e) }
+
+// Consumer takes over the consumer's end.
+func (s Shape) Consumer(e End) (*Consumer, error) {
+	ring, err := s.open(e, unix.PROT_READ)
 	if err != nil {
 		return nil, err
 	}
-	return &Consumer{end: e, ring: ring}, nil
+	return &Consumer{shape: s, end: e, ring: ring}, nil
 }
 
-// Receive copies the next message into buf, which holds at least SlotSize
-// bytes, and returns its length. The error is io.EOF once the producer has gone.
+// Receive copies the next message into buf, which holds at least the size of a
+// slot, and returns its length. The error is io.EOF once the producer has gone.
 func (c *Consumer) Receive(buf []byte) (int, error) {
 	s, n, err := c.next()
 	if err != nil {
 		return 0, err
 	}
-	copy(buf[:n], c.ring[s*SlotSize:])
+	copy(buf[:n], c.ring[s*c.shape.Size:])
 	return n, c.release(s)
 }
 
@@ -218,7 +319,7 @@ func (c *Consumer) Borrow(use func(p []byte) error) error {
 	if err != nil {
 		return err
 	}
-	if err := use(c.ring[s*SlotSize : s*SlotSize+n]); err != nil {
+	if err := use(c.ring[s*c.shape.Size : s*c.shape.Size+n]); err != nil {
 		return err
 	}
 	return c.release(s)
@@ -231,7 +332,7 @@ func (c *Consumer) next() (slot, n int, err error) {
 		return 0, 0, gone(err)
 	}
 	i, size := binary.LittleEndian.Uint32(msg[:]), binary.LittleEndian.Uint32(msg[4:])
-	if got != fullSize || i >= Slots || size < 1 || size > SlotSize {
+	if got != fullSize || i >= uint32(c.shape.Slots) || size < 1 || size > uint32(c.shape.Size) {
 		return 0, 0, fmt.Errorf("handoff: the producer says slot %d with %d bytes, which cannot be", i, size)
 	}
 	return int(i), int(size), nil
@@ -250,6 +351,15 @@ func (c *Consumer) release(slot int) error {
 
 // Close ends the handoff: the producer's next Slot or Send fails.
 func (c *Consumer) Close() { c.end.Wake.Close() }
+
+// Unmap gives the memory back, after Close, when nobody receives any more.
+func (c *Consumer) Unmap() { unmap(c.ring, c.end) }
+
+// unmap lets a ring go; that it is mapped is known.
+func unmap(ring []byte, e End) {
+	_ = unix.Munmap(ring)
+	e.Ring.Close()
+}
 
 // gone turns the ways in which the other end can be gone into io.EOF.
 func gone(err error) error {

@@ -107,7 +107,7 @@ func TestRingCannotBeResized(t *testing.T) {
 	}
 	defer a.Close()
 	defer b.Close()
-	for _, size := range []int64{0, ringSize - 1, ringSize + 1} {
+	for _, size := range []int64{0, Frames.bytes() - 1, Frames.bytes() + 1} {
 		if err := unix.Ftruncate(int(a.Ring.Fd()), size); err != unix.EPERM {
 			t.Errorf("resized to %d: %v", size, err)
 		}
@@ -216,5 +216,63 @@ func BenchmarkHandoff(b *testing.B) {
 		if err := p.Send(s, 256_000); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Who does not want to wait learns at once that all slots are taken, and takes
+// back what was freed; sending does not wait either.
+func TestTrySlot(t *testing.T) {
+	shape := Shape{mostSlots, 8192}
+	a, b, err := shape.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := shape.Producer(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := shape.Consumer(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := 0
+	for {
+		s, some, err := p.TrySlot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !some {
+			break
+		}
+		s.Buf[0] = byte(sent)
+		if err := p.Send(s, 8192); err != nil {
+			t.Fatal(err)
+		}
+		sent++
+	}
+	if sent != mostSlots {
+		t.Errorf("%d were sent", sent)
+	}
+	buf := make([]byte, 8192)
+	if n, err := c.Receive(buf); err != nil || n != 8192 || buf[0] != 0 {
+		t.Errorf("%d, %v, %v", buf[0], n, err)
+	}
+	if _, some, err := p.TrySlot(); err != nil || !some {
+		t.Errorf("after one was freed: %v, %v", some, err)
+	}
+	c.Close()
+	c.Unmap()
+	if _, some, err := p.TrySlot(); err == nil || some {
+		t.Errorf("of one that has gone: %v", some)
+	}
+	p.Close()
+	p.Unmap()
+	for _, wrong := range []Shape{{0, 4096}, {mostSlots + 1, 4096}, {1, 4095}, {1, mostSize + page}} {
+		if _, _, err := wrong.Pair(); err == nil {
+			t.Errorf("%v is a shape", wrong)
+		}
+	}
+	if _, err := Frames.Consumer(b); err == nil {
+		t.Error("a ring of another shape is taken")
 	}
 }

@@ -217,12 +217,36 @@ func (m *Mux) describe(blocks []matroska.Block) spool.Cluster {
 	return c
 }
 
+// Miss notes what is missing behind the last packet of a track up to now, by
+// CLOCK_MONOTONIC, as far as nothing comes any more.
+func (m *Mux) Miss(track int, g capture.Gap, now time.Duration) {
+	end := m.ends[track-1]
+	if end < 0 {
+		return
+	}
+	if g.To < 0 {
+		g.To = now
+	}
+	g.From = max(g.From, m.base+end)
+	if g.Lost == 0 {
+		g.Lost = m.expected(track, g.To-g.From)
+	}
+	m.missing(track, g)
+	m.ends[track-1] = max(end, g.To-m.base)
+	m.torn[track-1] = ""
+}
+
 // Unfinished gives the gaps of the tracks that have had nothing for a while now,
-// by CLOCK_MONOTONIC.
-func (m *Mux) Unfinished(now time.Duration) []spool.Gap {
+// by CLOCK_MONOTONIC, or at the time until of the file, if that is not 0 and
+// sooner.
+func (m *Mux) Unfinished(now, until time.Duration) []spool.Gap {
 	var all []spool.Gap
+	at := now - m.base
+	if until > 0 {
+		at = min(at, until)
+	}
 	for i, end := range m.ends {
-		if at := now - m.base; m.started && end >= 0 && at-end >= silent {
+		if m.started && end >= 0 && at-end >= silent {
 			code, detail := m.torn[i], "it did not go on"
 			if code == "" {
 				code, detail = reason.DeviceHung, "nothing came any more"

@@ -173,10 +173,13 @@ func (m *Mux) mend(track int, p Packet) *capture.Gap {
 	}
 	m.torn[track-1] = ""
 	from := m.ends[track-1]
-	missing := p.At - m.base - from
-	if from < 0 || missing <= 0 {
+	if from < 0 {
 		return p.Gap
 	}
+	// Where it went on so soon that nothing is missing, that is noted too: what
+	// comes is of another beginning.
+	from = min(from, p.At-m.base)
+	missing := p.At - m.base - from
 	return &capture.Gap{From: m.base + from, To: p.At, Lost: m.expected(track, missing), Code: code, Detail: "the recording broke off and went on"}
 }
 

@@ -23,11 +23,13 @@ const itemsQueued = 4096
 // a gap.
 const silent = time.Second
 
-// item is a packet on its way to the mux, or word that its track broke off.
+// item is a packet on its way to the mux, or word that its track broke off, or
+// what is missing at its end.
 type item struct {
 	track int
 	Packet
-	torn reason.Code
+	torn    reason.Code
+	missing *capture.Gap
 }
 
 // Recorder is a recording under way: packets of its tracks come from several
@@ -40,7 +42,8 @@ type Recorder struct {
 	release atomic.Int64 // up to where every delivery has what there is
 	stop    chan struct{}
 	once    sync.Once
-	pause   bool // of who closes stop
+	pause   bool // pause and until are of who closes stop
+	until   time.Duration
 }
 
 // Begin begins a recording of tracks. create is given what stands at the front.
@@ -57,11 +60,11 @@ func Begin(title string, tracks []matroska.Track, create func(head []byte) (*spo
 }
 
 // Resume goes on with a recording that broke off for a reason, in the spool that
-// w is of and data has, of the same tracks as before. In each, the time from
-// what it had last to what comes next is a gap.
+// w is of and data has, of the same tracks as before; of none where it is only
+// to be ended. In each, the time from what it had last to what comes next is a gap.
 func Resume(tracks []matroska.Track, data io.ReaderAt, w *spool.Writer, torn reason.Code) (*Recorder, error) {
 	m, err := resumeMux(data, w, torn)
-	if err == nil {
+	if err == nil && len(tracks) > 0 {
 		err = sameTracks(m.tracks, tracks)
 	}
 	if err != nil {
@@ -73,6 +76,16 @@ func Resume(tracks []matroska.Track, data io.ReaderAt, w *spool.Writer, torn rea
 func newRecorder(m *Mux, w *spool.Writer) *Recorder {
 	return &Recorder{mux: m, writer: w, items: make(chan item, itemsQueued), stop: make(chan struct{})}
 }
+
+// Same refuses a track that is kept otherwise than it was when the recording
+// began.
+func (r *Recorder) Same(track int, t matroska.Track) error {
+	return sameTracks(r.mux.tracks[track-1:track], []matroska.Track{t})
+}
+
+// Origin is time 0 of the recording, by CLOCK_MONOTONIC; to be called within
+// what Run calls, or when it has not been called.
+func (r *Recorder) Origin() time.Duration { return r.mux.base }
 
 // Putter gives what takes packets of a track, from 1, without ever waiting: what
 // finds no room is lost. Their data is copied. It is for one goroutine.
@@ -107,14 +120,27 @@ func (r *Recorder) Tear(track int, code reason.Code) {
 	}
 }
 
+// Miss says what is missing in a track behind what was put so far, where nothing
+// more comes. It is as that of Putter for one goroutine.
+func (r *Recorder) Miss(track int, gap *capture.Gap) {
+	if gap == nil {
+		return
+	}
+	select {
+	case r.items <- item{track: track, missing: gap}:
+	case <-r.stop:
+	}
+}
+
 // Spare says that what lies before offset in the spool is needed by nobody any
 // more: it is let go of when there is no room.
 func (r *Recorder) Spare(offset int64) { r.release.Store(offset) }
 
-// Stop ends the recording with what was put so far, or for a pause.
-func (r *Recorder) Stop(pause bool) {
+// Stop ends the recording with what was put so far, or for a pause. What is
+// missing at its end counts up to until, from its time 0, if that is not 0.
+func (r *Recorder) Stop(pause bool, until time.Duration) {
 	r.once.Do(func() {
-		r.pause = pause
+		r.pause, r.until = pause, until
 		close(r.stop)
 	})
 }
@@ -146,8 +172,12 @@ func (r *Recorder) Run(tell func(spool.Cluster)) error {
 
 // take takes what was put.
 func (r *Recorder) take(i item, tell func(spool.Cluster)) error {
-	if i.torn != "" {
+	switch {
+	case i.torn != "":
 		r.mux.Tear(i.track, i.torn)
+		return nil
+	case i.missing != nil:
+		r.mux.Miss(i.track, *i.missing, capture.Now())
 		return nil
 	}
 	r.waiting.Add(-int64(len(i.Data)))
@@ -191,7 +221,7 @@ func (r *Recorder) end(tell func(spool.Cluster)) error {
 		if r.pause {
 			return r.writer.Pause()
 		}
-		return r.writer.End(r.mux.Unfinished(capture.Now()))
+		return r.writer.End(append(r.mux.gaps, r.mux.Unfinished(capture.Now(), r.until)...))
 	}
 }
 

@@ -9,4 +9,4 @@ const (
 	foreignFrom  = 0
 )
 
-const statAt = 1<<31 - 1 // no call has such a number
+const statAt, pollCall = 1<<31 - 1, 1<<31 - 1 // no call has such a number

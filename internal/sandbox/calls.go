@@ -88,6 +88,11 @@ var Making = plain(unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT2, unix
 // Syncing is for those that make their notes durable.
 var Syncing = plain(unix.SYS_FSYNC)
 
+// Capturing is for those that have a camera or a microphone: they ask its driver
+// by the requests of V4L2 ('V') and ALSA ('A') alone, and wait for it. Its memory
+// is mapped as any other.
+var Capturing = append(plain(pollCall), when(unix.SYS_IOCTL, condition{1, 0xff00, []uint32{'V' << 8, 'A' << 8}}))
+
 // Storing is for those that make a file durable: it is cut to what is, its
 // space is reserved where the file system can, and it is synced.
 var Storing = plain(unix.SYS_PWRITE64, unix.SYS_FTRUNCATE, unix.SYS_FALLOCATE, unix.SYS_FSTATFS, unix.SYS_FDATASYNC, unix.SYS_FSYNC)

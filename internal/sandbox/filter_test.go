@@ -79,6 +79,9 @@ func TestFilter(t *testing.T) {
 		"an option without the group":    {own(unix.SYS_SETSOCKOPT, 3, unix.IPPROTO_TCP, unix.TCP_NODELAY), nil, fail},
 		"a write at a place":             {own(unix.SYS_PWRITE64), []Group{Noting}, allow},
 		"a write at a place without it":  {own(unix.SYS_PWRITE64), []Group{Reading}, fail},
+		"a request of V4L2":              {own(unix.SYS_IOCTL, 3, 0xc0585611), []Group{Capturing}, allow},
+		"a request of ALSA":              {own(unix.SYS_IOCTL, 3, 0x80184151), []Group{Capturing}, allow},
+		"a request of a terminal":        {own(unix.SYS_IOCTL, 3, unix.TIOCSTI), []Group{Capturing}, fail},
 		"behind conditions of its group": {own(unix.SYS_SHUTDOWN), []Group{Connection, Taking}, allow},
 	} {
 		if got := verdict(t, c.call, c.groups...); got != c.want {

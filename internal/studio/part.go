@@ -1,22 +1,15 @@
 // Package studio is the capture side of the central server: it has devices
 // captured and recordings made of them by worker processes, and gives each
-// delivery of a live title its part of a recording. No program uses it yet.
+// delivery of a live title its part of a recording.
 //
-// What others see of a Studio:
-//
-//	Join(ctx, Wish) (Part, error)                     // has it recorded; returns when Part.Base is durable
-//	Take(Wish, Part) error                            // at a start: takes a delivery up that has a part; its recording goes on if the part's time is not over
-//	Files(recording) (data, marks, index *os.File, err error) // read-only, for a read worker; new ones each time
-//	Hold(delivery, offset)                            // what lies before offset in the data it needs no more
-//	Stop(delivery)                                    // it needs nothing newer than what is there (cancelled, or it has its end)
-//	Leave(delivery)                                   // it has ended; a recording that nobody is left of is removed
-//	Over(delivery) bool                               // nothing follows for it: its recording has ended, or its time passed without anything new
-//	Sources(ctx) []Source; State() State; Run(ctx)
+// A camera is a device and its worker, of kind capture, which all recordings of
+// it share; a reel is a recording and its worker, of kind record. Each is a
+// goroutine here that starts one worker after the other where they die. Between
+// two of these workers is a handoff, which can be ended and made anew at any
+// time, so that either goes on without the other.
 package studio
 
-import (
-	"time"
-)
+import "time"
 
 // Wish is what a delivery wants recorded.
 type Wish struct {

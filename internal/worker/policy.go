@@ -10,6 +10,10 @@ var policies = map[Kind]sandbox.Policy{
 	Receive: {Calls: []sandbox.Group{sandbox.Connection}},
 	Mail:    {Calls: []sandbox.Group{sandbox.Connection}},
 	Survey:  {Calls: []sandbox.Group{sandbox.Reading}, GivesWay: true},
+	// Its device comes by control, at first and after each time it was lost.
+	Capture: {Calls: []sandbox.Group{sandbox.Capturing, sandbox.Taking}},
+	// How much a recording may hold is bounded by its spool.
+	Record: {Calls: []sandbox.Group{sandbox.Storing, sandbox.Taking}, FileSize: 1<<63 - 1},
 	// The notes of a digest have less than 100 KiB (package digest).
 	Read: {Calls: []sandbox.Group{sandbox.Reading, sandbox.Noting}, FileSize: 1 << 20},
 	// Its supervisor lowers this to what was offered, before it says a word.

@@ -35,6 +35,8 @@ const (
 	Session Kind = "session" // a user's or administrator's connection
 	Mail    Kind = "mail"    // the connection to the mail server
 	Survey  Kind = "survey"  // a source: how long it lasts, its digest
+	Capture Kind = "capture" // a camera or microphone: take, encode
+	Record  Kind = "record"  // a recording: join, append to its spool
 )
 
 // marker is the first argument of every worker.

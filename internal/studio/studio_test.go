@@ -1,0 +1,563 @@
+package studio
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"videoclub/internal/capture"
+	"videoclub/internal/control"
+	"videoclub/internal/feed"
+	"videoclub/internal/matroska"
+	"videoclub/internal/reason"
+	"videoclub/internal/spool"
+	"videoclub/internal/worker"
+)
+
+// The tests start this very program as their workers.
+func TestMain(m *testing.M) {
+	if worker.Is(os.Args) {
+		os.Exit(worker.Run(os.Args, map[worker.Kind]func(*worker.Inside) error{worker.Capture: capturing, worker.Record: recording}))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func capturing(in *worker.Inside) error {
+	c, err := in.File("control")
+	if err != nil {
+		return err
+	}
+	return (&Capturer{Control: control.New(c)}).Run()
+}
+
+func recording(in *worker.Inside) error {
+	var files [4]*os.File
+	var errs []error
+	for i, name := range []string{"data", "marks", "index", "control"} {
+		f, err := in.File(name)
+		files[i], errs = f, append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return (&Recorder{Data: files[0], Marks: files[1], Index: files[2], Control: control.New(files[3])}).Run()
+}
+
+const (
+	ms = time.Millisecond
+	// patience is how long the slowest machine may take.
+	patience = 30 * time.Second
+
+	picture = "pattern:?size=160x120&fps=25"
+	sound   = "tone:?channels=1&rate=8000"
+)
+
+// place is a Studio that runs.
+type place struct {
+	*Studio
+	t    *testing.T
+	dir  string
+	stop func() // ends Run, and the workers with it
+
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+func (p *place) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.Write(b)
+}
+
+var settings = Settings{Live: true, Spool: 1 << 30, Quality: 60}
+
+func newPlace(t *testing.T) *place {
+	p := &place{t: t, dir: t.TempDir()}
+	p.start(settings, nil)
+	return p
+}
+
+// start starts a Studio in the place, after taking up what parts there were.
+func (p *place) start(set Settings, before func()) {
+	p.t.Helper()
+	spawner, err := worker.NewSpawner("test")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.Studio = New(Config{Spawner: spawner, Dir: p.dir, Clock: time.Now, Log: slog.New(slog.NewTextHandler(p, nil))}, set)
+	if before != nil {
+		before()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	s := p.Studio
+	go func() {
+		defer close(done)
+		s.Run(ctx)
+	}()
+	p.stop = sync.OnceFunc(func() {
+		cancel()
+		<-done
+		spawner.Close()
+	})
+	p.t.Cleanup(func() {
+		p.stop()
+		if p.t.Failed() {
+			p.t.Logf("%s", p.log.String())
+		}
+	})
+}
+
+func (p *place) join(w Wish) Part {
+	p.t.Helper()
+	part, err := p.Join(p.t.Context(), w)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return part
+}
+
+// until waits until something is so.
+func (p *place) until(what string, is func() bool) {
+	p.t.Helper()
+	end := time.Now().Add(patience)
+	for ticker := time.NewTicker(10 * ms); !is(); <-ticker.C {
+		if time.Now().After(end) {
+			p.t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// taken is what a delivery has of a recording in the end.
+type taken struct {
+	t        *testing.T
+	clusters []spool.Cluster
+	tracks   []spool.Tally
+	gaps     []spool.Gap
+	pictures []pictured
+	low      []byte // of the sound
+	begins   time.Duration
+}
+
+// pictured is a picture by what it carries, and when it stands in the file.
+type pictured struct {
+	capture.Mark
+	in time.Duration
+}
+
+// take follows a delivery's part to its end, as a read worker does.
+func (p *place) take(w Wish, part Part) taken {
+	p.t.Helper()
+	data, marks, index, err := p.Files(part.Recording)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer data.Close()
+	defer marks.Close()
+	defer index.Close()
+	f := spool.Follow(data, marks, index)
+	got := taken{t: p.t, begins: part.At}
+	at, end := part.Base, part.At+w.Duration
+	p.until("the part is whole", func() bool {
+		some, err := f.Clusters(at, 100)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		for _, c := range some {
+			if c.From >= end {
+				return true
+			}
+			got.clusters = append(got.clusters, c)
+			at = c.End
+		}
+		over, _ := p.Over(w.Delivery)
+		m, err := f.Mark()
+		return err != nil || len(some) == 0 && (over || m.Ended) && m.Offset <= at
+	})
+	before, err := f.Before(part.Base)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if len(got.clusters) == 0 {
+		p.t.Fatal("the part has nothing")
+	}
+	for i, tally := range got.clusters[len(got.clusters)-1].Tracks {
+		got.tracks = append(got.tracks, tally.Less(before.Tracks[i]))
+	}
+	if got.gaps, _, err = f.Gaps(part.Base, at, 100); err != nil {
+		p.t.Fatal(err)
+	}
+	front := make([]byte, part.Head)
+	if err := f.ReadAt(front, 0); err != nil {
+		p.t.Fatal(err)
+	}
+	head, err := matroska.ReadHead(bytes.NewReader(front), part.Head)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, c := range got.clusters {
+		read, err := matroska.ReadCluster(data, c.Offset, c.End)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		for _, b := range read.Blocks {
+			got.block(head.Tracks[b.Track-1], b)
+		}
+	}
+	return got
+}
+
+func (g *taken) block(track matroska.Track, b matroska.Block) {
+	if !track.Picture() {
+		g.low = append(g.low, capture.LowBits(b.Data, capture.Format{Channels: track.Channels, Bits: track.Bits})...)
+		return
+	}
+	m, err := jpeg.Decode(bytes.NewReader(b.Data))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	mark, err := capture.ReadMark(m.(*image.YCbCr))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.pictures = append(g.pictures, pictured{mark, b.At})
+}
+
+// breaks are where the numbers of the pictures do not follow each other.
+func (g *taken) breaks() (all []int) {
+	for i := 1; i < len(g.pictures); i++ {
+		if g.pictures[i].Number != g.pictures[i-1].Number+1 {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// whole checks that a part of a recording of picture and sound lacks nothing.
+func (g *taken) whole(lasts time.Duration) {
+	g.t.Helper()
+	want := int(lasts / (40 * ms))
+	if n := len(g.pictures); n < want-1 || n > want+4 || len(g.breaks()) != 0 || g.tracks[0] != (spool.Tally{Packets: int64(n), Frames: int64(n)}) {
+		g.t.Errorf("%d pictures, not %d, with breaks at %v; the index says %+v", n, want, g.breaks(), g.tracks[0])
+	}
+	runs := capture.ReadPositions(g.low)
+	if len(runs) != 1 || runs[0].Frames < int64(len(g.low))-128 || g.tracks[1].Frames != int64(len(g.low)) || g.tracks[1].Lost != 0 {
+		g.t.Errorf("the sound has the runs %v of %d; the index says %+v", runs, len(g.low), g.tracks[1])
+	}
+	if len(g.gaps) != 0 {
+		g.t.Errorf("there are the gaps %+v", g.gaps)
+	}
+}
+
+// pids are the workers of a kind that are started for something.
+func (p *place) pids(kind worker.Kind, what string) (all []int) {
+	own := os.Getpid()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", own))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, e := range entries {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", own, e.Name()))
+		for _, word := range strings.Fields(string(text)) {
+			line, _ := os.ReadFile("/proc/" + word + "/cmdline")
+			var pid int
+			if args := strings.Split(string(line), "\x00"); len(args) > 3 && args[2] == string(kind) && strings.Contains(args[3], what) {
+				fmt.Sscan(word, &pid)
+				all = append(all, pid)
+			}
+		}
+	}
+	return all
+}
+
+func (p *place) kill(kind worker.Kind, what string) {
+	p.t.Helper()
+	all := p.pids(kind, what)
+	if len(all) == 0 {
+		p.t.Fatalf("there is no %s worker", kind)
+	}
+	for _, pid := range all {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// Picture and sound of one delivery: nothing is lost or doubled. When it has
+// left, nothing is left of the recording, and nobody works for it.
+func TestOne(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	w := Wish{Delivery: 7, Location: "pattern:?size=160x122&fps=25+" + sound, Title: "Bars", Duration: 2 * time.Second}
+	part := p.join(w)
+	if part.At != 0 || part.Base != part.Head || time.Since(part.Began) > patience || time.Since(part.Began) < 0 {
+		t.Errorf("the part is %+v", part)
+	}
+	got := p.take(w, part)
+	got.whole(w.Duration)
+	p.until("the recording ends", func() bool { return p.State().Recordings == 0 })
+	if over, err := p.Over(7); !over || err != nil {
+		t.Errorf("%v, %v", over, err)
+	}
+	p.Leave(7)
+	if left, err := os.ReadDir(p.dir); err != nil || len(left) != 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+	p.until("nobody works", func() bool { return len(p.pids(worker.Capture, "160x122"))+len(p.pids(worker.Record, "-7-")) == 0 })
+}
+
+// A delivery that joins later has its own whole part of the recording, which goes
+// on until the last has its own. One that is cancelled ends it for itself alone.
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	first := Wish{Delivery: 1, Location: picture + "+" + sound, Title: "Bars", Duration: 2 * time.Second}
+	firstPart := p.join(first)
+	time.Sleep(700 * ms) // the recording is to be under way
+	second, third := first, first
+	second.Delivery, third.Delivery, third.Duration = 2, 3, time.Hour
+	secondPart, thirdPart := p.join(second), p.join(third)
+	if secondPart.Recording != firstPart.Recording || secondPart.At < 600*ms || secondPart.Base <= firstPart.Base || thirdPart.Base < secondPart.Base {
+		t.Errorf("the parts are %+v, %+v and %+v", firstPart, secondPart, thirdPart)
+	}
+	p.Stop(3)
+	for _, d := range []struct {
+		Wish
+		Part
+	}{{first, firstPart}, {second, secondPart}} {
+		got := p.take(d.Wish, d.Part)
+		got.whole(d.Duration)
+		if off := got.clusters[0].From - d.At; off != 0 {
+			t.Errorf("delivery %d begins %v later than was said", d.Delivery, off)
+		}
+	}
+	p.until("the recording ends", func() bool { over, _ := p.Over(3); return over && p.State().Recordings == 0 })
+	for n := range int64(3) {
+		p.Leave(n + 1)
+	}
+	if left, err := os.ReadDir(p.dir); err != nil || len(left) != 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// Whoever is killed, the recording goes on in the same spool: all before and
+// after is there, and what is missing is a gap with its times and its reason.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	for kind, what := range map[worker.Kind]string{worker.Capture: "160x124", worker.Record: "-126-"} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			height := map[worker.Kind]int64{worker.Capture: 124, worker.Record: 126}[kind]
+			w := Wish{Delivery: height, Location: fmt.Sprintf("pattern:?size=160x%d&fps=25", height), Title: "Bars", Duration: 3 * time.Second}
+			part := p.join(w)
+			time.Sleep(time.Second)
+			p.kill(kind, what)
+			got := p.take(w, part)
+			if len(got.gaps) != 1 || got.gaps[0].Code != reason.WorkerFailed || got.gaps[0].Track != 1 {
+				t.Fatalf("the gaps are %+v", got.gaps)
+			}
+			breaks := got.breaks()
+			if len(breaks) != 1 {
+				t.Fatalf("there are breaks at %v", breaks)
+			}
+			g, before, after := got.gaps[0], got.pictures[breaks[0]-1], got.pictures[breaks[0]]
+			if (g.From-min(before.in+40*ms, after.in)).Abs() > 3*ms || (g.To-after.in).Abs() > 2*ms {
+				t.Errorf("the gap is from %v to %v, and the pictures are from %v to %v", g.From, g.To, before.in, after.in)
+			}
+			missing := int64((after.in - before.in - 20*ms) / (40 * ms))
+			if g.Lost < missing-1 || g.Lost > missing+1 || got.tracks[0].Lost != g.Lost {
+				t.Errorf("%d are lost, not %d; the index says %+v", g.Lost, missing, got.tracks[0])
+			}
+			// The times are true over the gap.
+			if off := (after.Mark.At - before.Mark.At) - (after.in - before.in); kind == worker.Record && off.Abs() > 2*ms {
+				t.Errorf("what comes after is off by %v", off)
+			}
+			if total := int64(len(got.pictures)) + g.Lost; total < 74 || total > 79 {
+				t.Errorf("%d pictures in all", total)
+			}
+		})
+	}
+}
+
+// Restarts of the server: one in order and one by power. Both parts go on in the
+// same recording; one whose time was over by then has what there was.
+func TestTakenUp(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	long := Wish{Delivery: 1, Location: picture, Title: "Bars", Duration: 6 * time.Second}
+	short := long
+	short.Delivery, short.Duration = 2, 1200*ms
+	longPart, shortPart := p.join(long), p.join(short)
+	time.Sleep(time.Second)
+	p.stop()
+	time.Sleep(time.Second) // the short one's time passes
+	p.start(settings, func() {
+		if err := errors.Join(p.Take(long, longPart), p.Take(short, shortPart)); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Take(Wish{Delivery: 3, Location: picture, Duration: time.Hour}, Part{Recording: "none"}); reason.Of(err) != reason.SourceUnreadable {
+			t.Errorf("what is not there: %v", err)
+		}
+	})
+	if got := p.take(short, shortPart); len(got.pictures) < 15 || len(got.pictures) > 32 {
+		t.Errorf("the short one has %d pictures", len(got.pictures))
+	}
+	got := p.take(long, longPart)
+	if len(got.gaps) != 1 || got.gaps[0].Code != reason.ShuttingDown || len(got.breaks()) != 1 || (got.gaps[0].To-got.gaps[0].From) < time.Second {
+		t.Errorf("the gaps are %+v, breaks at %v", got.gaps, got.breaks())
+	}
+	if total := int64(len(got.pictures)) + got.tracks[0].Lost; total < 147 || total > 155 {
+		t.Errorf("%d pictures in all", total)
+	}
+}
+
+// What every delivery has makes room; a spool that is full all the same ends the
+// recording with what is there.
+func TestSpoolBound(t *testing.T) {
+	t.Parallel()
+	for name, keep := range map[string]bool{"released": false, "kept": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &place{t: t, dir: t.TempDir()}
+			p.start(Settings{Live: true, Spool: 200_000, Quality: 85, Keep: keep}, nil)
+			w := Wish{Delivery: 1, Location: "tone:", Title: "Tone", Duration: 3 * time.Second} // of 192,000 bytes a second
+			part := p.join(w)
+			data, marks, index, err := p.Files(part.Recording)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer data.Close()
+			defer marks.Close()
+			defer index.Close()
+			f, ended := spool.Follow(data, marks, index), spool.Mark{}
+			p.until("the recording ends", func() bool {
+				m, err := f.Mark()
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.Hold(1, m.Offset)
+				ended = m
+				return m.Ended
+			})
+			p.until("that is told", func() bool { over, _ := p.Over(1); return over })
+			_, why := p.Over(1)
+			switch {
+			case keep && (reason.Of(why) != reason.SpoolFull || ended.Offset > 200_000 || ended.Offset < 150_000):
+				t.Errorf("kept: %v, %v", ended, why)
+			case !keep && (why != nil || ended.Offset < 500_000 || ended.Released < 300_000):
+				t.Errorf("released: %v, %v", ended, why)
+			}
+		})
+	}
+}
+
+// device pretends that a device is there, or not.
+func (p *place) device(open func(*feed.Ask) (*os.File, error)) { p.Open = open }
+
+// What hinders a recording from beginning is told at once, and leaves nothing.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	p.device(func(a *feed.Ask) (*os.File, error) {
+		if a.Device == "/dev/video9" {
+			return nil, reason.New(reason.DeviceAbsent, "there is none")
+		}
+		return os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	})
+	for location, want := range map[string]reason.Code{
+		"/dev/video9": reason.DeviceAbsent, "pattern:?size=1x1": reason.Usage, "alsa:hw:0,0": reason.DeviceUnfit,
+		picture + "+alsa:hw:0,0": reason.DeviceUnfit, "pattern:?encode=h264": reason.DeviceUnfit,
+	} {
+		_, err := p.Join(t.Context(), Wish{Delivery: 1, Location: location, Title: "x", Duration: time.Second})
+		if reason.Of(err) != want {
+			t.Errorf("%s: %v", location, err)
+		}
+	}
+	p.SetSettings(Settings{Live: true, Devices: []string{"/dev/video7"}, Quality: 85, Spool: 1 << 20})
+	if err := p.Check("/dev/video9"); reason.Of(err) != reason.NotPermitted {
+		t.Errorf("a device that is not permitted: %v", err)
+	}
+	if err := errors.Join(p.Check("/dev/video7"), p.Check(picture)); err != nil {
+		t.Error(err)
+	}
+	p.SetSettings(Settings{})
+	if err := p.Check(picture); reason.Of(err) != reason.NotPermitted {
+		t.Errorf("where there are no live sources: %v", err)
+	}
+	p.until("nothing is left", func() bool {
+		left, err := os.ReadDir(p.dir)
+		return err == nil && len(left) == 0 && len(p.pids(worker.Capture, "hw:0,0")) == 0
+	})
+}
+
+// A device that is captured is shared with who asks for the same of it, and busy
+// for who asks for something else.
+func TestSuits(t *testing.T) {
+	ask := func(location string) *feed.Ask {
+		f, err := feed.ParseWith(location, 70)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.Asks()[0]
+	}
+	c := newCamera(New(Config{}, Settings{}), "", ask("/dev/video0?size=640x480"))
+	defer c.cancel()
+	c.users[&reel{title: "The yard"}] = 1
+	for location, shared := range map[string]bool{
+		"/dev/video0": true, "/dev/video0?size=640x480": true, "/dev/video0?size=320x240": false, "/dev/video0?quality=71": false, "/dev/video0?encode=raw": false,
+		"/dev/video0?fps=30": false,
+	} {
+		if err := c.suits(ask(location)); shared != (err == nil) || !shared && (reason.Of(err) != reason.DeviceBusy || !strings.Contains(err.Error(), "The yard")) {
+			t.Errorf("%s: %v", location, err)
+		}
+	}
+	c.gives = &control.Capturing{Pixels: "yuyv", Width: 640, Height: 480, RateNum: 30, RateDen: 1}
+	for location, shared := range map[string]bool{"/dev/video0?fps=30": true, "/dev/video0?fps=25": false, "/dev/video0?format=yuyv": true, "/dev/video0?format=mjpeg": false} {
+		if err := c.suits(ask(location)); shared != (err == nil) {
+			t.Errorf("%s: %v", location, err)
+		}
+	}
+}
+
+// A title with sound and one without are two recordings.
+func TestTwoRecordings(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	a := Wish{Delivery: 1, Location: picture, Title: "A", Duration: time.Second}
+	b := Wish{Delivery: 2, Location: picture + "+" + sound, Title: "B", Duration: time.Second}
+	partA, partB := p.join(a), p.join(b)
+	if partA.Recording == partB.Recording {
+		t.Error("they are one recording")
+	}
+	if got := p.take(a, partA); len(got.breaks()) != 0 || len(got.low) != 0 {
+		t.Errorf("breaks at %v", got.breaks())
+	}
+	got := p.take(b, partB)
+	got.whole(b.Duration)
+	if n := p.State(); n.Devices != 0 || n.Lost != 0 {
+		t.Errorf("%+v", n)
+	}
+	if names, err := filepath.Glob(filepath.Join(p.dir, "*", "index")); err != nil || len(names) != 2 || !slices.IsSorted(names) {
+		t.Errorf("%v, %v", names, err)
+	}
+}
