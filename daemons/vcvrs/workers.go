@@ -38,6 +38,9 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		needed := []string{"data", "slots", "ring", "wake", "control"}
 		if in.Has("folder") {
 			needed = []string{"folder", "ring", "wake", "control"}
+			if in.Has("base") { // what it may share files with
+				needed = append(needed, "base")
+			}
 			// What is made has the modes that it is made with.
 			syscall.Umask(0)
 		}
@@ -45,6 +48,6 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		if f.Err != nil {
 			return f.Err
 		}
-		return receive.Store{Data: f.File("data"), Slots: f.File("slots"), Folder: f.File("folder"), Handoff: f.Handoff(), Control: f.Control()}.Run()
+		return receive.Store{Data: f.File("data"), Slots: f.File("slots"), Folder: f.File("folder"), Base: f.File("base"), Handoff: f.Handoff(), Control: f.Control()}.Run()
 	},
 }

@@ -74,6 +74,12 @@ type Offer struct {
 	Files          int    `json:"files,omitempty"`
 
 	Expected int64 `json:"expected,omitempty"`
+
+	Base        int64  `json:"base,omitempty"`
+	BaseProven  int64  `json:"base_manifest_size,omitempty"`
+	Reuse       int64  `json:"reuse_size,omitempty"`
+	ReuseSHA256 string `json:"reuse_sha256,omitempty"`
+	Shared      int64  `json:"shared,omitempty"`
 }
 
 // Live is where a live delivery's part of a recording lies: the recording's
@@ -88,11 +94,14 @@ type Live struct {
 	Recorded *receipt.Recorded `json:"recorded,omitempty"`
 }
 
-// Describe asks for a folder's manifest, which goes the way of the frames and
+// Describe asks for a folder's manifest, and with Base for what there is of its
+// base besides, which goes the way of the frames and
 // before them: the store worker asks its supervisor, that the receive worker,
 // that the sender; there the send worker asks its supervisor, and that the read
 // worker.
-type Describe struct{}
+type Describe struct {
+	Base bool `json:"base,omitempty"`
+}
 
 // From and to the sender's workers.
 type (
@@ -111,9 +120,10 @@ type (
 	// Accepted says that the reception took the offer and holds Offset bytes.
 	Accepted struct {
 		Offset     int64  `json:"offset"`
-		Identity   string `json:"identity"`    // of the reception, proved by TLS
-		ReceiptKey string `json:"receipt_key"` // hex
-		Free       *int64 `json:"free"`        // bytes that another delivery could have there; nil is not known
+		Identity   string `json:"identity"`       // of the reception, proved by TLS
+		ReceiptKey string `json:"receipt_key"`    // hex
+		Free       *int64 `json:"free"`           // bytes that another delivery could have there; nil is not known
+		Base       bool   `json:"base,omitempty"` // what is shared with the base is not to be sent
 	}
 
 	// Acked says that the reception has made all bytes before Offset durable,
@@ -143,6 +153,7 @@ type (
 		State  []byte `json:"state,omitempty"`
 		Known  string `json:"known,omitempty"`
 		Live   *Live  `json:"live,omitempty"`
+		Base   bool   `json:"base,omitempty"` // what is shared with the base is not sent
 	}
 
 	// Recording says how far a live source is, each second: how many bytes of
@@ -201,6 +212,7 @@ type (
 		Offset     int64  `json:"offset"`
 		ReceiptKey string `json:"receipt_key"`
 		Free       *int64 `json:"free"` // bytes that another delivery could have; nil is not known
+		Base       bool   `json:"base,omitempty"`
 	}
 
 	// Refuse tells it to refuse, at once or at the end.
@@ -226,11 +238,23 @@ type (
 		ManifestSHA256 string `json:"manifest_sha256,omitempty"`
 		Files          int    `json:"files,omitempty"`
 		Name           string `json:"name,omitempty"`
+
+		// Of a folder that may share files with a base: what was offered of it,
+		// the digest of the base's receipt, and by which its files are known to
+		// be untouched. Whether the worker has its directory says whether it is.
+		BaseProven  int64  `json:"base_manifest_size,omitempty"`
+		BaseSHA256  string `json:"base_sha256,omitempty"`
+		BaseFacts   string `json:"base_facts,omitempty"`
+		Reuse       int64  `json:"reuse_size,omitempty"`
+		ReuseSHA256 string `json:"reuse_sha256,omitempty"`
+		Shared      int64  `json:"shared,omitempty"`
 	}
 
-	// Ready says that the store worker has its partial file open at Offset.
+	// Ready says that the store worker has its partial file open at Offset; with
+	// Base, that of what it does not share with that.
 	Ready struct {
 		Offset int64 `json:"offset"`
+		Base   bool  `json:"base,omitempty"`
 	}
 
 	// Durable says that all bytes before Offset are on disk. It goes from the

@@ -131,6 +131,10 @@ func (o Offer) checkFolder() error {
 	if err == nil && o.Manifest > 0 {
 		err = isHex("the digest of the manifest", o.ManifestSHA256)
 	}
+	if err == nil && o.Shared != 0 {
+		err = all(atLeast(1, "what is shared", o.Shared), atLeast(1, "the base", o.Base), atLeast(1, "the manifest of the base", o.BaseProven),
+			atLeast(1, "the list of what is shared", o.Reuse), isHex("the digest of that", o.ReuseSHA256))
+	}
 	return err
 }
 

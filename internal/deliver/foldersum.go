@@ -54,17 +54,18 @@ func describe(list *os.File, out *handoff.Producer) error {
 type folderSum struct {
 	src   *source.Folder
 	list  *os.File
+	proof *os.File // the proven manifest is written there; nil for none
 	notes *digest.Notes
 	at    *manifest.Cursor
 	sum   hash.Hash // over what has passed of the file of at
 }
 
-func newFolderSum(src *source.Folder, list *os.File, notes *digest.Notes) *folderSum {
-	return &folderSum{src: src, list: list, notes: notes, at: cursorOf(list), sum: sha256.New()}
+func newFolderSum(src *source.Folder, list, proof *os.File, notes *digest.Notes) *folderSum {
+	return &folderSum{src: src, list: list, proof: proof, notes: notes, at: cursorOf(list), sum: sha256.New()}
 }
 
 func cursorOf(list *os.File) *manifest.Cursor {
-	return manifest.NewCursor(io.NewSectionReader(list, 0, math.MaxInt64))
+	return manifest.NewCursor(io.NewSectionReader(list, 0, math.MaxInt64), nil)
 }
 
 // catchUp sees that the digest of each file before the offset is noted, and
@@ -161,9 +162,18 @@ func (f *folderSum) take(b []byte, offset int64) ([]byte, error) {
 
 // total is the digest of the manifest with those of all files.
 func (f *folderSum) total() (string, error) {
+	var text *bufio.Writer
 	proof := manifest.NewProof()
+	if f.proof != nil {
+		text = bufio.NewWriterSize(io.NewOffsetWriter(f.proof, 0), 64<<10)
+		proof = manifest.NewProofTo(text)
+	}
 	for cursor := cursorOf(f.list); ; {
 		if err := cursor.Next(); err == io.EOF {
+			if text != nil { // what failed before is told by it
+				err = text.Flush()
+				return proof.SHA256(), err
+			}
 			return proof.SHA256(), nil
 		} else if err != nil {
 			return "", err

@@ -72,9 +72,9 @@ func (r *reel) attempt(begin control.Begin, upTo int64) (*folderSum, *digest.Not
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	src := source.TakeFolder(r.dir, r.list, r.sum.Size)
+	src := source.TakeFolder(r.dir, r.list, nil, r.sum.Size)
 	r.t.Cleanup(src.Close)
-	s := newFolderSum(src, r.list, notes)
+	s := newFolderSum(src, r.list, nil, notes)
 	if err := s.catchUp(begin); err != nil {
 		r.t.Fatal(err)
 	}

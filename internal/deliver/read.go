@@ -30,6 +30,9 @@ type Reader struct {
 	Manifest *os.File // of a folder, which Source then is
 	Marks    *os.File // of a recording, which Source then is the data of
 	Index    *os.File // of it, too
+	Proof    *os.File // of a folder: its proven manifest is written there; nil for none
+	Base     *os.File // of a folder that shares files with an earlier delivery: that one's proven manifest
+	Reuse    *os.File // and the list of what is shared
 	Digests  *os.File // what outlives the worker of the running digest
 	Handoff  handoff.End
 	Control  *control.Conn
@@ -111,8 +114,14 @@ func (r Reader) begin(out *handoff.Producer) (control.Begin, error) {
 			if r.Manifest == nil {
 				return control.Begin{}, errors.New("read: a file has no manifest")
 			}
-			if err := describe(r.Manifest, out); err != nil {
-				return control.Begin{}, err
+			lists := []*os.File{r.Manifest}
+			if m.Base && r.Base != nil {
+				lists = append(lists, r.Base, r.Reuse)
+			}
+			for _, list := range lists {
+				if err := describe(list, out); err != nil {
+					return control.Begin{}, err
+				}
 			}
 		default:
 			return control.Begin{}, fmt.Errorf("read: the supervisor says %T instead of where to begin", m)
@@ -144,9 +153,16 @@ type summer interface {
 }
 
 func (r Reader) open(begin control.Begin, notes *digest.Notes) (stream, summer, error) {
-	if r.Manifest != nil {
-		src := source.TakeFolder(r.Source, r.Manifest, begin.Size)
-		return src, newFolderSum(src, r.Manifest, notes), nil
+	switch {
+	case begin.Base:
+		reuse, err := r.reuse()
+		if err != nil {
+			return nil, nil, err
+		}
+		return source.TakeFolder(r.Source, r.Manifest, reuse, begin.Size), knownSum(begin.Known), nil
+	case r.Manifest != nil:
+		src := source.TakeFolder(r.Source, r.Manifest, nil, begin.Size)
+		return src, newFolderSum(src, r.Manifest, r.Proof, notes), nil
 	}
 	src, err := source.Take(r.Source, source.Facts{Size: begin.Size, MTime: begin.MTime})
 	if err != nil {

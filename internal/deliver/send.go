@@ -104,8 +104,12 @@ func (s Sender) deliver(conn *transport.Conn, in *bufio.Reader, d control.Delive
 	if err != nil {
 		return err
 	}
-	if _, ok := m.(wire.Describe); ok && d.Offer.Manifest > 0 {
-		if m, err = s.describe(conn, in, frames, d.Offer.Manifest); err != nil {
+	if asked, ok := m.(wire.Describe); ok && d.Offer.Manifest > 0 {
+		size := d.Offer.Manifest
+		if asked.Base = asked.Base && d.Offer.Shared > 0; asked.Base {
+			size += d.Offer.BaseProven + d.Offer.Reuse
+		}
+		if m, err = s.describe(conn, in, frames, asked, size); err != nil {
 			return err
 		}
 	}
@@ -120,10 +124,10 @@ func (s Sender) deliver(conn *transport.Conn, in *bufio.Reader, d control.Delive
 	return reason.New(reason.Protocol, "%T as the answer to an offer", m)
 }
 
-// describe sends the manifest of the folder that was offered, size bytes of it,
-// and gives the answer.
-func (s Sender) describe(conn *transport.Conn, in *bufio.Reader, pieces *handoff.Consumer, size int64) (wire.Message, error) {
-	if err := s.Control.Send(control.Describe{}); err != nil {
+// describe sends the manifest of the folder that was offered, and what else was
+// asked for, size bytes in all, and gives the answer.
+func (s Sender) describe(conn *transport.Conn, in *bufio.Reader, pieces *handoff.Consumer, asked wire.Describe, size int64) (wire.Message, error) {
+	if err := s.Control.Send(control.Describe(asked)); err != nil {
 		return nil, err
 	}
 	piece := make([]byte, handoff.SlotSize)
@@ -156,13 +160,17 @@ func (s Sender) settled(m wire.Deposited, peer string, sent int64) error {
 
 // stream sends frames from the accepted offset on until the receiver settles.
 func (s Sender) stream(conn *transport.Conn, in *bufio.Reader, frames *handoff.Consumer, d control.Deliver, a wire.Accept) error {
-	if a.Offset > d.Offer.Size {
-		return reason.New(reason.OffsetMismatch, "the reception says that it holds %d bytes of %d", a.Offset, d.Offer.Size)
+	size := d.Offer.Size
+	if a.Base {
+		size -= d.Offer.Shared
+	}
+	if a.Offset > size || a.Base && d.Offer.Shared == 0 {
+		return reason.New(reason.OffsetMismatch, "the reception says that it holds %d bytes of %d", a.Offset, size)
 	}
 	t := &sending{conn: conn, pace: newPacer(d.Rate), base: a.Offset, acked: a.Offset, sent: a.Offset, heard: time.Now()}
 	t.moved.L = &t.mu
 	conn.Patient(t.heardLately)
-	if err := s.Control.Send(control.Accepted{Offset: a.Offset, Identity: conn.Peer(), ReceiptKey: a.ReceiptKey, Free: a.Free}); err != nil {
+	if err := s.Control.Send(control.Accepted{Offset: a.Offset, Identity: conn.Peer(), ReceiptKey: a.ReceiptKey, Free: a.Free, Base: a.Base}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -43,7 +43,7 @@ func (d *Depot) Begin(key Key, offer Offer, sign Sign) (*Incoming, error) {
 		return &Incoming{Key: key, Receipt: r}, nil
 	}
 	p := d.parts[key]
-	if p == nil || !p.offer.SameSource(offer) || p.offer.Folder() != offer.Folder() {
+	if p == nil || !p.offer.SameSource(offer) || p.offer.Folder() != offer.Folder() || p.offer.Shares() && p.offer.ReuseSHA256 != offer.ReuseSHA256 {
 		return d.beginAnew(key, offer)
 	}
 	return d.resume(key, p, offer)
@@ -180,6 +180,9 @@ func (d *Depot) make(key Key, offer Offer, began time.Time) (*Incoming, error) {
 		return nil, failed(err)
 	}
 	if offer.Folder() {
+		if in.Base, err = d.base(key, offer); err != nil {
+			return in, err
+		}
 		if in.Name, err = d.folderName(key, offer); err != nil {
 			return in, err
 		}
@@ -250,7 +253,7 @@ func (d *Depot) resume(key Key, p *part, offer Offer) (*Incoming, error) {
 
 func (d *Depot) prepare(key Key, p *part, offer Offer, in *Incoming) error {
 	failed := func(err error) error { return storeFailed(err, "the part of delivery %s cannot be taken up", key) }
-	size, allocated, err := in.extent(offer)
+	size, allocated, err := d.extent(in, offer)
 	if err != nil {
 		return failed(err)
 	}
@@ -262,6 +265,9 @@ func (d *Depot) prepare(key Key, p *part, offer Offer, in *Incoming) error {
 		return err
 	}
 	if offer.Folder() {
+		if in.Base, err = d.base(key, offer); err != nil {
+			return err
+		}
 		in.Name = p.name
 		if !d.folderFree(key, in.Name) {
 			if in.Name, err = d.folderName(key, offer); err != nil {
@@ -289,10 +295,17 @@ func (d *Depot) prepare(key Key, p *part, offer Offer, in *Incoming) error {
 
 // extent is how many bytes a part has, and how many of the disk. What a folder
 // has is known by its slots alone.
-func (in *Incoming) extent(offer Offer) (size, allocated int64, err error) {
+func (d *Depot) extent(in *Incoming, offer Offer) (size, allocated int64, err error) {
 	if offer.Folder() {
-		at, err := newest(in.Slots, offer.Size, offer.Size)
-		return offer.Size, at.offset, err
+		based, shared, err := d.based(in.Key, offer)
+		if err != nil {
+			return 0, 0, err
+		}
+		if size = offer.Size; based {
+			size -= offer.Shared
+		}
+		at, err := newest(in.Slots, size, size)
+		return size, at.offset + shared.offset, err
 	}
 	info, err := in.Data.Stat()
 	return info.Size, info.Allocated, err
@@ -353,7 +366,7 @@ func (d *Depot) left(key Key) (disk, quota int64, err error) {
 		if p.live == nil {
 			continue
 		}
-		_, allocated, err := p.live.extent(p.offer)
+		_, allocated, err := d.extent(p.live, p.offer)
 		if err != nil {
 			return 0, 0, storeFailed(err, "the part of delivery %s cannot be looked at", other)
 		}

@@ -98,6 +98,7 @@ type Incoming struct {
 	// name under which it will be published.
 	Dir  disk.FS
 	Name string
+	Base *Base // with which it may share files
 }
 
 func (in *Incoming) close() {
@@ -106,6 +107,9 @@ func (in *Incoming) close() {
 	}
 	if in.Dir != nil {
 		in.Dir.Close()
+	}
+	if in.Base != nil && in.Base.Dir != nil {
+		in.Base.Dir.Close()
 	}
 	in.Slots.Close()
 }

@@ -39,6 +39,7 @@ type Plan struct {
 	Manifest       int64 // bytes
 	ManifestSHA256 string
 	Name           string // under which it will be published
+	Base           *Base  // with which it may share files; nil is none
 }
 
 // Folder is the part of one folder as it grows: its files below tree, with the
@@ -54,6 +55,13 @@ type Folder struct {
 
 	packages []string  // the maps of the cinema packages in the folder
 	hashes   disk.File // the SHA-1 of each file, where there are packages
+
+	reuse      *manifest.Reuse // which files are shared with the base; nil is none
+	stream     int64           // bytes that come: all but those
+	noteBytes  int64
+	shared     slotWriter
+	baseHashes disk.File // as hashes, of the base, while it is needed
+	taken      bool      // all that is shared is there
 
 	mu     sync.Mutex
 	cursor *manifest.Cursor
@@ -91,7 +99,8 @@ func OpenFolder(dir disk.FS, plan Plan) (*Folder, error) {
 func (f *Folder) Described() bool { return f.list != nil }
 
 // Describe takes the manifest from r, sees that it is the one of the plan, and
-// makes it durable. What is wrong with it gives reason.Protocol.
+// makes it durable; and where the folder Shares, what follows on it of its base.
+// What is wrong with it gives reason.Protocol.
 func (f *Folder) Describe(r io.Reader) error {
 	failed := func(err error) error { return storeFailed(err, "the manifest cannot be written") }
 	list, err := f.fs.OpenFile(newManifest, os.O_RDWR|os.O_CREATE|os.O_TRUNC, filePerm)
@@ -100,7 +109,7 @@ func (f *Folder) Describe(r io.Reader) error {
 	}
 	defer list.Close()
 	// What comes is written as it is read, so that it need not be held.
-	read := manifest.NewReader(io.TeeReader(r, &writer{file: list}))
+	read, rest := manifest.NewReader(io.TeeReader(io.LimitReader(r, f.plan.Manifest), &writer{file: list})), r
 	for {
 		_, err = read.Next()
 		if err != nil {
@@ -111,6 +120,9 @@ func (f *Folder) Describe(r io.Reader) error {
 		return reason.Wrap(reason.Protocol, err, "the manifest")
 	}
 	if err := f.plan.fits(read.Summary()); err != nil {
+		return err
+	}
+	if err := f.describeBase(list, rest); err != nil {
 		return err
 	}
 	if err := list.Sync(); err != nil {
@@ -150,7 +162,7 @@ func (p Plan) fits(s manifest.Summary) error {
 }
 
 func (f *Folder) newCursor() *manifest.Cursor {
-	return manifest.NewCursor(io.NewSectionReader(f.list, 0, math.MaxInt64))
+	return manifest.NewCursor(section(f.list), f.reuse)
 }
 
 // Start makes the folders and goes to where the part goes on: what was written
@@ -184,7 +196,10 @@ func (f *Folder) Start() error {
 	if err := f.startHashes(); err != nil {
 		return err
 	}
-	from, err := newest(f.slots.file, f.plan.Size, f.plan.Size)
+	if err := f.startBase(); err != nil {
+		return err
+	}
+	from, err := newest(f.slots.file, f.stream, f.stream)
 	if err != nil {
 		return storeFailed(err, "the slots cannot be read")
 	}
@@ -267,7 +282,7 @@ func (f *Folder) Close() {
 	if f.failed == nil {
 		f.failed = reason.New(reason.Internal, "the part is closed")
 	}
-	for _, file := range []disk.File{f.slots.file, f.sums, f.hashes, f.list, f.file} {
+	for _, file := range []disk.File{f.slots.file, f.sums, f.hashes, f.list, f.file, f.shared.file, f.baseHashes} {
 		if file != nil {
 			file.Close()
 		}
@@ -303,8 +318,8 @@ func (f *Folder) Append(frame []byte) error {
 	if f.failed != nil {
 		return f.failed
 	}
-	if int64(len(frame)) > f.plan.Size-f.at.offset {
-		f.failed = reason.New(reason.Protocol, "a frame of %d bytes at offset %d goes beyond the %d that were offered", len(frame), f.at.offset, f.plan.Size)
+	if int64(len(frame)) > f.stream-f.at.offset {
+		f.failed = reason.New(reason.Protocol, "a frame of %d bytes at offset %d goes beyond the %d that were offered", len(frame), f.at.offset, f.stream)
 		return f.failed
 	}
 	for rest := frame; len(rest) > 0; {
@@ -453,8 +468,11 @@ func (f *Folder) Finish(alive func()) (Finished, error) {
 	if _, err := f.Sync(); err != nil {
 		return Finished{}, err
 	}
-	if at := f.Offset(); at != f.plan.Size {
-		return Finished{}, reason.New(reason.Protocol, "the end came at offset %d of %d", at, f.plan.Size)
+	if at := f.Offset(); at != f.stream {
+		return Finished{}, reason.New(reason.Protocol, "the end came at offset %d of %d", at, f.stream)
+	}
+	if f.reuse != nil && !f.taken {
+		return Finished{}, reason.New(reason.Internal, "what is shared with another folder is not there yet")
 	}
 	sum, err := f.conclude(alive)
 	if err != nil {

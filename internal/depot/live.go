@@ -35,7 +35,7 @@ func (d *Depot) Grow(key Key, size int64) error {
 	case size <= p.need()-spare/2:
 		return nil
 	}
-	_, allocated, err := p.live.extent(p.offer)
+	_, allocated, err := d.extent(p.live, p.offer)
 	if err != nil {
 		return storeFailed(err, "the part of delivery %s cannot be looked at", key)
 	}

@@ -42,6 +42,14 @@ type Offer struct {
 	Files          int    `json:"files,omitempty"`
 	// Of a live source: how many bytes it is thought to come to.
 	Expected int64 `json:"expected,omitempty"`
+	// Of a folder that shares files with an earlier delivery of the same
+	// central server: its number, the length of its proven manifest, the list
+	// of what is shared, and how many bytes that is.
+	Base        int64  `json:"base,omitempty"`
+	BaseProven  int64  `json:"base_proven,omitempty"`
+	Reuse       int64  `json:"reuse,omitempty"`
+	ReuseSHA256 string `json:"reuse_sha256,omitempty"`
+	Shared      int64  `json:"shared,omitempty"`
 }
 
 // Live says whether a live source is offered.
@@ -66,7 +74,7 @@ func (o Offer) need() int64 {
 // manifest has four bytes at least and is noted in 32, and a file stands in the
 // list of digests with its path, 64 digits and the name of the folder.
 func (o Offer) LongestFile() int64 {
-	return o.Size + SlotsSize + 8*o.Manifest + int64(o.Files)*(64+maxName+16)
+	return o.Size + SlotsSize + 8*o.Manifest + int64(o.Files)*(64+maxName+16) + o.BaseProven + o.Reuse
 }
 
 // SameSource says whether two offers are of the same version of a source.
@@ -128,6 +136,9 @@ func checkOffer(key Key, o Offer, now time.Time) error {
 	}
 	if o.Files < 0 || o.Files > manifest.MaxEntries {
 		return reason.New(reason.Protocol, "delivery %s is offered as a folder that cannot be", key)
+	}
+	if err := o.checkShares(key); err != nil {
+		return err
 	}
 	zeros := strings.Repeat("0", 64)
 	least := receipt.Recorded{Tracks: make([]receipt.Track, 1)}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"path"
 	"slices"
@@ -172,7 +171,7 @@ func (f *Folder) measure(files map[string]*listed) (order []string, err error) {
 		return nil, nil
 	}
 	failed := func(err error) error { return storeFailed(err, "the hashes of the files cannot be read") }
-	for cursor := manifest.NewCursor(io.NewSectionReader(f.list, 0, math.MaxInt64)); ; {
+	for cursor := manifest.NewCursor(section(f.list), nil); ; {
 		if err := cursor.Next(); err == io.EOF {
 			return order, nil
 		} else if err != nil {

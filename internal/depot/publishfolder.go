@@ -82,11 +82,19 @@ func (d *Depot) verifyFolder(key Key, p *part, res Result) error {
 		return failed(err)
 	}
 	defer in.close()
-	at, err := newest(in.Slots, p.offer.Size, p.offer.Size)
+	based, shared, err := d.based(key, p.offer)
 	if err != nil {
 		return failed(err)
 	}
-	if res.Size != p.offer.Size || at.offset != p.offer.Size || at.sequence == 0 {
+	stream := p.offer.Size
+	if based {
+		stream -= p.offer.Shared
+	}
+	at, err := newest(in.Slots, stream, stream)
+	if err != nil {
+		return failed(err)
+	}
+	if res.Size != p.offer.Size || at.offset != stream || at.sequence == 0 || based && shared.frames == 0 {
 		return reason.New(reason.WorkerFailed, "the part of delivery %s has %d bytes that are durable, and does not bear out the result", key, at.offset)
 	}
 	if err := d.fs.SyncAll(); err != nil {
@@ -120,6 +128,9 @@ func (d *Depot) settleFolder(key Key, r receipt.Receipt, o *outcome) (*facts, er
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
+	}
+	if err := d.keepHashes(key); err != nil {
+		return nil, err
 	}
 	if err := d.fs.SyncAll(); err != nil {
 		return nil, err

@@ -140,12 +140,12 @@ func TestCursor(t *testing.T) {
 		path   string
 		start  int64
 	}{{0, "ASSETMAP", 0}, {99, "ASSETMAP", 0}, {100, "a/d/x y", 100}, {107, "a!", 107}, {108, "ñandú", 108}, {107 + 1<<40, "ñandú", 108}} {
-		c := NewCursor(strings.NewReader(text))
+		c := NewCursor(strings.NewReader(text), nil)
 		if err := c.Find(test.offset); err != nil || c.Entry.Path != test.path || c.Start != test.start || sample()[c.Index] != c.Entry {
 			t.Errorf("at %d: %+v from %d, %v", test.offset, c.Entry, c.Start, err)
 		}
 	}
-	if err := NewCursor(strings.NewReader(text)).Find(108 + 1<<40); err != io.EOF {
+	if err := NewCursor(strings.NewReader(text), nil).Find(108 + 1<<40); err != io.EOF {
 		t.Errorf("at the end: %v", err)
 	}
 }

@@ -133,20 +133,18 @@ func (r *Reader) Summary() Summary {
 // digest.
 type Proof struct {
 	sum  hash.Hash
+	out  io.Writer // the text goes there too, unless it is nil
+	err  error
 	line []byte
 }
 
 // NewProof makes a Proof of nothing yet.
-func NewProof() *Proof {
-	p := &Proof{sum: sha256.New()}
-	p.sum.Write([]byte(provenHeader))
-	return p
-}
+func NewProof() *Proof { return NewProofTo(nil) }
 
 // Add takes the next entry; sum is that of a file.
 func (p *Proof) Add(e Entry, sum Sum) {
 	p.line = e.AppendProven(p.line[:0], sum)
-	p.sum.Write(p.line)
+	p.write(p.line)
 }
 
 // SHA256 is the digest of the folder, in hex.
@@ -155,13 +153,17 @@ func (p *Proof) SHA256() string { return hex.EncodeToString(p.sum.Sum(nil)) }
 // Cursor goes through a manifest along its stream.
 type Cursor struct {
 	reader *Reader
+	reuse  *Reuse
 	Entry  Entry
 	Index  int   // of Entry, from 0
 	Start  int64 // where its bytes begin in the stream
 }
 
-// NewCursor makes a Cursor that stands before the first entry.
-func NewCursor(r io.Reader) *Cursor { return &Cursor{reader: NewReader(r), Index: -1} }
+// NewCursor makes a Cursor that stands before the first entry. What is reused
+// has no bytes in the stream.
+func NewCursor(r io.Reader, reuse *Reuse) *Cursor {
+	return &Cursor{reader: NewReader(r), reuse: reuse, Index: -1}
+}
 
 // Next goes on to the next entry. The error is io.EOF at the end.
 func (c *Cursor) Next() error {
@@ -169,14 +171,22 @@ func (c *Cursor) Next() error {
 	if err != nil {
 		return err
 	}
-	c.Start += c.Entry.Size
+	c.Start += c.Bytes()
 	c.Entry = e
 	c.Index++
 	return nil
 }
 
+// Bytes is how many bytes the entry has in the stream.
+func (c *Cursor) Bytes() int64 {
+	if _, reused := c.reuse.Of(c.Index); reused {
+		return 0
+	}
+	return c.Entry.Size
+}
+
 // End is where the entry's bytes end in the stream.
-func (c *Cursor) End() int64 { return c.Start + c.Entry.Size }
+func (c *Cursor) End() int64 { return c.Start + c.Bytes() }
 
 // Find goes on to the file that has the byte at offset of the stream. The error
 // is io.EOF when the stream ends there.

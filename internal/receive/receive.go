@@ -67,11 +67,11 @@ func (r Receiver) run() error {
 		return err
 	}
 	var out *handoff.Producer
-	if _, ok := m.(control.Describe); ok {
+	if d, ok := m.(control.Describe); ok {
 		if out, err = r.producer(); err != nil {
 			return err
 		}
-		if err := r.describe(conn, in, out); err != nil {
+		if err := r.describe(conn, in, out, d.Base); err != nil {
 			if blamesPeer(err) {
 				say(conn, wire.Refused{Code: reason.Of(err), Detail: err.Error()})
 			}
@@ -88,7 +88,7 @@ func (r Receiver) run() error {
 				return err
 			}
 		}
-		if err := say(conn, wire.Accept{Offset: m.Offset, ReceiptKey: m.ReceiptKey, Free: m.Free}); err != nil {
+		if err := say(conn, wire.Accept{Offset: m.Offset, ReceiptKey: m.ReceiptKey, Free: m.Free, Base: m.Base}); err != nil {
 			return err
 		}
 		return r.take(conn, in, out, m.Offset)
@@ -128,13 +128,17 @@ func (r *Receiver) greet(conn *transport.Conn, in *bufio.Reader) error {
 
 func (r Receiver) producer() (*handoff.Producer, error) { return handoff.NewProducer(r.Handoff) }
 
-// describe asks for the manifest of the folder that was offered and passes it
-// on. Whether it is one is for the store worker to see.
-func (r Receiver) describe(conn *transport.Conn, in *bufio.Reader, out *handoff.Producer) error {
-	if err := say(conn, wire.Describe{}); err != nil {
+// describe asks for the manifest of the folder that was offered, and for that of
+// its base, and passes it on. Whether it is one is for the store worker to see.
+func (r Receiver) describe(conn *transport.Conn, in *bufio.Reader, out *handoff.Producer, base bool) error {
+	if err := say(conn, wire.Describe{Base: base}); err != nil {
 		return err
 	}
-	for left := r.offered.Manifest; left > 0; {
+	left := r.offered.Manifest
+	if base {
+		left += r.offered.BaseProven + r.offered.Reuse
+	}
+	for left > 0 {
 		m, err := wire.Read(in)
 		if err != nil {
 			return transport.Explain(err, "waiting for the manifest")

@@ -22,6 +22,7 @@ type Store struct {
 	Data    *os.File
 	Slots   *os.File
 	Folder  *os.File // instead of both, for a folder
+	Base    *os.File // the folder with which that may share files; nil is none
 	Handoff handoff.End
 	Control *control.Conn
 
@@ -88,7 +89,9 @@ func (s Store) run() error {
 
 // take says where the part goes on and fills it with what then comes.
 func (s Store) take(in *handoff.Consumer, p part) (*frame.Trailer, error) {
-	if err := s.Control.Send(control.Ready{Offset: p.Offset()}); err != nil {
+	folder, _ := p.(*depot.Folder)
+	based := folder != nil && folder.Based()
+	if err := s.Control.Send(control.Ready{Offset: p.Offset(), Base: based}); err != nil {
 		return nil, err
 	}
 	f := &filling{part: p, control: s.Control, every: wire.AckEvery, appended: make(chan struct{}, 1), quit: make(chan struct{})}
@@ -128,6 +131,16 @@ func (s Store) folder(in *handoff.Consumer, fill control.Fill) error {
 	plan := depot.Plan{
 		Size: fill.Size, Files: fill.Files, Manifest: fill.Manifest, ManifestSHA256: fill.ManifestSHA256, Name: fill.Name,
 	}
+	if fill.Shared > 0 {
+		plan.Base = &depot.Base{
+			Proven: fill.BaseProven, SHA256: fill.BaseSHA256, Facts: fill.BaseFacts, Reuse: fill.Reuse, ReuseSHA256: fill.ReuseSHA256, Shared: fill.Shared,
+		}
+		if s.Base != nil {
+			base := disk.FromDir(s.Base)
+			defer base.Close()
+			plan.Base.Dir = base
+		}
+	}
 	dir := disk.FromDir(s.Folder)
 	defer dir.Close()
 	part, err := depot.OpenFolder(dir, plan)
@@ -136,25 +149,61 @@ func (s Store) folder(in *handoff.Consumer, fill control.Fill) error {
 	}
 	defer part.Close()
 	if !part.Described() {
-		if err := s.Control.Send(control.Describe{}); err != nil {
+		left := plan.Manifest
+		if part.Shares() {
+			left += plan.Base.Proven + plan.Base.Reuse
+		}
+		if err := s.Control.Send(control.Describe{Base: part.Shares()}); err != nil {
 			return err
 		}
-		if err := part.Describe(&manifestReader{in: in, left: plan.Manifest}); err != nil {
+		if err := part.Describe(&manifestReader{in: in, left: left}); err != nil {
 			return err
 		}
 	}
 	if err := part.Start(); err != nil {
 		return err
 	}
+	// What is shared is copied while the rest comes.
+	shared := make(chan error, 1)
+	go func() {
+		err := part.Share()
+		if err != nil {
+			in.Close() // no more is taken
+		}
+		shared <- err
+	}()
+	alive := func() { s.Control.Send(control.Durable{Offset: part.Offset()}) }
 	trailer, err := s.take(in, part)
 	if err != nil {
+		part.Close() // lets the copying end
+		if why := <-shared; why != nil && err == io.EOF {
+			err = why
+		}
 		return err
 	}
-	done, err := part.Finish(func() { s.Control.Send(control.Durable{Offset: part.Offset()}) })
+	if err := await(shared, alive); err != nil {
+		return err
+	}
+	done, err := part.Finish(alive)
 	if err != nil {
 		return err
 	}
 	return s.whole(part, trailer, control.Whole{SHA256: done.SHA256, Size: fill.Size, Facts: done.Facts, Warnings: done.Warnings})
+}
+
+// await waits for the end of what takes its time, and says now and then that
+// this side is alive.
+func await(end <-chan error, alive func()) error {
+	every := time.NewTicker(wire.AckEvery)
+	defer every.Stop()
+	for {
+		select {
+		case err := <-end:
+			return err
+		case <-every.C:
+			alive()
+		}
+	}
 }
 
 // manifestReader gives the manifest that comes by the handoff before the frames.

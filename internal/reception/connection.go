@@ -41,6 +41,7 @@ type connection struct {
 	consumer       handoff.End // for the store worker, until that is started
 	key            depot.Key   // zero until an offer is taken up
 	offer          depot.Offer
+	stream         int64 // bytes that come in all: without what is shared with a base
 	reported       journal.Progress
 	described      bool // the manifest of a folder was asked for
 	accepted       bool
@@ -207,7 +208,7 @@ func (c *connection) received(m control.Message) error {
 func (c *connection) stored(m control.Message) error {
 	switch m := m.(type) {
 	case control.Describe:
-		return c.describe()
+		return c.describe(m)
 	case control.Ready:
 		return c.ready(m)
 	case control.Durable:
@@ -261,7 +262,9 @@ func (c *connection) take(m control.Offered) error {
 		Title: o.Title, Name: o.Name, Extension: o.Extension, Size: o.Size, MTime: o.MTime, SHA256: o.SHA256,
 		Duration: time.Duration(o.Duration) * time.Millisecond, Deadline: o.Promised, Reception: o.Reception, Central: m.Identity,
 		Manifest: o.Manifest, ManifestSHA256: o.ManifestSHA256, Files: o.Files, Expected: o.Expected,
+		Base: o.Base, BaseProven: o.BaseProven, Reuse: o.Reuse, ReuseSHA256: o.ReuseSHA256, Shared: o.Shared,
 	}
+	c.stream = o.Size
 	in, err := c.r.Depot.Begin(key, c.offer, c.r.sign)
 	if err != nil {
 		return err
@@ -287,18 +290,28 @@ func (c *connection) take(m control.Offered) error {
 	if err != nil {
 		return err
 	}
-	return c.store.Tell(control.Fill{
-		Size: o.Size, Manifest: o.Manifest, ManifestSHA256: o.ManifestSHA256, Files: o.Files, Name: in.Name,
-	})
+	fill := control.Fill{Size: o.Size, Manifest: o.Manifest, ManifestSHA256: o.ManifestSHA256, Files: o.Files, Name: in.Name}
+	if b := in.Base; b != nil {
+		fill.BaseProven, fill.BaseSHA256, fill.BaseFacts = b.Proven, b.SHA256, b.Facts
+		fill.Reuse, fill.ReuseSHA256, fill.Shared = b.Reuse, b.ReuseSHA256, b.Shared
+	}
+	return c.store.Tell(fill)
 }
 
 // filesOf gives the descriptors of a part, for a store worker: its two files,
-// or a folder's own directory.
+// or a folder's own directory, and that of its base.
 func filesOf(in *depot.Incoming) ([]worker.File, error) {
 	if in.Dir != nil {
 		own, ok := disk.OSDir(in.Dir)
 		folder, err := duplicate(own, ok)
-		return []worker.File{{Name: "folder", File: folder}}, err
+		files := []worker.File{{Name: "folder", File: folder}}
+		if in.Base != nil && in.Base.Dir != nil && err == nil {
+			own, ok := disk.OSDir(in.Base.Dir)
+			var base *os.File
+			base, err = duplicate(own, ok)
+			files = append(files, worker.File{Name: "base", File: base})
+		}
+		return files, err
 	}
 	ownData, okData := disk.OSFile(in.Data)
 	ownSlots, okSlots := disk.OSFile(in.Slots)
@@ -320,18 +333,21 @@ func duplicate(own *os.File, ok bool) (*os.File, error) {
 }
 
 // describe has the sender asked for the manifest that the store worker lacks.
-func (c *connection) describe() error {
+func (c *connection) describe(m control.Describe) error {
 	if c.accepted || c.described || !c.offer.Folder() {
 		return errors.New("the store worker asks for a manifest out of its turn")
 	}
 	c.described = true
-	return c.receive.Tell(control.Describe{})
+	return c.receive.Tell(m)
 }
 
 // ready accepts the offer at the offset that the store worker goes on from.
 func (c *connection) ready(m control.Ready) error {
-	if c.accepted || !c.within(m.Offset) {
-		return fmt.Errorf("the store worker is ready a second time, or at %d of %d", m.Offset, c.offer.Size)
+	if m.Base {
+		c.stream -= c.offer.Shared
+	}
+	if c.accepted || !c.within(m.Offset) || m.Base && !c.offer.Shares() {
+		return fmt.Errorf("the store worker is ready a second time, or at %d of %d", m.Offset, c.stream)
 	}
 	c.accepted, c.safe = true, m.Offset
 	c.reported.Start(c.r.Clock(), m.Offset, c.size())
@@ -339,8 +355,12 @@ func (c *connection) ready(m control.Ready) error {
 	if m.Offset > 0 {
 		what, event = "resuming, nothing lost", journal.Resumed
 	}
-	c.r.about(c.key.String()).Info(what, event.Mark(), "title", c.offer.Name, "size", c.sized(), "offset", m.Offset, "peer", c.peer)
-	accept := control.Accept{Offset: m.Offset, ReceiptKey: c.r.receiptKey}
+	log := c.r.about(c.key.String())
+	if m.Base {
+		log = log.With("shared", rate.Size(c.offer.Shared), "base", depot.Key{Central: c.key.Central, ID: c.offer.Base})
+	}
+	log.Info(what, event.Mark(), "title", c.offer.Name, "size", c.sized(), "offset", m.Offset, "peer", c.peer)
+	accept := control.Accept{Offset: m.Offset, ReceiptKey: c.r.receiptKey, Base: m.Base}
 	if free, err := c.r.Depot.Free(); err == nil { // else it goes without saying
 		accept.Free = &free
 	}
@@ -350,7 +370,7 @@ func (c *connection) ready(m control.Ready) error {
 // durable passes on what may be acknowledged.
 func (c *connection) durable(m control.Durable) error {
 	if !c.accepted || m.Offset < c.safe || !c.within(m.Offset) {
-		return fmt.Errorf("the store worker says that %d of %d bytes are durable, after %d", m.Offset, c.offer.Size, c.safe)
+		return fmt.Errorf("the store worker says that %d of %d bytes are durable, after %d", m.Offset, c.stream, c.safe)
 	}
 	c.safe = m.Offset
 	if c.offer.Live() {

@@ -15,21 +15,21 @@ import (
 // stands for it where people are told, and nothing is taken for impossible.
 
 // within says whether a part may have so many bytes.
-func (c *connection) within(offset int64) bool { return c.offer.Live() || offset <= c.offer.Size }
+func (c *connection) within(offset int64) bool { return c.offer.Live() || offset <= c.stream }
 
 // size is how many bytes there will be, or are thought to be.
 func (c *connection) size() int64 {
 	if c.offer.Live() {
 		return max(1, c.offer.Expected)
 	}
-	return c.offer.Size
+	return c.stream
 }
 
 func (c *connection) sized() any {
 	if c.offer.Live() {
 		return "live"
 	}
-	return rate.Size(c.offer.Size)
+	return rate.Size(c.stream)
 }
 
 // share is how much of it offset is.
@@ -37,7 +37,7 @@ func (c *connection) share(offset int64) string {
 	if c.offer.Live() {
 		return "live"
 	}
-	return fmt.Sprintf("%d%%", journal.Percent(offset, c.offer.Size))
+	return fmt.Sprintf("%d%%", journal.Percent(offset, c.stream))
 }
 
 // longest is how long the store worker may make any one file. A live source has

@@ -85,6 +85,10 @@ var Looking = plain(unix.SYS_OPENAT, unix.SYS_OPENAT2, statAt, unix.SYS_GETDENTS
 // modes and times, and all of it durable at once.
 var Making = plain(unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT2, unix.SYS_UTIMENSAT, unix.SYS_UMASK, unix.SYS_SYNCFS)
 
+// Copying is for those that take files from another folder: within the kernel,
+// where the file system lends the blocks.
+var Copying = plain(unix.SYS_COPY_FILE_RANGE)
+
 // Syncing is for those that make their notes durable.
 var Syncing = plain(unix.SYS_FSYNC)
 

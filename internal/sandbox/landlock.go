@@ -58,13 +58,14 @@ const (
 )
 
 // restrict enters a domain that has no rules but one for what lies below a
-// directory: of all else that this version of the ABI knows, nothing is
-// allowed. What is open already stays usable.
+// directory, and one for reading below another, unless that is 0: of all else
+// that this version of the ABI knows, nothing is allowed. What is open already
+// stays usable.
 //
 // Restricting one thread and executing this program again would do without
 // onAllThreads, and cost a second start of 10 ms and leave the program's own
 // file readable and executable.
-func restrict(abi int, below Access, dir int) error {
+func restrict(abi int, below Access, dir, also int) error {
 	var ruleset unix.LandlockRulesetAttr
 	for _, s := range landlockSteps {
 		if abi >= s.abi {
@@ -79,9 +80,14 @@ func restrict(abi int, below Access, dir int) error {
 		return fmt.Errorf("landlock_create_ruleset: %w", errno)
 	}
 	defer syscall.Close(int(fd))
-	rights := map[Access]uint64{Read: belowRead, Write: belowWrite}[below] & ruleset.Handled_access_fs
-	if rights != 0 {
-		rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(dir)}
+	rules := []unix.LandlockPathBeneathAttr{{Allowed_access: map[Access]uint64{Read: belowRead, Write: belowWrite}[below], Parent_fd: int32(dir)}}
+	if also != 0 {
+		rules = append(rules, unix.LandlockPathBeneathAttr{Allowed_access: belowRead, Parent_fd: int32(also)})
+	}
+	for _, rule := range rules {
+		if rule.Allowed_access &= ruleset.Handled_access_fs; rule.Allowed_access == 0 {
+			continue
+		}
 		_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, fd, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
 		if errno != 0 {
 			return fmt.Errorf("landlock_add_rule: %w", errno)

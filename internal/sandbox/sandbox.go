@@ -30,6 +30,9 @@ type Policy struct {
 	Below Access
 	Dir   int
 
+	// Also, unless it is 0, is another open directory below which it may read.
+	Also int
+
 	// Files is how many descriptors it may have; 0 is the usual number.
 	Files uint64
 }
@@ -105,7 +108,7 @@ func Confine(p Policy, passed []int) error {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	if abi, _ := landlockABI(); reached && abi > 0 {
-		if err := restrict(abi, p.Below, p.Dir); err != nil {
+		if err := restrict(abi, p.Below, p.Dir, p.Also); err != nil {
 			return fmt.Errorf("sandbox: %w", err)
 		}
 	}

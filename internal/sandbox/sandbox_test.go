@@ -203,7 +203,7 @@ func landlockAlone() error {
 	if reached, err := dropPrivileges(); err != nil || !reached {
 		return fmt.Errorf("dropping privileges: %v, %v", reached, err)
 	}
-	if err := restrict(k.Landlock, None, 0); err != nil {
+	if err := restrict(k.Landlock, None, 0, 0); err != nil {
 		return err
 	}
 	err = everyThread(func() error {
@@ -434,7 +434,7 @@ func BenchmarkConfine(b *testing.B) {
 
 // below does what may and may not be done with the directory that is open as 3.
 func below(access Access) func() error {
-	p := Policy{Calls: []Group{Storing, Looking, Making}, FileSize: 4096, Below: access, Dir: 3}
+	p := Policy{Calls: []Group{Storing, Looking, Making, Copying}, FileSize: 4096, Below: access, Dir: 3}
 	return func() error {
 		if err := Confine(p, []int{3}); err != nil {
 			return err

@@ -16,24 +16,25 @@ import (
 // be as its manifest says when it is opened and when its last byte was read. Not
 // safe for concurrent use.
 type Folder struct {
-	tree subtree
-	list *os.File // the manifest
-	size int64
-	at   *manifest.Cursor
-	file *os.File // that of at, nil while it is not open
+	tree  subtree
+	list  *os.File        // the manifest
+	reuse *manifest.Reuse // what is no part of the stream; nil is nothing
+	size  int64
+	at    *manifest.Cursor
+	file  *os.File // that of at, nil while it is not open
 }
 
 // TakeFolder makes a Folder of a directory and its manifest, whose stream has
-// size bytes.
-func TakeFolder(dir, list *os.File, size int64) *Folder {
-	f := &Folder{tree: subtree{root: dir}, list: list, size: size}
+// size bytes, without what is in reuse.
+func TakeFolder(dir, list *os.File, reuse *manifest.Reuse, size int64) *Folder {
+	f := &Folder{tree: subtree{root: dir}, list: list, reuse: reuse, size: size}
 	f.rewind()
 	return f
 }
 
 func (f *Folder) rewind() {
 	f.shut()
-	f.at = manifest.NewCursor(io.NewSectionReader(f.list, 0, math.MaxInt64))
+	f.at = manifest.NewCursor(io.NewSectionReader(f.list, 0, math.MaxInt64), f.reuse)
 }
 
 func (f *Folder) shut() {

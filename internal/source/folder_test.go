@@ -75,7 +75,7 @@ func (f *folder) describe() error {
 
 func (f *folder) take() *Folder {
 	f.t.Helper()
-	src := TakeFolder(f.open(), f.list, f.sum.Size)
+	src := TakeFolder(f.open(), f.list, nil, f.sum.Size)
 	f.t.Cleanup(src.Close)
 	return src
 }

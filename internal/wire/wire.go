@@ -84,16 +84,29 @@ type Offer struct {
 
 	// Of a live source: how many bytes it is thought to come to.
 	Expected int64 `json:"expected,omitempty"`
+
+	// Of a folder that shares files with an earlier delivery of the sender, the
+	// base: its number, how long its proven manifest is, and the list of what is
+	// shared, in bytes, that list's SHA-256, and how many bytes of the folder
+	// that is.
+	Base        int64  `json:"base,omitempty"`
+	BaseProven  int64  `json:"base_manifest_size,omitempty"`
+	Reuse       int64  `json:"reuse_size,omitempty"`
+	ReuseSHA256 string `json:"reuse_sha256,omitempty"`
+	Shared      int64  `json:"shared,omitempty"`
 }
 
 // Live says whether a live source is offered.
 func (m Offer) Live() bool { return m.Size < 0 }
 
-// Describe asks for the manifest of the folder that was offered.
-type Describe struct{}
+// Describe asks for the manifest of the folder that was offered; with Base, for
+// the proven manifest of its base and the list of what is shared besides.
+type Describe struct {
+	Base bool `json:"base,omitempty"`
+}
 
-// Manifest is the next piece of a folder's manifest. They follow each other
-// until all its bytes are there.
+// Manifest is the next piece of a folder's manifest, and of what was asked for
+// besides. They follow each other until all its bytes are there.
 type Manifest struct {
 	Text string `json:"text"`
 }
@@ -109,6 +122,8 @@ type Accept struct {
 	ReceiptKey string `json:"receipt_key"` // Ed25519 public key, lower-case hex
 	// Free is how many bytes another delivery could have; nil is not known.
 	Free *int64 `json:"free,omitempty"`
+	// Base says that what is shared with the base is not to be sent.
+	Base bool `json:"base,omitempty"`
 }
 
 // Ack says that all bytes before Offset are on disk.
@@ -184,6 +199,11 @@ func (m Offer) check() error {
 // checkFolder looks at what only a folder has.
 func (m Offer) checkFolder() error {
 	switch {
+	case m.Shared == 0 && (m.Base != 0 || m.BaseProven != 0 || m.Reuse != 0 || m.ReuseSHA256 != ""):
+		return errors.New("a base is offered with which nothing is shared")
+	case m.Shared != 0 && (m.Manifest == 0 || m.Shared < 0 || m.Shared > m.Size || m.Base < 1 || m.Base == m.ID ||
+		m.BaseProven < 1 || m.BaseProven > manifest.MaxProven || m.Reuse < 1 || m.Reuse > manifest.MaxReuse || !isHex(m.ReuseSHA256, hexSHA256)):
+		return errors.New("the base or what is shared with it is out of range")
 	case m.Manifest == 0 && (m.ManifestSHA256 != "" || m.Files != 0):
 		return errors.New("a folder is offered without its manifest")
 	case m.Manifest == 0:

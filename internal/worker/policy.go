@@ -24,6 +24,7 @@ var policies = map[Kind]sandbox.Policy{
 type folderPolicy struct {
 	known  string // the descriptor by which it is known
 	dir    string // that of the directory below which it may look for more
+	also   string // that of another below which it may read, where it is passed
 	policy sandbox.Policy
 }
 
@@ -33,12 +34,13 @@ const deep = 160
 
 var ofFolders = map[Kind]folderPolicy{
 	// A manifest has at most 64 MiB.
-	Survey: {"manifest", "source", sandbox.Policy{Calls: []sandbox.Group{sandbox.Looking}, FileSize: 64 << 20, Below: sandbox.Read, Files: deep}},
+	Survey: {"manifest", "source", "", sandbox.Policy{Calls: []sandbox.Group{sandbox.Looking}, FileSize: 64 << 20, Below: sandbox.Read, Files: deep}},
 	// The notes have 40 bytes for each file besides (package digest).
-	Read: {"manifest", "source", sandbox.Policy{
+	Read: {"manifest", "source", "", sandbox.Policy{
 		Calls: []sandbox.Group{sandbox.Reading, sandbox.Looking, sandbox.Noting, sandbox.Syncing}, FileSize: 64 << 20, Below: sandbox.Read, Files: deep,
 	}},
-	Store: {"folder", "folder", sandbox.Policy{
-		Calls: []sandbox.Group{sandbox.Storing, sandbox.Looking, sandbox.Making}, FileSize: 1<<63 - 1, Below: sandbox.Write,
+	// What a new version shares with the one that lies in the store is copied.
+	Store: {"folder", "folder", "base", sandbox.Policy{
+		Calls: []sandbox.Group{sandbox.Storing, sandbox.Looking, sandbox.Making, sandbox.Copying}, FileSize: 1<<63 - 1, Below: sandbox.Write,
 	}},
 }

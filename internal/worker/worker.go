@@ -304,7 +304,7 @@ func (in *Inside) confine() error {
 	}
 	if kind, ok := ofFolders[in.Kind]; ok && in.Has(kind.known) {
 		policy = kind.policy
-		policy.Dir = in.files[kind.dir]
+		policy.Dir, policy.Also = in.files[kind.dir], in.files[kind.also]
 	}
 	return sandbox.Confine(policy, slices.Collect(maps.Values(in.files)))
 }
