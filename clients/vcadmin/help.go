@@ -83,6 +83,10 @@ fast the way to it is; and says what to do where something is not well. To measu
 the way, up to some megabytes are sent, for about a second.`, Example: `
   vcadmin reception check mateo.elo.utfsm.cl
   vcadmin reception check mateo.elo.utfsm.cl --json`},
+			"console": {Short: "print a link to the web console", Long: `console prints a link that lets a browser into the web console of the server as
+whoever asks for it: once, within ten minutes. The link is a secret until then.`, Example: `
+  vcadmin console
+  xdg-open "$(vcadmin console)"`},
 			"account": {Short: "add, list and remove accounts", Long: "account is about the people who may ask the server for something. While there is\nno account at all, everybody on the server's own machine may.", Example: "  vcadmin account list"},
 			"account add": {Short: "add an account, and print its login link", Long: `add makes an account and prints the link with which its owner logs in, once:
 "vcuser login LINK". The link is a secret. With --renew an account that is there
@@ -164,6 +168,11 @@ a ella; y dice qué hacer donde algo no está bien. Para medir el camino se env�
 unos megabytes, durante cerca de un segundo.`, Example: `
   vcadmin reception check mateo.elo.utfsm.cl
   vcadmin reception check mateo.elo.utfsm.cl --json`},
+			"console": {Short: "escribe un enlace a la consola web", Long: `console escribe un enlace que deja entrar a un navegador en la consola web del
+servidor como quien lo pide: una vez, dentro de diez minutos. Hasta entonces el
+enlace es un secreto.`, Example: `
+  vcadmin console
+  xdg-open "$(vcadmin console)"`},
 			"account": {Short: "agrega, lista y elimina cuentas", Long: "account trata de las personas que pueden pedir algo al servidor. Mientras no haya\nninguna cuenta, pueden todos los de la máquina del servidor.", Example: "  vcadmin account list"},
 			"account add": {Short: "agrega una cuenta y escribe su enlace de acceso", Long: `add crea una cuenta y escribe el enlace con el que su dueño accede, una vez:
 "vcuser login ENLACE". El enlace es un secreto. Con --renew una cuenta que ya existe

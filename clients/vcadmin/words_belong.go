@@ -19,6 +19,7 @@ type belongWords struct {
 	account, renewed, mail, role, admin, user, created, seen, never string
 	loginLink, giveLink, noAccounts, accountRemoved, firstAccount   string
 	mailMissing                                                     string
+	linkOnce, noConsole                                             string // of the web console
 }
 
 func englishBelong() belongWords {
@@ -52,6 +53,7 @@ func englishBelong() belongWords {
 		noAccounts: "there are no accounts yet; vcadmin account add NAME --mail ADDRESS adds one", accountRemoved: "removed: account %s; its login is void from now on",
 		firstAccount: "from now on everybody needs an account; without one, this machine administers by vcadmin --server %s",
 		mailMissing:  "--mail ADDRESS is missing: where this person is written to",
+		linkOnce:     "open it in a browser; it lets one in, once, until %s", noConsole: "the console is turned off",
 	}
 }
 
@@ -86,5 +88,6 @@ func spanishBelong() belongWords {
 		noAccounts: "todavía no hay cuentas; vcadmin account add NOMBRE --mail DIRECCIÓN agrega una", accountRemoved: "eliminada: cuenta %s; su acceso ya no vale",
 		firstAccount: "desde ahora todos necesitan una cuenta; sin ella, esta máquina administra con vcadmin --server %s",
 		mailMissing:  "falta --mail DIRECCIÓN: adónde se escribe a esta persona",
+		linkOnce:     "ábralo en un navegador; deja entrar a uno, una vez, hasta %s", noConsole: "la consola está apagada",
 	}
 }

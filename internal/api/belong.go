@@ -32,6 +32,9 @@ func belonging(mux *http.ServeMux, call caller) {
 		q, err := body[control.AddAccount](r)
 		return control.Call{AddAccount: &q}, err
 	}))
+	mux.HandleFunc("POST /v1/console-links", answer(call, func(r *http.Request) (control.Call, error) {
+		return control.Call{LinkOnce: &control.LinkOnce{}}, nil
+	}))
 	mux.HandleFunc("DELETE /v1/accounts/{name}", answer(call, func(r *http.Request) (control.Call, error) {
 		return control.Call{RemoveAccount: &control.AccountName{Name: r.PathValue("name")}}, nil
 	}))

@@ -43,6 +43,11 @@ func (c *Client) RemoveAccount(ctx context.Context, name string) (control.Remove
 	return do[control.Removed](ctx, c, http.MethodDelete, "/v1/accounts/"+url.PathEscape(name), nil, "")
 }
 
+// LinkOnce makes a link to the console, which lets a browser in once.
+func (c *Client) LinkOnce(ctx context.Context) (control.OnceLink, error) {
+	return do[control.OnceLink](ctx, c, http.MethodPost, "/v1/console-links", nil, "")
+}
+
 // Accounts gives all accounts, by name.
 func (c *Client) Accounts(ctx context.Context) ([]control.KnownAccount, error) {
 	return paged(func(after string) ([]control.KnownAccount, bool, error) {

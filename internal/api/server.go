@@ -211,6 +211,8 @@ func answer(call caller, ask func(*http.Request) (control.Call, error)) http.Han
 			say(w, http.StatusCreated, reply.Account)
 		case reply.Removed != nil:
 			say(w, http.StatusOK, reply.Removed)
+		case reply.Once != nil:
+			say(w, http.StatusCreated, reply.Once)
 		case reply.Promises != nil:
 			say(w, http.StatusCreated, reply.Promises)
 		case c.Request != nil:

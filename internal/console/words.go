@@ -109,7 +109,7 @@ var words = look.Words{
 
 	"busy_links":    {"How full the links are", "Qué tan ocupados están los enlaces"},
 	"uplink_lane":   {"Uplink of this server", "Enlace de subida de este servidor"},
-	"full_to":       {"at most", "a lo más"},
+	"full_to":       {"reserved at most", "reservado a lo más"},
 	"span_choice":   {"How much time is drawn", "Cuánto tiempo se dibuja"},
 	"span_all":      {"All", "Todo"},
 	"span_week":     {"1 week", "1 semana"},

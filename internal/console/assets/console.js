@@ -62,7 +62,7 @@ const axis = document.querySelector(".plan[data-hours]");
 if (axis) {
   const form = axis.dataset.hours > 24
     ? { weekday: "short", day: "numeric", hour: "numeric", minute: "2-digit" } : { hour: "numeric", minute: "2-digit" };
-  const clock = new Intl.DateTimeFormat(document.documentElement.lang, form);
+  const clock = new Intl.DateTimeFormat(locale, form);
   for (const t of axis.querySelectorAll("text[data-at]")) t.textContent = clock.format(new Date(t.dataset.at));
 }
 

@@ -3,9 +3,11 @@
 // reads them, parts that keep themselves fresh, and buttons that copy. Each page
 // works without it.
 
-const long = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
-const short = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
-const dated = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
+// As they write it where the reader is, in the language of the page.
+const locale = (navigator.languages || []).find((l) => l.split("-")[0] === document.documentElement.lang) || document.documentElement.lang;
+const long = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+const short = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
+const dated = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
 
 // A time of class "brief" is told as people tell it: without today's date.
 function told(at, brief) {
