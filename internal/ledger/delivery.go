@@ -62,7 +62,7 @@ type Delivery struct {
 	Earliest, Deadline        time.Time
 
 	// The source as it was when promised: this version is sent, or none.
-	Size     int64 // bytes; -1 for a live source
+	Size     int64 // bytes; -1 for a live source until it has ended
 	MTime    int64 // ns since 1970 UTC
 	Inode    uint64
 	Duration time.Duration
@@ -87,6 +87,8 @@ type Delivery struct {
 	// expected at the last of these; zero is not known.
 	Warnings int
 	Expected time.Time
+
+	Live Live
 }
 
 // acceptable says whether d can be promised.
@@ -119,7 +121,7 @@ func (d *Delivery) acceptable() error {
 // deliveryColumns are the columns in the order of Delivery.fields.
 const deliveryColumns = `id, account, request_key, fingerprint, title, name, location, reception, address, mail, language,
 	requested, earliest, deadline, size, mtime_ns, inode, duration_ns, sha256, pace, max_pace, plan_start, plan_end,
-	state, reason, detail, started, finished, durable, digest_state, resumes, sent, receipt, warnings, expected`
+	state, reason, detail, started, finished, durable, digest_state, resumes, sent, receipt, warnings, expected, ` + liveColumns
 
 // insertDelivery takes all fields but the id, which the database gives.
 var insertDelivery = "INSERT INTO deliveries (" + strings.TrimPrefix(deliveryColumns, "id, ") + ") VALUES (?" +
@@ -127,14 +129,14 @@ var insertDelivery = "INSERT INTO deliveries (" + strings.TrimPrefix(deliveryCol
 
 // fields are where the columns go to and come from.
 func (d *Delivery) fields() []any {
-	return []any{
+	return append([]any{
 		&d.ID, &d.Account, &d.Key, &d.Fingerprint, &d.Title, &d.Name, &d.Location, &d.Reception, &d.Address, &d.Mail, &d.Language,
 		(*instant)(&d.Requested), (*instant)(&d.Earliest), (*instant)(&d.Deadline),
 		&d.Size, &d.MTime, (*inode)(&d.Inode), &d.Duration, &d.SHA256, &d.Pace, &d.MaxPace, (*instant)(&d.Start), (*instant)(&d.End),
 		&d.State, &d.Reason, &d.Detail, (*instant)(&d.Started), (*instant)(&d.Finished),
 		&d.Offset, &d.DigestState, &d.Resumes, &d.Sent, &d.Receipt,
 		&d.Warnings, (*instant)(&d.Expected),
-	}
+	}, d.Live.fields()...)
 }
 
 // instant is a time in a column of whole milliseconds since 1970 UTC, of which

@@ -18,7 +18,9 @@ const (
 	EventInterrupted Kind = "interrupted" // an attempt broke off; it is tried again
 	EventResumed     Kind = "resumed"
 	EventVerifying   Kind = "verifying"
-	EventAtRisk      Kind = "at_risk" // it cannot be there by its deadline as things are
+	EventRecording   Kind = "recording" // of a live source: the first of it is captured
+	EventStopped     Kind = "stopped"   // of a live source: it ends sooner, because somebody wanted that
+	EventAtRisk      Kind = "at_risk"   // it cannot be there by its deadline as things are
 	EventDeposited   Kind = "deposited"
 	EventFailed      Kind = "failed"
 	EventCancelled   Kind = "cancelled"

@@ -39,6 +39,7 @@ func (l *Ledger) PromiseAll(ctx context.Context, ds []Delivery) (stored []Delive
 		d.Started, d.Finished = time.Time{}, time.Time{}
 		d.Offset, d.DigestState, d.Resumes, d.Sent, d.Receipt = 0, nil, 0, 0, nil
 		d.Warnings, d.Expected = 0, time.Time{}
+		d.Live = Live{Asked: d.Live.Asked}
 	}
 	err = l.commit(ctx, "promising", func(ctx context.Context, c *sql.Conn) error {
 		stored = make([]Delivery, 0, len(fresh))
