@@ -51,11 +51,14 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		if in.Has("manifest") { // the source is a folder
 			needed = append(needed, "manifest")
 		}
+		if in.Has("marks") { // the source is a recording
+			needed = append(needed, "marks", "index")
+		}
 		f := startup.Take(in, needed...)
 		if f.Err != nil {
 			return f.Err
 		}
-		return deliver.Reader{Source: f.File("source"), Manifest: f.File("manifest"), Digests: f.File("digests"), Handoff: f.Handoff(), Control: f.Control()}.Run()
+		return deliver.Reader{Source: f.File("source"), Manifest: f.File("manifest"), Marks: f.File("marks"), Index: f.File("index"), Digests: f.File("digests"), Handoff: f.Handoff(), Control: f.Control()}.Run()
 	},
 	worker.Survey: func(in *worker.Inside) error {
 		if in.Has("manifest") { // somebody waits for a folder to be looked through

@@ -180,7 +180,7 @@ func (s asker) removeTitle(ctx context.Context, q control.RemoveTitle) (*control
 			return reason.New(reason.TitleInUse, "%s: %s", t.Name, listed(depend))
 		}
 		for _, id := range depend {
-			if err := d.Dispatcher.Cancel(ctx, id); err != nil && reason.Of(err) != reason.AlreadyEnded {
+			if err := d.Dispatcher.Withdraw(ctx, id); err != nil && reason.Of(err) != reason.AlreadyEnded {
 				return err
 			} else if err == nil && len(change.Cancelled) < control.MaxListed {
 				change.Cancelled = append(change.Cancelled, id)

@@ -8,7 +8,6 @@ import (
 
 	"videoclub/internal/journal"
 	"videoclub/internal/ledger"
-	"videoclub/internal/rate"
 	"videoclub/internal/reason"
 	"videoclub/internal/schedule"
 )
@@ -95,7 +94,7 @@ func (d *Dispatcher) admit(ctx context.Context, drafts []ledger.Delivery, errs [
 	d.mu.Unlock()
 	d.nudge()
 	for _, l := range promised {
-		d.Log.Info("promised", journal.Promised.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "size", rate.Size(l.Size), "deadline", l.Deadline, "start", l.Start, "end", l.End)
+		d.Log.Info("promised", journal.Promised.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "size", sized(l), "deadline", l.Deadline, "start", l.Start, "end", l.End)
 	}
 	return promised, nil
 }

@@ -33,8 +33,11 @@ type attempt struct {
 	leases   chan rate.Rate // holds the latest that was not passed on
 	cancel   context.CancelCauseFunc
 
-	folder     *folder // nil for a file
-	described  bool    // the reception has asked for its manifest
+	folder     *folder       // nil for a file
+	recording  *recordings   // of a live source
+	over       chan struct{} // has a value when nothing follows in it
+	done       chan struct{} // closed when the attempt has ended
+	described  bool          // the reception has asked for its manifest
 	send, read crew.Member
 	notes      *digest.Notes
 	accepted   bool             // the reception has
@@ -79,10 +82,11 @@ func (a *attempt) lease(r rate.Rate) {
 // begin starts an attempt at j. The dispatcher's mutex is held.
 func (d *Dispatcher) begin(ctx context.Context, j *job) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	a := &attempt{d: d, job: j, delivery: j.Delivery, first: j.lease, leases: make(chan rate.Rate, 1), cancel: cancel}
+	a := &attempt{d: d, job: j, delivery: j.Delivery, first: j.lease, leases: make(chan rate.Rate, 1), cancel: cancel, over: make(chan struct{}, 1), done: make(chan struct{})}
 	j.attempt = a
 	start := j.acked
 	d.attempts.Go(func() {
+		defer close(a.done)
 		defer cancel(nil)
 		out := a.run(ctx)
 		if out.err != nil && ctx.Err() != nil {
@@ -100,6 +104,9 @@ func (a *attempt) run(ctx context.Context) outcome {
 	}
 	if a.folder != nil {
 		defer a.folder.list.Close() // a second time, once a worker has it
+	}
+	if a.recording != nil {
+		defer a.recording.close()
 	}
 	a.delivery.Address = a.d.addressOf(a.delivery)
 	conn, here, err := a.d.dial(ctx, a.delivery.Address)
@@ -164,6 +171,9 @@ func (a *attempt) start(source, conn *os.File, peer string) error {
 	if a.folder != nil {
 		files = append(files, worker.File{Name: "manifest", File: a.folder.list})
 	}
+	if a.recording != nil {
+		files = append(files, worker.File{Name: "marks", File: a.recording.marks}, worker.File{Name: "index", File: a.recording.index})
+	}
 	errRead := a.read.Start(a.d.Spawner, worker.Read, label, files...)
 	if err := errors.Join(errSend, errRead); err != nil {
 		return err
@@ -208,7 +218,15 @@ func (a *attempt) converse(ctx context.Context) outcome {
 	go a.send.Listen(listening, said)
 	go a.read.Listen(listening, said)
 	for {
+		over := a.over
+		if a.peer.Identity == "" { // the read worker has not been told where to begin
+			over = nil
+		}
 		select {
+		case <-over:
+			if err := a.read.Tell(control.Over{}); err != nil {
+				return outcome{err: err}
+			}
 		case <-ctx.Done():
 			return outcome{err: context.Cause(ctx)}
 		case r := <-a.leases:
@@ -266,12 +284,18 @@ func (a *attempt) handle(ctx context.Context, h crew.Said) error {
 		return reason.New(failed.Code, "%s", failed.Detail)
 	}
 	if h.By == &a.read {
+		if grown, ok := h.Message.(control.Recording); ok {
+			return a.grown(grown)
+		}
 		sealed, ok := h.Message.(control.Sealed)
 		if !ok || a.sealed != "" || !a.accepted {
 			return fmt.Errorf("the read worker says %T out of its turn", h.Message)
 		}
-		a.sealed = sealed.SHA256
 		a.d.Log.Debug("read to the end", "delivery", a.delivery.ID, "read", sealed.Read, "hashed", sealed.Hashed)
+		if a.recording != nil {
+			return a.seal(ctx, sealed)
+		}
+		a.sealed = sealed.SHA256
 		return nil
 	}
 	// The send worker has its peer's word alone, and may be in its hands: each
@@ -316,12 +340,19 @@ func (a *attempt) sign(m control.Sign) error {
 		sum := a.folder.sum
 		offer.Extension, offer.Manifest, offer.ManifestSHA256, offer.Files = "", sum.Bytes, sum.SHA256, sum.Files
 	}
+	if l.Live.Asked {
+		// Its size is no part of what it is known by: it may be found out between
+		// two attempts.
+		a.d.mu.Lock()
+		offer.Size, offer.Extension, offer.Expected = -1, ".mkv", a.job.bytes(a.d.Clock())
+		a.d.mu.Unlock()
+	}
 	return a.send.Tell(control.Deliver{Rate: int64(a.first), Offer: offer})
 }
 
 // goOn lets the read worker begin where the reception goes on.
 func (a *attempt) goOn(ctx context.Context, m control.Accepted) error {
-	if m.Offset > a.delivery.Size {
+	if a.beyond(m.Offset) {
 		return reason.New(reason.OffsetMismatch, "the reception says that it holds %d bytes of %d", m.Offset, a.delivery.Size)
 	}
 	if err := a.d.meet(ctx, a.delivery, m, a.here); err != nil {
@@ -334,7 +365,7 @@ func (a *attempt) goOn(ctx context.Context, m control.Accepted) error {
 	j.acked = m.Offset
 	a.d.hold(j, m.Free, now)
 	j.meter.reset(now, m.Offset)
-	j.reported.Start(now, m.Offset, j.Size)
+	j.reported.Start(now, m.Offset, j.bytes(now))
 	j.touch(now)
 	a.d.mu.Unlock()
 	if lost > 0 {
@@ -343,7 +374,7 @@ func (a *attempt) goOn(ctx context.Context, m control.Accepted) error {
 	if err := a.startedOrResumed(ctx, m.Offset, resumes, before, lost, now); err != nil {
 		return err
 	}
-	begin := control.Begin{Offset: m.Offset, Size: a.delivery.Size, MTime: a.delivery.MTime, Known: a.delivery.SHA256}
+	begin := control.Begin{Offset: m.Offset, Size: a.delivery.Size, MTime: a.delivery.MTime, Known: a.delivery.SHA256, Live: a.livePart()}
 	if a.delivery.Offset == m.Offset {
 		begin.State = a.delivery.DigestState
 	}
@@ -353,7 +384,7 @@ func (a *attempt) goOn(ctx context.Context, m control.Accepted) error {
 func (a *attempt) startedOrResumed(ctx context.Context, offset int64, resumes bool, why reason.Code, lost int64, now time.Time) error {
 	l := a.delivery
 	if !resumes {
-		a.d.Log.Info("sending", journal.Started.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "size", rate.Size(l.Size), "deadline", l.Deadline)
+		a.d.Log.Info("sending", journal.Started.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "size", sized(l), "deadline", l.Deadline)
 		if err := a.d.Ledger.Started(ctx, l.ID, now); err != nil {
 			return err
 		}
@@ -365,7 +396,7 @@ func (a *attempt) startedOrResumed(ctx context.Context, offset int64, resumes bo
 		what = fmt.Sprintf("the reception has lost %v that it had", rate.Size(lost))
 	}
 	a.d.Log.Info("resuming", journal.Resumed.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "offset", offset,
-		"at", fmt.Sprintf("%d%%", journal.Percent(offset, l.Size)), "lost", what, "reason", string(why))
+		"at", a.share(offset), "lost", what, "reason", string(why))
 	if err := a.d.Ledger.Resumed(ctx, l.ID, offset, why, what, now); err != nil {
 		return err
 	}
@@ -389,7 +420,7 @@ func (d *Dispatcher) setState(j *job, s ledger.State) {
 func (a *attempt) acked(ctx context.Context, m control.Acked) error {
 	// Each is news: one that says the same again would have the ledger written
 	// as often.
-	if m.Offset > a.delivery.Size || m.Offset <= max(a.heard.Offset, a.peer.Offset) || m.Sent < a.heard.Sent || m.Sent > a.delivery.Size {
+	if a.beyond(m.Offset) || m.Offset <= max(a.heard.Offset, a.peer.Offset) || m.Sent < a.heard.Sent || a.beyond(m.Sent) {
 		return reason.New(reason.Protocol, "acknowledged are %d bytes of %d, after %d; sent are %d", m.Offset, a.delivery.Size, a.heard.Offset, m.Sent)
 	}
 	a.heard = m
@@ -397,19 +428,19 @@ func (a *attempt) acked(ctx context.Context, m control.Acked) error {
 	a.d.mu.Lock()
 	j.acked = max(j.acked, m.Offset)
 	j.meter.add(now, m.Offset)
-	due, measured := j.reported.Due(now, m.Offset, j.Size), j.meter.rate(now)
+	due, measured := j.reported.Due(now, m.Offset, j.bytes(now)), j.meter.rate(now)
 	j.touch(now)
 	a.d.mu.Unlock()
 	if due {
 		a.d.Log.Info("progress", journal.Advanced.Mark(), "delivery", a.delivery.ID, "title", a.delivery.Name, "reception", a.delivery.Reception,
-			"at", fmt.Sprintf("%d%%", journal.Percent(m.Offset, a.delivery.Size)), "offset", m.Offset, "size", rate.Size(a.delivery.Size), "rate", rate.Rate(measured))
+			"at", a.share(m.Offset), "offset", m.Offset, "size", sized(a.delivery), "rate", rate.Rate(measured))
 	}
 	if a.sealed != "" && a.peer.Offset+m.Sent >= a.delivery.Size && !a.verifying {
 		a.verifying = true
 		a.d.note(a.d.Ledger.Verifying(ctx, a.delivery.ID, now), a.delivery.ID)
 		a.d.setState(j, ledger.Verifying)
 	}
-	if now.Sub(a.noted).Abs() < time.Second && m.Offset < a.delivery.Size {
+	if now.Sub(a.noted).Abs() < time.Second && m.Offset != a.delivery.Size {
 		return nil
 	}
 	a.noted = now
@@ -418,7 +449,35 @@ func (a *attempt) acked(ctx context.Context, m control.Acked) error {
 
 // progress notes an acknowledgement in the ledger.
 func (a *attempt) progress(ctx context.Context, m control.Acked) error {
-	return a.d.Ledger.Progress(ctx, a.delivery.ID, m.Offset, a.stateAt(m.Offset), a.delivery.Sent+m.Sent)
+	state := a.stateAt(m.Offset)
+	err := a.d.Ledger.Progress(ctx, a.delivery.ID, m.Offset, state, a.delivery.Sent+m.Sent)
+	if err == nil {
+		a.held(m.Offset, state != nil)
+	}
+	return err
+}
+
+// beyond says whether there cannot be as many bytes of the delivery. A live
+// source has no end before it has ended.
+func (a *attempt) beyond(offset int64) bool { return a.delivery.Size >= 0 && offset > a.delivery.Size }
+
+// share is how much of the delivery offset is: of a live source, what was
+// captured.
+func (a *attempt) share(offset int64) string {
+	if a.delivery.Size >= 0 {
+		return fmt.Sprintf("%d%%", journal.Percent(offset, a.delivery.Size))
+	}
+	a.d.mu.Lock()
+	defer a.d.mu.Unlock()
+	return fmt.Sprintf("%v of %v", a.job.elapsed(a.d.Clock()).Round(time.Second), a.job.lasts())
+}
+
+// sized is how many bytes a delivery has, for the log.
+func sized(l ledger.Delivery) any {
+	if l.Size < 0 {
+		return "live"
+	}
+	return rate.Size(l.Size)
 }
 
 // stateAt is the running digest at offset, nil if it is not known.

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"videoclub/internal/ledger"
@@ -30,7 +31,7 @@ func (d *Dispatcher) bookOf(ctx context.Context, receptions []string) (*book, er
 	if d.stopping {
 		return nil, reason.New(reason.ShuttingDown, "the central server is stopping")
 	}
-	b := &book{now: d.Clock(), net: d.network(), promised: jobsOf(d.sorted()), next: 1, maxPace: int64(d.settings.MaxPace), short: make(map[string]int64)}
+	b := &book{now: d.Clock(), net: d.network(), promised: jobsOf(d.sorted(), d.Clock()), next: 1, maxPace: int64(d.settings.MaxPace), short: make(map[string]int64)}
 	if n := len(b.promised); n > 0 {
 		b.next = b.promised[n-1].ID + 1
 	}
@@ -45,8 +46,8 @@ func (d *Dispatcher) bookOf(ctx context.Context, receptions []string) (*book, er
 		if j.Reason != reason.NoSpace {
 			continue
 		}
-		if least, ok := b.short[j.Reception]; !ok || j.Size-j.acked < least {
-			b.short[j.Reception] = j.Size - j.acked
+		if least, ok := b.short[j.Reception]; !ok || j.bytes(b.now)-j.acked < least {
+			b.short[j.Reception] = j.bytes(b.now) - j.acked
 		}
 	}
 	b.Admission = schedule.Consider(b.now, b.net, b.promised, receptions...)
@@ -67,7 +68,18 @@ func (b *book) asked(l *ledger.Delivery) schedule.Job {
 	if l.MaxPace > 0 {
 		l.Pace = min(l.Pace, l.MaxPace)
 	}
-	return jobsOf([]*job{{Delivery: *l}})[0]
+	return (&job{Delivery: *l}).inSchedule(b.now)
+}
+
+// relaxed is the job of a live source that was not admitted to be sent while it
+// is recorded, as it may be sent by its deadline, out of its spool.
+func relaxed(asked schedule.Job, l ledger.Delivery) (schedule.Job, bool) {
+	deadline := l.Deadline.Add(-settle)
+	if !l.Live.Asked || !deadline.After(asked.Deadline) {
+		return asked, false
+	}
+	asked.Deadline = deadline
+	return asked, true
 }
 
 // admit admits l, if it can be there by its deadline, on top of what is in the
@@ -76,7 +88,15 @@ func (b *book) admit(l *ledger.Delivery) (admitted bool, err error) {
 	if err := b.full(*l); err != nil {
 		return false, err
 	}
-	admitted, err = b.Try(b.asked(l))
+	asked := b.asked(l)
+	if least := tooSoon(*l); !least.IsZero() {
+		return false, b.tooSoon(*l, asked, least)
+	}
+	if admitted, err = b.Try(asked); err == nil && !admitted {
+		if later, ok := relaxed(asked, *l); ok {
+			admitted, err = b.Try(later)
+		}
+	}
 	if admitted {
 		b.next++
 	}
@@ -94,8 +114,30 @@ func (b *book) admitEarliest(l *ledger.Delivery) (admitted bool, err error) {
 		return false, err
 	}
 	l.Deadline = at.Add(settle)
+	if least := tooSoon(*l); !least.IsZero() {
+		l.Deadline = least
+	}
 	return b.admit(l)
 }
 
+// tooSoon refuses l, a live source that is not over by its deadline: at least is
+// the earliest that it could be there, unless something else binds it.
+func (b *book) tooSoon(l ledger.Delivery, asked schedule.Job, least time.Time) error {
+	r := &Refusal{Code: reason.DeadlineTooSoon, Constraint: liveBinds, Earliest: least}
+	r.Detail = fmt.Sprintf("%s cannot be at %s by %s: it is live, and a recording of %v is not over before its time", l.Name, l.Reception,
+		l.Deadline.UTC().Format(time.RFC3339), l.Duration)
+	at, err := b.Earliest(asked)
+	if err != nil {
+		return err
+	}
+	if at = at.Add(settle); at.After(least) {
+		r.Earliest = at
+	}
+	return r
+}
+
 // refusal is why l was not admitted.
-func (b *book) refusal(l ledger.Delivery) *Refusal { return refusalOf(l, b.Explain(b.asked(&l))) }
+func (b *book) refusal(l ledger.Delivery) *Refusal {
+	asked, _ := relaxed(b.asked(&l), l)
+	return refusalOf(l, b.Explain(asked))
+}

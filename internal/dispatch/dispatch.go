@@ -89,6 +89,8 @@ type Config struct {
 	// Folders keeps what it finds. Without them no title is a folder.
 	Describe func(ctx context.Context, location string, f *os.File) (size, version int64, release func(), err error)
 	Folders  *folders.Shelf
+	// Studio records live sources. Without it no title is one.
+	Studio   Studio
 	Settings Settings
 	// Pulse, unless it is nil, is told what is going on each time that Run has
 	// come round, every 5 s at least.
@@ -136,6 +138,7 @@ type job struct {
 	expected time.Time // when the schedule then has it sent; zero is not known
 	riskFrom time.Time // when atRisk began
 	cancel   bool      // asked for: settled when the attempt has ended
+	live     live      // of a live source
 	held     bool      // the reception has reserved its space
 }
 
@@ -159,6 +162,7 @@ func New(ctx context.Context, c Config) (*Dispatcher, error) {
 	}
 	for _, l := range active {
 		d.jobs[l.ID] = d.newJob(l)
+		d.takeUp(l)
 		c.Log.Info("taken up again, going on now", journal.Resumed.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "offset", l.Offset)
 	}
 	if err := d.sweepNotes(); err != nil {
@@ -190,6 +194,7 @@ func (d *Dispatcher) newJob(l ledger.Delivery) *job {
 	return &job{
 		Delivery: l, acked: l.Offset, held: l.Offset > 0, changed: make(chan struct{}), news: d.news, revision: d.news.next(d.Clock()),
 		budget: worker.Budget{First: 100 * time.Millisecond, Most: 15 * time.Second, Max: 10},
+		live:   live{budget: worker.Budget{First: time.Second, Most: 15 * time.Second}},
 	}
 }
 
@@ -259,11 +264,12 @@ func (d *Dispatcher) turn(ctx context.Context) time.Duration {
 		d.replan(now)
 	}
 	sooner := replanEvery
+	d.roll(now, &sooner)
 	able := d.runnable(now, &sooner)
-	leases := schedule.Leases(now, d.network(), d.plan, jobsOf(able))
+	leases := schedule.Leases(now, d.network(), d.plan, leasedOf(able, now))
 	for _, j := range able {
 		lease := leases[j.ID]
-		if j.acked >= j.Size {
+		if j.Size >= 0 && j.acked >= j.Size {
 			lease = max(lease, lastWords)
 		}
 		switch {
@@ -288,7 +294,7 @@ func (d *Dispatcher) turn(ctx context.Context) time.Duration {
 func (d *Dispatcher) runnable(now time.Time, sooner *time.Duration) []*job {
 	var able []*job
 	for _, j := range d.jobs {
-		if j.cancel {
+		if j.cancel || j.live.stopping || j.Live.Asked && !j.Live.Joined() {
 			continue
 		}
 		wait := max(j.next.Sub(now), j.Earliest.Sub(now))
@@ -326,7 +332,7 @@ func (d *Dispatcher) runnable(now time.Time, sooner *time.Duration) []*job {
 // replan makes the plan anew from the progress made, and names promises that
 // can no longer be kept.
 func (d *Dispatcher) replan(now time.Time) {
-	plan, late := schedule.Replan(now, d.network(), jobsOf(d.sorted()))
+	plan, late := schedule.Replan(now, d.network(), jobsOf(d.sorted(), now))
 	d.plan, d.planned = plan, now
 	for _, j := range d.jobs {
 		if r, ok := plan.Reservation(j.ID); ok && j.atRisk && !r.End.After(j.Deadline.Add(-settle)) {
@@ -366,19 +372,39 @@ func (d *Dispatcher) sorted() []*job {
 }
 
 // jobsOf is how the schedule sees deliveries.
-func jobsOf(jobs []*job) []schedule.Job {
+func jobsOf(jobs []*job, now time.Time) []schedule.Job {
 	out := make([]schedule.Job, 0, len(jobs))
 	for _, j := range jobs {
-		deadline := j.Deadline.Add(-settle)
-		if j.expected.After(deadline) {
-			deadline = j.expected
-		}
-		out = append(out, schedule.Job{
-			ID: j.ID, Link: j.Reception, Remaining: max(0, j.Size-j.acked), Pace: rate.Rate(j.Pace), MaxRate: rate.Rate(j.MaxPace),
-			Earliest: j.Earliest, Deadline: deadline,
-		})
+		out = append(out, j.inSchedule(now))
 	}
 	return out
+}
+
+// leasedOf is as jobsOf, for leases.
+func leasedOf(jobs []*job, now time.Time) []schedule.Job {
+	out := make([]schedule.Job, 0, len(jobs))
+	for _, j := range jobs {
+		if j.Live.Asked {
+			out = append(out, j.leased(now))
+		} else {
+			out = append(out, j.inSchedule(now))
+		}
+	}
+	return out
+}
+
+func (j *job) inSchedule(now time.Time) schedule.Job {
+	s := schedule.Job{
+		ID: j.ID, Link: j.Reception, Remaining: max(0, j.Size-j.acked), Pace: rate.Rate(j.Pace), MaxRate: rate.Rate(j.MaxPace),
+		Earliest: j.Earliest, Deadline: j.Deadline.Add(-settle),
+	}
+	if j.Live.Asked {
+		s = j.scheduled(now)
+	}
+	if j.expected.After(s.Deadline) {
+		s.Deadline = j.expected
+	}
+	return s
 }
 
 // network is what can be carried, for every reception that is configured or

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 
+	"videoclub/internal/feed"
 	"videoclub/internal/ledger"
 	"videoclub/internal/manifest"
 	"videoclub/internal/reason"
@@ -14,6 +15,10 @@ import (
 // through, and its manifest kept until release is called or, when a delivery
 // was promised, until that ends.
 func (d *Dispatcher) look(ctx context.Context, location string) (l ledger.Delivery, release func(), err error) {
+	if feed.Is(location) {
+		l, err = d.lookLive(location)
+		return l, func() {}, err
+	}
 	f, size, mtime, err := d.Sources.Open(location)
 	if err != nil {
 		return l, nil, err

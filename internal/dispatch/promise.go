@@ -133,12 +133,18 @@ func (d *Dispatcher) draft(ctx context.Context, ask Ask) (drafts []ledger.Delive
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	sum, _, err := d.Ledger.DigestOf(ctx, src.Location, src.Size, src.MTime)
-	if err != nil {
-		release()
-		return nil, nil, nil, err
+	sum := ""
+	if !src.Live.Asked {
+		if sum, _, err = d.Ledger.DigestOf(ctx, src.Location, src.Size, src.MTime); err != nil {
+			release()
+			return nil, nil, nil, err
+		}
+		src.Pace = int64(rate.PaceOf(src.Size, ask.Title.Duration))
 	}
 	fingerprint, now := ask.fingerprint(), d.Clock()
+	if src.Live.Asked && ask.From.Before(now) {
+		ask.From = now // when it begins is part of what is promised
+	}
 	addresses, errs := d.locateAll(ctx, ask.Receptions)
 	for i, reception := range ask.Receptions {
 		drafts = append(drafts, ledger.Delivery{
@@ -146,7 +152,7 @@ func (d *Dispatcher) draft(ctx context.Context, ask Ask) (drafts []ledger.Delive
 			Title: ask.Title.Number, Name: ask.Title.Name, Location: ask.Title.Location,
 			Reception: reception, Address: addresses[i], Requested: now, Earliest: ask.From, Deadline: ask.By,
 			Size: src.Size, MTime: src.MTime, Inode: src.Inode, Duration: ask.Title.Duration, SHA256: sum,
-			Pace: int64(rate.PaceOf(src.Size, ask.Title.Duration)),
+			Pace: src.Pace, Live: src.Live,
 		})
 	}
 	return drafts, errs, release, nil
@@ -154,7 +160,21 @@ func (d *Dispatcher) draft(ctx context.Context, ask Ask) (drafts []ledger.Delive
 
 // Cancel withdraws a delivery. What the reception holds of it is let go of as
 // soon as it can be reached.
+// A live source whose recording has begun is ended instead: what was captured is
+// delivered.
 func (d *Dispatcher) Cancel(ctx context.Context, id int64) error {
+	d.mu.Lock()
+	j, ok := d.jobs[id]
+	begun := ok && j.Live.Joined() && !j.cancel
+	d.mu.Unlock()
+	if begun {
+		return d.stop(ctx, j)
+	}
+	return d.Withdraw(ctx, id)
+}
+
+// Withdraw cancels a delivery, whatever there is of it.
+func (d *Dispatcher) Withdraw(ctx context.Context, id int64) error {
 	now := d.Clock()
 	if err := d.Ledger.Cancel(ctx, id, now); err != nil {
 		return err
@@ -178,10 +198,11 @@ func (d *Dispatcher) Cancel(ctx context.Context, id int64) error {
 // View is a delivery as it stands at this moment.
 type View struct {
 	ledger.Delivery
-	Rate     int64 // measured, bytes a second; 0 unless it is sending
-	AtRisk   bool  // it will not be there by its deadline as things are
-	Late     bool  // it was not
-	Revision int64 // another after each change
+	Rate     int64         // measured, bytes a second; 0 unless it is sending
+	Captured time.Duration // of a live source: how much of it is recorded
+	AtRisk   bool          // it will not be there by its deadline as things are
+	Late     bool          // it was not
+	Revision int64         // another after each change
 	Changed  <-chan struct{}
 }
 
@@ -192,6 +213,9 @@ func (d *Dispatcher) View(l ledger.Delivery) View {
 	defer d.mu.Unlock()
 	v := View{Delivery: l}
 	j, ok := d.jobs[l.ID]
+	if l.Live.Recorded != nil {
+		v.Captured = time.Duration(l.Live.Recorded.Duration) * time.Millisecond
+	}
 	if !ok || l.State.Ended() {
 		if !l.Finished.IsZero() {
 			v.Revision = l.Finished.UnixNano()
@@ -205,6 +229,9 @@ func (d *Dispatcher) View(l ledger.Delivery) View {
 	}
 	if j.attempt != nil {
 		v.Rate = j.meter.rate(now)
+	}
+	if l.Live.Recorded == nil {
+		v.Captured = j.elapsed(now)
 	}
 	v.AtRisk = j.atRisk
 	v.Late = now.After(l.Deadline)

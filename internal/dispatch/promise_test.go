@@ -452,7 +452,7 @@ func (s *stand) holds(t *rapid.T, ask Ask, made []ledger.Delivery, before int) {
 	if strings.Join(names, " ") != strings.Join(ask.Receptions, " ") || len(s.kept(t)) != before+len(made) || len(s.jobs) != before+len(made) {
 		t.Fatalf("asked for %v, promised %v, kept %d", ask.Receptions, names, len(s.kept(t)))
 	}
-	if _, late := schedule.Replan(noon, s.network(), jobsOf(s.sorted())); len(late) > 0 {
+	if _, late := schedule.Replan(noon, s.network(), jobsOf(s.sorted(), noon)); len(late) > 0 {
 		t.Fatalf("these cannot be kept: %+v", late)
 	}
 }

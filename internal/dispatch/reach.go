@@ -23,6 +23,9 @@ import (
 
 // open opens the source and makes sure that it is still what was promised.
 func (a *attempt) open() (*os.File, error) {
+	if a.delivery.Live.Asked {
+		return a.openRecording()
+	}
 	f, size, mtime, err := a.d.Sources.Open(a.delivery.Location)
 	if err != nil {
 		return nil, err

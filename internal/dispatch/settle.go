@@ -96,6 +96,7 @@ func (a *attempt) settle(ctx context.Context, m control.Settled) error {
 		return err
 	}
 	a.settled = true
+	logGaps(a.d.Log, l, r)
 	for _, warning := range r.Warnings {
 		a.d.Log.Warn("the title's own packing list does not agree with its files; it is deposited as it is", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "warning", warning)
 	}
@@ -131,8 +132,10 @@ func (a *attempt) prove(ctx context.Context, r receipt.Receipt, peer string) err
 	switch {
 	case r.Delivery != key || r.Central != a.d.central || r.Receiver != peer:
 		return reason.New(reason.ReceiptInvalid, "it is for delivery %s, not for %s", r.Delivery, key)
-	case r.Size != l.Size || (r.Version == receipt.VersionFolder) != (a.folder != nil):
-		return reason.New(reason.ReceiptInvalid, "it is for %d bytes, not for %d, or a folder's and no file's", r.Size, l.Size)
+	case r.Size != l.Size || (r.Version == receipt.VersionFolder) != (a.folder != nil) || (r.Version == receipt.VersionLive) != l.Live.Asked:
+		return reason.New(reason.ReceiptInvalid, "it is for %d bytes, not for %d, or for a source of another kind", r.Size, l.Size)
+	case l.Live.Asked:
+		return proveLive(r, l.Live)
 	case sum != "" && r.SHA256 != sum:
 		return reason.New(reason.DigestMismatch, "the reception has %s, the source %s", r.SHA256, sum)
 	}
@@ -194,6 +197,9 @@ func (d *Dispatcher) fail(ctx context.Context, j *job, code reason.Code, why err
 // drop forgets a delivery that has ended. The mutex is held.
 func (d *Dispatcher) drop(j *job) {
 	delete(d.jobs, j.ID)
+	if j.Live.Asked && d.Studio != nil {
+		d.Studio.Leave(j.ID)
+	}
 	d.planned = time.Time{}
 	d.removeNotes(j.ID)
 	if err := d.sweepFolders(); err != nil {

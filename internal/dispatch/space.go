@@ -33,7 +33,7 @@ func (d *Dispatcher) hold(j *job, free *int64, now time.Time) {
 // held.
 func (d *Dispatcher) letGo(j *job) {
 	if s, known := d.spaces[j.Reception]; known && j.held {
-		d.spaces[j.Reception] = space{s.free + j.Size, s.at}
+		d.spaces[j.Reception] = space{s.free + j.bytes(d.Clock()), s.at}
 	}
 }
 
@@ -56,7 +56,7 @@ func (d *Dispatcher) spacesLeft(now time.Time) map[string]int64 {
 	}
 	for _, j := range d.jobs {
 		if _, known := left[j.Reception]; known && !j.held {
-			left[j.Reception] -= j.Size
+			left[j.Reception] -= j.bytes(now)
 		}
 	}
 	return left
@@ -66,14 +66,15 @@ func (d *Dispatcher) spacesLeft(now time.Time) map[string]int64 {
 // no larger waits for some, which is asked for again and again, so that this is
 // known to be so now; or by what the reception said.
 func (b *book) full(l ledger.Delivery) error {
+	size := (&job{Delivery: l}).bytes(b.now)
 	least, short := b.short[l.Reception]
 	left, known := b.left[l.Reception]
 	refused := &Refusal{Code: reason.NoSpace, Constraint: diskBinds}
 	switch {
-	case short && l.Size >= least:
+	case short && size >= least:
 		refused.Detail = "a delivery that is no larger waits at " + l.Reception + " for space"
-	case known && l.Size > left:
-		refused.Detail = fmt.Sprintf("%s takes %s, and %s has %s for it besides what is promised", l.Name, rate.Size(l.Size), l.Reception, rate.Size(max(0, left)))
+	case known && size > left:
+		refused.Detail = fmt.Sprintf("%s takes %s, and %s has %s for it besides what is promised", l.Name, rate.Size(size), l.Reception, rate.Size(max(0, left)))
 	default:
 		return nil
 	}

@@ -156,7 +156,7 @@ func (d *Dispatcher) Owed(reception string) (total int64) {
 	defer d.mu.Unlock()
 	for _, j := range d.jobs {
 		if j.Reception == reception {
-			total += max(0, j.Size-j.acked)
+			total += max(0, j.bytes(d.Clock())-j.acked)
 		}
 	}
 	return total

@@ -14,6 +14,8 @@ const (
 	Advanced     Event = "50a4a8e7696a4a7086c4ea4ea845b45a" // a delivery is as far as its offset says
 	Resumed      Event = "75ecc54483744ab7965be8a8e633558a" // a delivery goes on from its durable offset
 	Interrupted  Event = "17183156f5b34fdaa1328992fe83618b" // a delivery broke off, and is tried again
+	Recording    Event = "a3e290d1446c4453a86e3a2a781e8dd5" // a live source is being recorded for a delivery
+	Stopped      Event = "e8ff462821694e808d8a884116fafe59" // a live delivery ends sooner, because somebody wanted that
 	AtRisk       Event = "b65d2200e2f649bfba1168cff629ab40" // a promise cannot be kept as things are
 	OnTime       Event = "aea3ec473d144969b45b23527da0bab6" // a promise that was at risk can be kept
 	Deposited    Event = "8dcbd379a6564cfdaeb6935a460d03cf" // a delivery is whole, published and signed for

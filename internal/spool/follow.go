@@ -123,6 +123,20 @@ func (f *Follower) Before(offset int64) (Cluster, error) {
 	return r.cluster, err
 }
 
+// Floor gives where the cluster begins that has the byte at offset of the data,
+// or that begins there.
+func (f *Follower) Floor(offset int64) (int64, error) {
+	n, err := f.find(offset)
+	if err != nil || n == 0 {
+		return offset, err
+	}
+	r, err := f.record(n - 1)
+	if err == nil && r.kind == ofCluster && r.cluster.End > offset {
+		return r.offset, nil
+	}
+	return offset, err
+}
+
 // Gaps gives the gaps that are noted of the clusters that begin from from on up
 // to to, that one included, or behind the last cluster where the recording ends
 // at to; so a gap that reaches beyond either end is among them. At most most are
