@@ -8,7 +8,7 @@ import (
 
 // belonging adds the resources of who belongs to the server: receptions and
 // accounts.
-func belonging(mux *http.ServeMux, call caller) {
+func belonging(mux *resources, call caller) {
 	after := func(r *http.Request) *control.NamesQuery {
 		return &control.NamesQuery{After: r.URL.Query().Get("after")}
 	}

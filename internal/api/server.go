@@ -51,9 +51,23 @@ func Serve(s *session.Session) error {
 
 type caller func(context.Context, control.Call) (control.Reply, error)
 
-// handler maps HTTP to calls. docs/PROTOCOL.md section 6 lists the resources.
-func handler(call caller) http.Handler {
-	mux := http.NewServeMux()
+// handler maps HTTP to calls.
+func handler(call caller) http.Handler { return newResources(call) }
+
+// resources are those of docs/PROTOCOL.md section 6, and of docs/openapi.yaml.
+type resources struct {
+	*http.ServeMux
+	patterns []string // "METHOD PATH" of each
+}
+
+// HandleFunc adds a resource.
+func (r *resources) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	r.patterns = append(r.patterns, pattern)
+	r.ServeMux.HandleFunc(pattern, handler)
+}
+
+func newResources(call caller) *resources {
+	mux := &resources{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /v1/titles", answer(call, func(r *http.Request) (control.Call, error) {
 		after, err := number(r, "after")
 		return control.Call{Titles: &control.TitlesQuery{After: int(after)}}, err
@@ -102,7 +116,7 @@ func handler(call caller) http.Handler {
 	}))
 	mux.HandleFunc("GET /v1/events", events(call))
 	belonging(mux, call)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	mux.ServeMux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, control.Refusal{Code: reason.Usage, Detail: "there is nothing at this path, or not for this method"})
 	})
 	return mux
