@@ -61,7 +61,7 @@ func TestEveryResourceIsDescribed(t *testing.T) {
 	}
 	for _, pattern := range newResources(nil).patterns {
 		if !described[pattern] {
-			t.Errorf("docs/openapi.yaml does not describe %s", pattern)
+			t.Errorf("docs/openapi.yaml does not describe %s: add it there, and how it is answered to replies here", pattern)
 		}
 		delete(described, pattern)
 	}
@@ -82,7 +82,7 @@ var described = map[string]struct {
 	"Promises": {is: control.Promises{}}, "DeliveryPage": {is: control.DeliveryPage{}}, "Delivery": {is: control.Delivery{}}, "Story": {is: control.DeliveryStory{}},
 	"Event": {is: control.Event{}}, "Mail": {is: control.Mail{}}, "NamePage": {is: control.NamePage{}}, "PairingCode": {is: control.PairingCode{}},
 	"ReceptionPage": {is: control.ReceptionPage{}}, "Reception": {is: control.KnownReception{}}, "Findings": {is: control.Findings{}}, "Finding": {is: control.Finding{}},
-	"AccountPage": {is: control.AccountPage{}}, "Account": {is: control.KnownAccount{}}, "MadeAccount": {is: control.MadeAccount{}}, "Removed": {is: control.Removed{}},
+	"AccountPage": {is: control.AccountPage{}}, "Account": {is: control.KnownAccount{}}, "MadeAccount": {is: control.MadeAccount{}}, "Removed": {is: control.Removed{}}, "ConsoleLink": {is: control.OnceLink{}},
 	"NewTitle": {is: control.AddTitle{}, fromUsers: true}, "NewReception": {is: control.AddReception{}, fromUsers: true},
 	"NewAccount": {is: control.AddAccount{}, fromUsers: true}, "Request": {is: control.Request{}, fromUsers: true, without: []string{"key"}},
 }
@@ -214,6 +214,7 @@ var replies = map[string]func(*control.Reply) any{
 	"listAccounts":     func(r *control.Reply) any { r.Accounts = &control.AccountPage{}; return r.Accounts },
 	"addAccount":       func(r *control.Reply) any { r.Account = &control.MadeAccount{}; return r.Account },
 	"removeAccount":    func(r *control.Reply) any { r.Removed = &control.Removed{}; return r.Removed },
+	"linkConsole":      func(r *control.Reply) any { r.Once = &control.OnceLink{}; return r.Once },
 	"followDeliveries": nil, // a stream: TestEvents
 }
 
