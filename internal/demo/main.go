@@ -102,7 +102,10 @@ func run(ctx context.Context, bin, video string, once bool) error {
 	if once {
 		return nil
 	}
-	fmt.Printf("\nBoth servers stay. Try their menus:\n  %s 127.0.0.1 %s\n  %s 127.0.0.1 %s\nInterrupt (Ctrl-C) to end; %s goes with them.\n",
+	if err := p.invite(c.Console(), r.Console()); err != nil {
+		return err
+	}
+	fmt.Printf("\nBoth servers stay. Try their menus too:\n  %s 127.0.0.1 %s\n  %s 127.0.0.1 %s\nInterrupt (Ctrl-C) to end; %s goes with them.\n",
 		filepath.Join(bin, "vcuser"), c.Port("users"), filepath.Join(bin, "vcadmin"), c.Port("administrators"), dir)
 	select {
 	case <-ctx.Done():

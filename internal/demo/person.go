@@ -66,6 +66,13 @@ func (p person) deliver(f film, c *catcher) error {
 	return p.does("vcuser", "show", "1")
 }
 
+// invite says where the consoles are, and prints a link that lets a browser into
+// the central one as its administrator.
+func (p person) invite(central, reception string) error {
+	fmt.Printf("\nBoth have a console for a browser:\n  %-24s request titles and watch them arrive\n  %-24s see and play what has arrived\nTo administer, with a link that works once:\n", central, reception)
+	return p.does("vcadmin", "console")
+}
+
 // does runs a program, which must succeed.
 func (p person) does(program string, args ...string) error {
 	status, err := p.runs(program, args...)

@@ -78,6 +78,15 @@ func (d *Daemon) Port(name string) string {
 	return m[1]
 }
 
+// Console is where the server's console is, a URL; "" where it has none.
+func (d *Daemon) Console() string {
+	m := regexp.MustCompile(`\bconsole=(https?://[^ ]*)`).FindStringSubmatch(d.ready)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
 // Ended is closed when the server has ended.
 func (d *Daemon) Ended() <-chan struct{} { return d.ended }
 
