@@ -1,57 +1,13 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"videoclub/internal/config"
 	"videoclub/internal/ledger"
-	"videoclub/internal/reason"
 )
-
-func TestReadPassword(t *testing.T) {
-	dir := t.TempDir()
-	for name, c := range map[string]struct {
-		text string
-		mode os.FileMode
-		want string // "" is refused
-		why  string
-	}{
-		"good":       {"se cret\n", 0o600, "se cret", ""},
-		"read only":  {"secret", 0o400, "secret", ""},
-		"from DOS":   {"secret\r\n", 0o600, "secret", ""},
-		"group":      {"secret\n", 0o640, "", "chmod 600"},
-		"world":      {"secret\n", 0o604, "", "chmod 600"},
-		"empty":      {"", 0o600, "", "one line"},
-		"empty line": {"\n", 0o600, "", "one line"},
-		"two lines":  {"secret\nmore\n", 0o600, "", "one line"},
-		"a NUL":      {"sec\x00ret", 0o600, "", "one line"},
-		"too long":   {strings.Repeat("s", maxPassword+1), 0o600, "", "one line"},
-	} {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(path, c.mode); err != nil {
-			t.Fatal(err)
-		}
-		got, err := readPassword(path, 0o077)
-		if got != c.want || (c.want == "") != (reason.Of(err) == reason.ConfigInvalid) {
-			t.Errorf("%s: %q, %v", name, got, err)
-		}
-		if err != nil && (!strings.Contains(err.Error(), c.why) || strings.Contains(err.Error(), "secret")) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for _, path := range []string{filepath.Join(dir, "none"), dir} {
-		if _, err := readPassword(path, 0o077); reason.Of(err) != reason.ConfigInvalid {
-			t.Errorf("%s: %v", path, err)
-		}
-	}
-}
 
 // What is not set about mail is as it can be on this machine.
 func TestCompleteMail(t *testing.T) {

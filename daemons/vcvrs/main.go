@@ -22,6 +22,7 @@ import (
 	"videoclub/internal/config"
 	"videoclub/internal/depot"
 	"videoclub/internal/disk"
+	"videoclub/internal/dropin"
 	"videoclub/internal/identity"
 	"videoclub/internal/journal"
 	"videoclub/internal/limit"
@@ -147,9 +148,25 @@ func (s settings) connections() reception.Settings {
 		Connections: limit.Bounds{All: s.Connections, PerAddress: s.ConnectionsPerAddress, Strangers: s.Strangers}}
 }
 
-// lobby gives the settings of who serves browsers, as many as central servers.
-func (s settings) lobby(browser identity.Browser) lobby.Settings {
-	return lobby.Settings{Connections: s.connections().Connections, Handshake: s.Handshake, Browser: browser}
+// lobby gives the settings of who serves browsers, as many as central servers. An
+// address that other machines reach needs a token.
+func (s settings) lobby(browser identity.Browser) (l lobby.Settings, err error) {
+	l = lobby.Settings{Connections: s.connections().Connections, Handshake: s.Handshake, Browser: browser}
+	switch {
+	case s.Console.Address == "":
+	case s.ConsoleToken == "" && startup.OpensToOthers(s.Console.Address):
+		return l, reason.New(reason.ConfigInvalid, "console = %q is open to other machines, whose browsers need to show a token: give console_token, or use 127.0.0.1", s.Console.Address)
+	case s.ConsoleToken != "":
+		text, err := startup.ReadSecret("console_token", dropin.ConsoleToken, s.ConsoleToken)
+		if err == nil && (len(text) < 16 || len(text) > 500) {
+			err = reason.New(reason.ConfigInvalid, "console_token %s: it has %d characters, and may have 16 to 500", s.ConsoleToken, len(text))
+		}
+		if err != nil {
+			return l, err
+		}
+		l.Token = lobby.NewToken(text)
+	}
+	return l, nil
 }
 
 // meet says which central servers may deliver: the one that is paired with; or
@@ -228,7 +245,14 @@ func serve(ctx context.Context, o options, s settings) error {
 		return err
 	}
 	startup.Refuse(sockets, log)
-	people := lobby.New(lobby.Config{Spawner: spawner, Clock: time.Now, Log: log, Settings: s.lobby(console.Browser), Status: func() string { return here.Overview().String() }})
+	browsers, err := s.lobby(console.Browser)
+	if err != nil {
+		return err
+	}
+	people := lobby.New(lobby.Config{
+		Spawner: spawner, Clock: time.Now, Log: log, Settings: browsers, Depot: store, Receiver: here.Identity(), ReceiptKey: here.ReceiptKey(),
+		Status: func() string { return here.Overview().String() },
+	})
 	defer people.Close()
 
 	log.LogAttrs(ctx, slog.LevelInfo, "settings", s.Effective()...)
@@ -269,10 +293,15 @@ func reload(o options, running settings, store *depot.Depot, here *reception.Rec
 	startup.WarnRestart(log, running.fixed(), s.fixed(), units)
 	store.SetLimits(s.limits())
 	here.SetSettings(s.connections())
-	if browser, err := startup.LoadBrowser(s.Console); err == nil {
-		people.SetSettings(s.lobby(browser))
+	var browsers lobby.Settings
+	browser, err := startup.LoadBrowser(s.Console)
+	if err == nil {
+		browsers, err = s.lobby(browser)
+	}
+	if err == nil {
+		people.SetSettings(browsers)
 	} else {
-		log.Error("the certificate for browsers cannot be read, going on with the one before", "reason", string(reason.Of(err)), "error", err)
+		log.Error("the certificate or the token for browsers cannot be read, going on with those before", "reason", string(reason.Of(err)), "error", err)
 	}
 	log.LogAttrs(context.Background(), slog.LevelInfo, "reloaded", s.Effective()...)
 }

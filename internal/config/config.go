@@ -68,6 +68,7 @@ type Reception struct {
 	Sandbox               string        // SandboxAuto, SandboxRequire or SandboxOff
 	Language              string        // "es" or "en"
 	Console               Console       // where browsers come
+	ConsoleToken          string        // path of a file with what browsers have to show; "" is none
 }
 
 // Console is where a daemon's web console is listened for, HOST:PORT as in
@@ -204,7 +205,7 @@ func (r Reception) Effective() []slog.Attr {
 		slog.Int("unfinished", r.Unfinished),
 		slog.String("sandbox", r.Sandbox),
 		slog.String("language", r.Language),
-	}, r.Console.effective()...)
+	}, append(r.Console.effective(), slog.String("console_token", r.ConsoleToken))...)
 }
 
 func (c Console) effective() []slog.Attr {

@@ -157,6 +157,7 @@ func ParseReception(file string, text []byte) (Reception, error) {
 	set(s, "sandbox", oneOf("a way", sandboxes()), &r.Sandbox)
 	set(s, "language", language, &r.Language)
 	readConsole(s, &r.Console)
+	set(s, "console_token", pathOrNothing, &r.ConsoleToken)
 	s.end()
 	if r.Console.Address == r.Listen && !strings.HasSuffix(r.Listen, ":0") {
 		s.sameAddress("console", "listen", r.Listen)

@@ -27,6 +27,7 @@ type Call struct {
 	Receptions *NamesQuery    `json:"receptions,omitempty"`
 	Health     *HealthQuery   `json:"health,omitempty"`
 	News       *NewsQuery     `json:"news,omitempty"`
+	Store      *StoreQuery    `json:"store,omitempty"` // of a reception server
 
 	Login           *Login         `json:"login,omitempty"`
 	Roster          *NamesQuery    `json:"roster,omitempty"`
@@ -57,6 +58,7 @@ type Reply struct {
 	Receptions *NamePage      `json:"receptions,omitempty"`
 	Health     *Health        `json:"health,omitempty"`
 	News       *News          `json:"news,omitempty"`
+	Store      *StoreAnswer   `json:"store,omitempty"`
 
 	Welcome  bool           `json:"welcome,omitempty"` // to Login
 	Roster   *ReceptionPage `json:"roster,omitempty"`

@@ -205,13 +205,16 @@ func (m Call) check() error {
 	for _, set := range []bool{m.Titles != nil, m.Request != nil, m.Deliveries != nil, m.Show != nil, m.Cancel != nil,
 		m.Add != nil, m.Remove != nil, m.Where != nil, m.Receptions != nil, m.Login != nil, m.Roster != nil, m.AddReception != nil,
 		m.RemoveReception != nil, m.CheckReception != nil, m.Accounts != nil, m.AddAccount != nil, m.RemoveAccount != nil,
-		m.Enter != nil, m.Visit != nil, m.Leave != nil, m.LinkOnce != nil, m.Chart != nil, m.Health != nil, m.News != nil} {
+		m.Enter != nil, m.Visit != nil, m.Leave != nil, m.LinkOnce != nil, m.Chart != nil, m.Health != nil, m.News != nil, m.Store != nil} {
 		if set {
 			asked++
 		}
 	}
 	if asked != 1 {
 		return fmt.Errorf("it asks for %d things at once", asked)
+	}
+	if m.Store != nil {
+		return m.Store.check()
 	}
 	return nil
 }

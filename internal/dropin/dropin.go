@@ -15,12 +15,13 @@ import (
 // administrator, in /etc, are read after it where their names come later.
 const File = "40-toml.conf"
 
-// The names of credentials: of the password of mail, and of what browsers on other
-// machines are shown.
+// The names of credentials: of the password of mail, of what browsers on other
+// machines are shown, and of what they have to show to a reception.
 const (
 	MailPassword       = "mail-password"
 	ConsoleCertificate = "console-certificate"
 	ConsoleKey         = "console-key"
+	ConsoleToken       = "console-token"
 )
 
 // Dropin is what is added to a unit.
@@ -55,7 +56,7 @@ func Reception(file string, r config.Reception, there func(path string) bool) []
 	if path.IsAbs(r.State) {
 		s.write = append(s.write, r.State)
 	}
-	service := s.text() + credentials(there, [][2]string{{ConsoleCertificate, r.Console.Certificate}, {ConsoleKey, r.Console.Key}})
+	service := s.text() + credentials(there, [][2]string{{ConsoleCertificate, r.Console.Certificate}, {ConsoleKey, r.Console.Key}, {ConsoleToken, r.ConsoleToken}})
 	return written(file, socket("vcvrs.socket", r.Listen), console("vcvrs-console.socket", r.Console),
 		Dropin{"vcvrs.service", section("Unit", unit) + section("Service", service)})
 }

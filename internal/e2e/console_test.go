@@ -13,6 +13,9 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -102,21 +105,48 @@ func certify(t *testing.T, dir string) (certificate, key string, pool *x509.Cert
 }
 
 // Off the loopback a console is there with a certificate alone, whose key stays in
-// the supervisor, and speaks nothing but TLS 1.3.
+// the supervisor, and with a token, and speaks nothing but TLS 1.3.
 func TestConsoleForOthers(t *testing.T) {
 	t.Parallel()
 	certificate, key, pool := certify(t, t.TempDir())
-	r := startReception(t, "console = \":0\"\nconsole_certificate = \""+certificate+"\"\nconsole_key = \""+key+"\"\n")
-	url := consoleOf(t, r.daemon)
-	_, port, err := net.SplitHostPort(strings.TrimSuffix(strings.TrimPrefix(url, "https://"), "/"))
+	settings := "console = \":0\"\nconsole_certificate = \"" + certificate + "\"\nconsole_key = \"" + key + "\"\n"
+	token := filepath.Join(t.TempDir(), "token")
+	write(t, token, "a token of this test\n")
+	if err := os.Chmod(token, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := startReception(t, settings+"console_token = \""+token+"\"\n")
+	_, port, err := net.SplitHostPort(strings.TrimSuffix(strings.TrimPrefix(consoleOf(t, r.daemon), "https://"), "/"))
 	if err != nil {
-		t.Fatal(url, err)
+		t.Fatal(err)
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	defer transport.CloseIdleConnections()
-	// What is here is for this machine, until those of others can log in.
-	if status, text := get(t, &http.Client{Transport: transport}, "https://127.0.0.1:"+port, ""); status != 403 {
-		t.Errorf("%d %q", status, text)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: transport, Jar: jar}
+	at := "https://127.0.0.1:" + port
+	if status, text := get(t, client, at, ""); status != 401 || !strings.Contains(text, "/login") {
+		t.Errorf("without the token: %d %q", status, text)
+	}
+	for _, c := range []struct {
+		token  string
+		status int
+	}{{"another token, of nobody", 401}, {"a token of this test", 200}} {
+		answer, err := client.PostForm(at+"/login", url.Values{"token": {c.token}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != c.status {
+			t.Errorf("with %q: %d", c.token, answer.StatusCode)
+		}
+	}
+	transport.CloseIdleConnections() // the cookie lets another connection in
+	if status, text := get(t, client, at, ""); status != 200 || !strings.Contains(text, "/logout") {
+		t.Errorf("with the cookie: %d %q", status, text)
 	}
 	if conn, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS12}); err == nil {
 		conn.Close()
@@ -124,10 +154,15 @@ func TestConsoleForOthers(t *testing.T) {
 	}
 	r.stop()
 
-	r.configure("console = \":0\"\n")
-	said, err := exec.CommandContext(t.Context(), "vcvrs", r.args...).CombinedOutput()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != reason.ExitUsage || !strings.Contains(string(said), "whose browsers need a certificate: give console_certificate and console_key") {
-		t.Errorf("without a certificate: %v\n%s", err, said)
+	for settings, why := range map[string]string{
+		"console = \":0\"\n": "whose browsers need a certificate: give console_certificate and console_key",
+		settings:             "whose browsers need to show a token: give console_token",
+	} {
+		r.configure(settings)
+		said, err := exec.CommandContext(t.Context(), "vcvrs", r.args...).CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != reason.ExitUsage || !strings.Contains(string(said), why) {
+			t.Errorf("with %s: %v\n%s", settings, err, said)
+		}
 	}
 }

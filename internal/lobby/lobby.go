@@ -7,7 +7,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 
 	"videoclub/internal/control"
 	"videoclub/internal/crew"
+	"videoclub/internal/depot"
 	"videoclub/internal/identity"
 	"videoclub/internal/limit"
 	"videoclub/internal/moment"
@@ -31,6 +31,10 @@ type Config struct {
 	Clock    moment.Clock
 	Log      *slog.Logger
 	Settings Settings
+	Depot    *depot.Depot
+	// Receiver and ReceiptKey are this server's identity, and the key by which it
+	// signs receipts, hex.
+	Receiver, ReceiptKey string
 	// Status says what the server is doing.
 	Status func() string
 }
@@ -40,6 +44,7 @@ type Settings struct {
 	Connections limit.Bounds     // a stranger is one that has asked nothing yet
 	Handshake   time.Duration    // within which a browser must have established TLS
 	Browser     identity.Browser // what browsers on other machines are shown
+	Token       Token            // that browsers have to show
 }
 
 // Lobby serves browsers.
@@ -49,6 +54,11 @@ type Lobby struct {
 	spares      *crew.Spares
 	strange     rate.Sometimes // logged of those that speak something else
 	serving     sync.WaitGroup
+	failures    *limit.Failures // of logins
+	sessions    sessions
+	checking    chan struct{} // one for each deposit that is read again
+	checks      checks
+	rates       rates
 
 	mu       sync.Mutex
 	settings Settings
@@ -58,6 +68,7 @@ type Lobby struct {
 func New(c Config) *Lobby {
 	return &Lobby{
 		Config: c, connections: limit.New(c.Settings.Connections, c.Clock), settings: c.Settings, strange: rate.Sometimes{Interval: time.Second},
+		failures: limit.NewFailures(), checking: make(chan struct{}, mostChecks),
 		// None ahead: days may pass until somebody looks.
 		spares: crew.NewSpares(c.Spawner, worker.Session, 0, c.Log),
 	}
@@ -67,11 +78,23 @@ func New(c Config) *Lobby {
 func (l *Lobby) Close() { l.spares.Close() }
 
 // SetSettings changes the settings, for connections to come.
+// Another token ends the sessions that the one before has let in.
 func (l *Lobby) SetSettings(s Settings) {
 	l.mu.Lock()
+	other := !l.settings.Token.same(s.Token)
 	l.settings = s
 	l.mu.Unlock()
 	l.connections.Set(s.Connections)
+	if other {
+		l.sessions.endAll()
+	}
+}
+
+// token is the token that browsers have to show.
+func (l *Lobby) token() Token {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.settings.Token
 }
 
 // Serve takes connections until ctx ends, then ends their workers and returns
@@ -80,6 +103,12 @@ func (l *Lobby) Serve(ctx context.Context, listener net.Listener, secure bool) e
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
 	err := limit.Accept(ctx, listener, l.connections, l.Log, func(conn *net.TCPConn, place *limit.Place) {
+		// Before anything is spent on it.
+		if l.failures.Blocked(addrOf(conn.RemoteAddr()), l.Clock()) {
+			conn.Close()
+			place.Leave()
+			return
+		}
 		l.serving.Go(func() {
 			defer place.Leave()
 			if err := l.serve(ctx, conn, place, secure); err != nil {
@@ -99,10 +128,11 @@ func (l *Lobby) serve(ctx context.Context, conn *net.TCPConn, place *limit.Place
 	if secure {
 		start.Browser.Chain = settings.Browser.Chain
 	}
-	peer := conn.RemoteAddr()
+	v := &visitor{lobby: l, peer: conn.RemoteAddr()}
+	defer v.endCheck()
 	return l.spares.Serve(ctx, conn, crew.Session{
 		Start: start, Sign: crew.SignFor(identity.Keys{}, settings.Browser, start), Calls: requests, Known: place.Known, Lost: place.Lost(), Log: l.Log,
-		Failed: func(m control.Failed) { l.turnedAway(peer, m) }, Answer: l.answer,
+		Failed: func(m control.Failed) { l.turnedAway(v.peer, m) }, Answer: v.answer,
 	})
 }
 
@@ -113,13 +143,4 @@ func (l *Lobby) turnedAway(peer net.Addr, m control.Failed) {
 		return
 	}
 	l.strange.Do(func() { l.Log.Warn("refused", "peer", peer, "reason", string(m.Code), "error", m.Detail) })
-}
-
-// answer does what a call asks for. The file, where there is one, goes with the
-// reply to the worker, for reading.
-func (l *Lobby) answer(_ context.Context, c control.Call) (control.Reply, *os.File) {
-	if c.Health != nil {
-		return control.Reply{Health: &control.Health{Status: l.Status()}}, nil
-	}
-	return control.Reply{Refusal: &control.Refusal{Code: reason.NotPermitted, Detail: "a reception server is not asked for that"}}, nil
 }

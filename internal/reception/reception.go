@@ -123,6 +123,9 @@ func (r *Reception) about(key string) *slog.Logger {
 	return r.Log.With("delivery", k.ID, "central", k.Central)
 }
 
+// ReceiptKey is the key by which this server signs receipts, hex.
+func (r *Reception) ReceiptKey() string { return r.receiptKey }
+
 // Identity is the identity of this server.
 func (r *Reception) Identity() string { return r.identity }
 

@@ -1,0 +1,222 @@
+package lobby
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"videoclub/internal/control"
+	"videoclub/internal/depot"
+	"videoclub/internal/disk"
+	"videoclub/internal/limit"
+	"videoclub/internal/reason"
+)
+
+// place is a lobby with an empty store, whose clock stands still unless it is set.
+type place struct {
+	*Lobby
+	now time.Time
+	dir string
+}
+
+func open(t *testing.T, token Token) *place {
+	t.Helper()
+	p := &place{now: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC), dir: t.TempDir()}
+	dir, err := disk.OS(p.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock := func() time.Time { return p.now }
+	store, err := depot.Open(dir, depot.Options{Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Lobby = New(Config{Clock: clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Depot: store, Settings: Settings{Token: token, Connections: limit.Bounds{All: 9, PerAddress: 9, Strangers: 9}},
+		Status: func() string { return "waiting" }})
+	t.Cleanup(func() { p.Close(); store.Close(); dir.Close() })
+	return p
+}
+
+func (p *place) visitor(host string) *visitor {
+	return &visitor{lobby: p.Lobby, peer: &net.TCPAddr{IP: net.ParseIP(host), Port: 4000}}
+}
+
+// ask asks, and gives why it is refused.
+func ask(v *visitor, c control.Call) (control.Reply, reason.Code) {
+	r, file := v.answer(context.Background(), c)
+	if file != nil {
+		file.Close()
+	}
+	if r.Refusal != nil {
+		return r, r.Refusal.Code
+	}
+	return r, ""
+}
+
+var room = control.Call{Store: &control.StoreQuery{Room: &control.RoomQuery{}}}
+
+func TestToken(t *testing.T) {
+	p := open(t, NewToken("a long enough token"))
+	v := p.visitor("192.0.2.1")
+	enter := func(v *visitor, text string) (string, reason.Code) {
+		r, code := ask(v, control.Call{Enter: &control.Enter{Secret: text}})
+		if r.Entered == nil {
+			return "", code
+		}
+		return r.Entered.Secret, code
+	}
+	if _, code := ask(v, room); code != reason.LoginNeeded {
+		t.Errorf("without the token: %s", code)
+	}
+	if _, code := ask(v, control.Call{Visit: &control.Visit{Secret: "made up"}}); code != reason.LoginInvalid {
+		t.Errorf("with a secret that was made up: %s", code)
+	}
+	if _, code := enter(v, "a long enough tokem"); code != reason.LoginInvalid {
+		t.Errorf("with another token: %s", code)
+	}
+	secret, code := enter(v, "a long enough token")
+	if code != "" || secret == "" {
+		t.Fatalf("with the token: %s", code)
+	}
+	if _, code := ask(v, room); code != "" {
+		t.Errorf("let in: %s", code)
+	}
+	other := p.visitor("192.0.2.1")
+	if _, code := ask(other, room); code != reason.LoginNeeded {
+		t.Errorf("another connection, of which nothing is known: %s", code)
+	}
+	if r, code := ask(other, control.Call{Visit: &control.Visit{Secret: secret}}); code != "" || !r.Visitor.LoggedIn {
+		t.Errorf("another connection with the secret: %s", code)
+	}
+	p.now = p.now.Add(sessionIdle + time.Second)
+	if _, code := ask(other, room); code != reason.LoginInvalid {
+		t.Errorf("after a long time: %s", code)
+	}
+	secret, _ = enter(v, "a long enough token")
+	ask(other, control.Call{Visit: &control.Visit{Secret: secret}})
+	ask(v, control.Call{Leave: &control.Leave{}})
+	if _, code := ask(other, room); code != reason.LoginInvalid {
+		t.Errorf("after leaving: %s", code)
+	}
+	enter(v, "a long enough token")
+	p.SetSettings(Settings{Token: NewToken("another token of enough")})
+	if _, code := ask(v, room); code != reason.LoginInvalid {
+		t.Errorf("with a session of the token before: %s", code)
+	}
+	p.SetSettings(Settings{})
+	if _, code := ask(p.visitor("192.0.2.9"), room); code != "" {
+		t.Errorf("where no token is wanted: %s", code)
+	}
+}
+
+// Who tries again and again waits, and others do not.
+func TestGuessing(t *testing.T) {
+	p := open(t, NewToken("a long enough token"))
+	v := p.visitor("192.0.2.1")
+	last := reason.Code("")
+	for range 20 {
+		_, last = ask(v, control.Call{Enter: &control.Enter{Secret: "guess"}})
+	}
+	if last != reason.Busy {
+		t.Errorf("the twentieth guess: %s", last)
+	}
+	if _, code := ask(v, control.Call{Enter: &control.Enter{Secret: "a long enough token"}}); code != reason.Busy {
+		t.Errorf("the token while it waits: %s", code)
+	}
+	if _, code := ask(p.visitor("192.0.2.2"), control.Call{Enter: &control.Enter{Secret: "a long enough token"}}); code != "" {
+		t.Errorf("another: %s", code)
+	}
+	p.now = p.now.Add(10 * time.Minute)
+	if _, code := ask(v, control.Call{Enter: &control.Enter{Secret: "a long enough token"}}); code != "" {
+		t.Errorf("after waiting: %s", code)
+	}
+}
+
+// A session asks for what a reception has, by keys, and for nothing else.
+func TestHostileCalls(t *testing.T) {
+	p := open(t, Token{})
+	if err := os.WriteFile(filepath.Join(p.dir, "not ours"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v := p.visitor("127.0.0.1")
+	for name, c := range map[string]struct {
+		ask  control.Call
+		want reason.Code
+	}{
+		"another's":        {control.Call{Titles: &control.TitlesQuery{}}, reason.NotPermitted},
+		"a path":           {control.Call{Store: &control.StoreQuery{Open: &control.OpenQuery{Key: "not ours", What: control.OfDeposit}}}, reason.UnknownDelivery},
+		"the way up":       {control.Call{Store: &control.StoreQuery{Open: &control.OpenQuery{Key: "../0a1b2c3d-1", What: control.OfArriving}}}, reason.UnknownDelivery},
+		"no such":          {control.Call{Store: &control.StoreQuery{Open: &control.OpenQuery{Key: "0a1b2c3d-1", What: control.OfDeposit, Within: "x"}}}, reason.UnknownDelivery},
+		"no such piece":    {control.Call{Store: &control.StoreQuery{Open: &control.OpenQuery{Key: "0a1b2c3d-1", What: "keys"}}}, reason.UnknownDelivery},
+		"shown":            {control.Call{Store: &control.StoreQuery{Show: &control.ShowKey{Key: "x"}}}, reason.UnknownDelivery},
+		"before":           {control.Call{Store: &control.StoreQuery{Shelf: &control.ShelfQuery{Before: "x"}}}, reason.UnknownDelivery},
+		"nothing":          {control.Call{Store: &control.StoreQuery{}}, reason.Internal},
+		"checked unasked":  {control.Call{Store: &control.StoreQuery{Checked: &control.Checked{Key: "0a1b2c3d-1", Good: true}}}, reason.Usage},
+		"entering no door": {control.Call{Enter: &control.Enter{Secret: ""}}, reason.Usage},
+	} {
+		if _, code := ask(v, c.ask); code != c.want {
+			t.Errorf("%s: %s", name, code)
+		}
+	}
+	if r, code := ask(v, control.Call{Health: &control.HealthQuery{}}); code != "" || r.Health.Status != "waiting" {
+		t.Errorf("health: %s", code)
+	}
+	if r, code := ask(v, control.Call{Store: &control.StoreQuery{Shelf: &control.ShelfQuery{Search: strings.Repeat("x", 100)}}}); code != "" || len(r.Store.Shelf.Deposits) != 0 {
+		t.Errorf("a search: %s", code)
+	}
+}
+
+// Few read again at once, and whoever goes gives their place back.
+func TestChecksAreBounded(t *testing.T) {
+	p := open(t, Token{})
+	var all []*visitor
+	for range mostChecks {
+		v := p.visitor("127.0.0.1")
+		for range 3 { // a folder has many files
+			if err := v.beginCheck(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all = append(all, v)
+	}
+	late := p.visitor("127.0.0.1")
+	if err := late.beginCheck(); reason.Of(err) != reason.Busy {
+		t.Errorf("one more: %v", err)
+	}
+	all[0].endCheck()
+	if err := late.beginCheck(); err != nil {
+		t.Errorf("when one has gone: %v", err)
+	}
+	if all[0].endCheck() {
+		t.Error("a place is given back twice")
+	}
+}
+
+func TestRates(t *testing.T) {
+	var r rates
+	at := time.Unix(1000, 0)
+	key := depot.Key{Central: "0a1b2c3d", ID: 1}
+	look := func(after time.Duration, written int64, receiving bool) int64 {
+		at = at.Add(after)
+		return r.of(depot.Arrival{Key: key, Written: written, Receiving: receiving}, at)
+	}
+	for _, step := range []struct {
+		after     time.Duration
+		written   int64
+		receiving bool
+		want      int64
+	}{
+		{0, 1000, true, 0}, {100 * time.Millisecond, 2000, true, 0}, {900 * time.Millisecond, 11_000, true, 10_000}, {time.Second, 31_000, true, 15_000},
+		{time.Second, 31_000, true, 7_500}, {time.Minute, 99_000, true, 0}, {time.Second, 90_000, true, 0}, {time.Second, 91_000, true, 1000}, {time.Second, 92_000, false, 0}, {time.Second, 93_000, true, 0},
+	} {
+		if got := look(step.after, step.written, step.receiving); got != step.want {
+			t.Errorf("%+v: %d", step, got)
+		}
+	}
+}

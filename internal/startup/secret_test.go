@@ -1,0 +1,51 @@
+package startup
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"videoclub/internal/reason"
+)
+
+func TestReadSecret(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		text string
+		mode os.FileMode
+		want string // "" is refused
+		why  string
+	}{
+		"good":       {"se cret\n", 0o600, "se cret", ""},
+		"read only":  {"secret", 0o400, "secret", ""},
+		"from DOS":   {"secret\r\n", 0o600, "secret", ""},
+		"group":      {"secret\n", 0o640, "", "chmod 600"},
+		"world":      {"secret\n", 0o604, "", "chmod 600"},
+		"empty":      {"", 0o600, "", "one line"},
+		"empty line": {"\n", 0o600, "", "one line"},
+		"two lines":  {"secret\nmore\n", 0o600, "", "one line"},
+		"a NUL":      {"sec\x00ret", 0o600, "", "one line"},
+		"too long":   {strings.Repeat("s", maxSecret+1), 0o600, "", "one line"},
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readSecret("password_file", func() (string, os.FileMode) { return path, 0o077 })
+		if got != c.want || (c.want == "") != (reason.Of(err) == reason.ConfigInvalid) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		if err != nil && (!strings.Contains(err.Error(), c.why) || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, path := range []string{filepath.Join(dir, "none"), dir} {
+		if _, err := readSecret("password_file", func() (string, os.FileMode) { return path, 0o077 }); reason.Of(err) != reason.ConfigInvalid {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
