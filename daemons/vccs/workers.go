@@ -7,6 +7,7 @@ import (
 	"videoclub/internal/api"
 	"videoclub/internal/console"
 	"videoclub/internal/deliver"
+	"videoclub/internal/encode"
 	"videoclub/internal/notify"
 	"videoclub/internal/session"
 	"videoclub/internal/startup"
@@ -59,6 +60,13 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 			return f.Err
 		}
 		return deliver.Reader{Source: f.File("source"), Manifest: f.File("manifest"), Marks: f.File("marks"), Index: f.File("index"), Digests: f.File("digests"), Handoff: f.Handoff(), Control: f.Control()}.Run()
+	},
+	worker.Encode: func(in *worker.Inside) error {
+		f := startup.Take(in, "pictures", "control")
+		if f.Err != nil {
+			return f.Err
+		}
+		return encode.Worker{Pictures: f.File("pictures"), Control: f.Control(), Become: in.Become}.Run()
 	},
 	worker.Survey: func(in *worker.Inside) error {
 		if in.Has("manifest") { // somebody waits for a folder to be looked through

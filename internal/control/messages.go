@@ -322,6 +322,7 @@ var kinds = table(
 	unpack[Begin], unpack[Sealed], unpack[Lease], unpack[Recording], unpack[Over], unpack[Finish],
 	unpack[Offered], unpack[WithdrawAsked], unpack[Accept], unpack[Refuse], unpack[Deposit], unpack[LetGo],
 	unpack[Fill], unpack[Ready], unpack[Durable], unpack[Whole], unpack[Describe],
+	unpack[BecomeEncoder], unpack[OpenEncoder], unpack[EncoderOpened],
 	unpack[Survey], unpack[Lasts], unpack[Surveying], unpack[Surveyed], unpack[Described],
 	unpack[SendMail], unpack[MailTaken], unpack[MailUnsecured], unpack[MailRefused],
 	unpack[PairWith], unpack[PairProof], unpack[PairTaken], unpack[LookAt], unpack[Looked], unpack[Visited],

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -25,10 +26,10 @@ func Arguments(a *feed.Ask) []string {
 	crf := 51 - float64(a.Quality)*28/85
 	return []string{
 		"-hide_banner", "-loglevel", "error", "-nostdin",
-		"-probesize", "32", "-analyzeduration", "0", "-f", "matroska", "-i", "pipe:0",
+		"-probesize", "32", "-analyzeduration", "0", "-threads", "1", "-f", "matroska", "-i", "pipe:0",
 		"-map", "0:v:0", "-fps_mode", "passthrough", "-enc_time_base", "1:1000",
 		"-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-bf", "0", "-pix_fmt", "yuv420p",
-		"-crf", strconv.FormatFloat(max(0, crf), 'f', 1, 64), "-g", "100000", "-sc_threshold", "0",
+		"-threads", strconv.Itoa(min(runtime.NumCPU(), 4)), "-crf", strconv.FormatFloat(max(0, crf), 'f', 1, 64), "-g", "100000", "-sc_threshold", "0",
 		"-force_key_frames", "expr:lt(n,2)+gte(t,prev_forced_t+1)",
 		"-flush_packets", "1", "-flvflags", "no_duration_filesize", "-f", "flv", "pipe:1",
 	}

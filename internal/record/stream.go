@@ -15,7 +15,7 @@ import (
 // headWithin is how long a device, and what encodes for it, may take to the
 // first picture that one can begin at, where the head of a recording has to say
 // something of it. Cameras have one each second, or each few.
-const headWithin = 20 * time.Second
+const headWithin = 12 * time.Second
 
 // Stream is a device at work, and what is made of what it gives.
 type Stream struct {

@@ -13,3 +13,6 @@ const (
 	architecture = 0xc000003e // AUDIT_ARCH_X86_64
 	foreignFrom  = 0x40000000 // __X32_SYSCALL_BIT: the calls of x32
 )
+
+// older are calls for what has newer ones, and of this architecture alone.
+var older = plain(unix.SYS_ARCH_PRCTL, unix.SYS_ACCESS, unix.SYS_OPEN, unix.SYS_STAT, unix.SYS_LSTAT, unix.SYS_READLINK, unix.SYS_POLL, unix.SYS_SELECT, unix.SYS_GETRLIMIT, unix.SYS_TIME, unix.SYS_PIPE)

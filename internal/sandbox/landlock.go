@@ -66,35 +66,45 @@ const (
 // onAllThreads, and cost a second start of 10 ms and leave the program's own
 // file readable and executable.
 func restrict(abi int, below Access, dir, also int) error {
-	var ruleset unix.LandlockRulesetAttr
-	for _, s := range landlockSteps {
-		if abi >= s.abi {
-			ruleset.Handled_access_fs |= s.files
-			ruleset.Handled_access_net |= s.net
-			ruleset.Scoped |= s.scoped
-		}
+	fd, handled, err := ruleset(abi)
+	if err != nil {
+		return err
 	}
-	// Older kernels take a longer structure whose rest is zero.
-	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&ruleset)), unsafe.Sizeof(ruleset), 0)
-	if errno != 0 {
-		return fmt.Errorf("landlock_create_ruleset: %w", errno)
-	}
-	defer syscall.Close(int(fd))
+	defer syscall.Close(fd)
 	rules := []unix.LandlockPathBeneathAttr{{Allowed_access: map[Access]uint64{Read: belowRead, Write: belowWrite}[below], Parent_fd: int32(dir)}}
 	if also != 0 {
 		rules = append(rules, unix.LandlockPathBeneathAttr{Allowed_access: belowRead, Parent_fd: int32(also)})
 	}
 	for _, rule := range rules {
-		if rule.Allowed_access &= ruleset.Handled_access_fs; rule.Allowed_access == 0 {
+		if rule.Allowed_access &= handled; rule.Allowed_access == 0 {
 			continue
 		}
-		_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, fd, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+		_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(fd), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
 		if errno != 0 {
 			return fmt.Errorf("landlock_add_rule: %w", errno)
 		}
 	}
-	if err := onAllThreads(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); err != nil {
+	if err := onAllThreads(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(fd), 0, 0); err != nil {
 		return fmt.Errorf("landlock_restrict_self: %w", err)
 	}
 	return nil
+}
+
+// ruleset makes a set of rules that leaves nothing of what this version of the
+// ABI knows; handled are the rights to files among it.
+func ruleset(abi int) (fd int, handled uint64, err error) {
+	var all unix.LandlockRulesetAttr
+	for _, s := range landlockSteps {
+		if abi >= s.abi {
+			all.Handled_access_fs |= s.files
+			all.Handled_access_net |= s.net
+			all.Scoped |= s.scoped
+		}
+	}
+	// Older kernels take a longer structure whose rest is zero.
+	made, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&all)), unsafe.Sizeof(all), 0)
+	if errno != 0 {
+		return 0, 0, fmt.Errorf("landlock_create_ruleset: %w", errno)
+	}
+	return int(made), all.Handled_access_fs, nil
 }

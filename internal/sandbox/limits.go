@@ -82,16 +82,22 @@ func LimitFiles(pid int, size uint64) error {
 	return nil
 }
 
-// dropCapabilities lets go of every capability, for a supervisor that is root
-// (capset(2)). Where there are none nothing is asked for: systemd may refuse the
+// dropCapabilities lets go of every capability, in all threads or in this one, for
+// a supervisor that is root (capset(2)). Where there are none nothing is asked for: systemd may refuse the
 // call to a service that needs none.
-func dropCapabilities() error {
+func dropCapabilities(all bool) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var have, none [2]unix.CapUserData
 	if err := unix.Capget(&header, &have[0]); err != nil {
 		return fmt.Errorf("capget: %w", err)
 	}
 	if have == none {
+		return nil
+	}
+	if !all {
+		if err := unix.Capset(&header, &none[0]); err != nil {
+			return fmt.Errorf("capset: %w", err)
+		}
 		return nil
 	}
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none[0])), 0)

@@ -35,6 +35,10 @@ type Policy struct {
 
 	// Files is how many descriptors it may have; 0 is the usual number.
 	Files uint64
+
+	// Becomes is of one that is to be another program: what is left then is for
+	// Become to take.
+	Becomes bool
 }
 
 // Access is what may be done with files.
@@ -107,6 +111,9 @@ func Confine(p Policy, passed []int) error {
 	if err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
+	if p.Becomes {
+		return nil
+	}
 	if abi, _ := landlockABI(); reached && abi > 0 {
 		if err := restrict(abi, p.Below, p.Dir, p.Also); err != nil {
 			return fmt.Errorf("sandbox: %w", err)
@@ -140,7 +147,7 @@ func onAllThreads(call, a1, a2, a3 uintptr) error {
 func dropPrivileges() (reached bool, err error) {
 	switch err := onAllThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0); err {
 	case nil:
-		return true, dropCapabilities()
+		return true, dropCapabilities(true)
 	case unix.ENOTSUP:
 		// Of this thread alone; filter spreads it.
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {

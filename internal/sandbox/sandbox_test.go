@@ -45,6 +45,8 @@ var children = map[string]func() error{
 	"bomb":        func() error { return then(Policy{}, bomb) },
 	"descriptors": descriptors,
 	"nothing":     func() error { return nil },
+	"become":      become,
+	"became":      became,
 	"read below":  below(Read),
 	"write below": below(Write),
 	"time": func() error {
@@ -481,5 +483,91 @@ func below(access Access) func() error {
 		}
 		fmt.Println("done")
 		return nil
+	}
+}
+
+// become makes the process this program again, as another one.
+func become() error {
+	if err := Confine(Policy{Becomes: true}, nil); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return Become(program, []string{"another", confined, "became"})
+}
+
+// became is what that does: what a program needs works, and nothing else does.
+func became() error {
+	var all []error
+	refused := func(what string, err error, codes ...error) {
+		if !slices.ContainsFunc(codes, func(code error) bool { return errors.Is(err, code) }) {
+			all = append(all, fmt.Errorf("%s: %v", what, err))
+		}
+	}
+	open := func(path string) error {
+		f, err := os.Open(path)
+		if err == nil {
+			f.Close()
+		}
+		return err
+	}
+	for _, path := range []string{"/etc/passwd", "/proc/1/environ", "/dev/zero", "/root", "/tmp"} {
+		refused(path, open(path), unix.EACCES, unix.EPERM)
+	}
+	_, err := os.Create("/usr/lib/anything")
+	refused("a file", err, unix.EACCES, unix.EPERM)
+	refused("/lib", open("/lib"), nil)
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6, unix.AF_UNIX, unix.AF_NETLINK, unix.AF_PACKET} {
+		_, err := unix.Socket(family, unix.SOCK_DGRAM, 0)
+		refused("a socket", err, unix.EPERM)
+	}
+	refused("another program", exec.Command("/bin/true").Run(), unix.EPERM, unix.EACCES)
+	refused("another program instead", syscall.Exec("/bin/true", []string{"true"}, nil), unix.EACCES)
+	refused("a signal to its parent", unix.Kill(os.Getppid(), 0), unix.EPERM)
+	refused("a namespace", unix.Unshare(unix.CLONE_NEWUSER), unix.EPERM)
+	refused("a memory file", memfd(), unix.EPERM)
+	_, err = unix.PtraceGetEventMsg(os.Getppid())
+	refused("ptrace", err, unix.EPERM)
+	refused("a larger bound", unix.Prlimit(0, unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}, nil), unix.EPERM)
+	if len(os.Environ()) != 0 {
+		all = append(all, fmt.Errorf("it has the environment %v", os.Environ()))
+	}
+	if err := errors.Join(all...); err != nil {
+		return err
+	}
+	if err := work(); err != nil {
+		return err
+	}
+	fmt.Println("done")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+func memfd() error {
+	_, err := unix.MemfdCreate("x", 0)
+	return err
+}
+
+// A process that becomes another program takes its sandbox along, which every
+// thread of that has.
+func TestBecome(t *testing.T) {
+	cmd, said := child(t, "become")
+	done(t, said)
+	for _, status := range tasks(t, cmd.Process.Pid) {
+		for _, want := range []string{"NoNewPrivs:\t1", "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "Seccomp:\t2"} {
+			if !strings.Contains(status, want) {
+				t.Errorf("no %q in %s", want, status)
+			}
+		}
+	}
+}
+
+func TestBecomeNothing(t *testing.T) {
+	for _, path := range []string{"/nowhere", "/etc/passwd", "/"} {
+		if _, err := loaderOf(path); err == nil {
+			t.Errorf("%s is a program", path)
+		}
 	}
 }

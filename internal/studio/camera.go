@@ -136,6 +136,8 @@ func (c *camera) once() (gave bool, err error) {
 		return false, errors.Join(err, ended(&m))
 	}
 	said, opened := make(chan crew.Said), make(chan device, 1)
+	var encoder lathe
+	defer encoder.end()
 	go m.Listen(context.Background(), said)
 	end := c.ctx.Done()
 	var failure error
@@ -153,6 +155,11 @@ func (c *camera) once() (gave bool, err error) {
 					f, err := c.studio.Open(c.ask)
 					opened <- device{f, err}
 				}()
+			case control.OpenEncoder:
+				f, err := encoder.open(c)
+				c.answer(&m, device{f, err}, func(code reason.Code, detail string) control.Message {
+					return control.EncoderOpened{Code: code, Detail: detail}
+				})
 			case control.Capturing:
 				gave = true
 				c.member = &m
@@ -164,7 +171,9 @@ func (c *camera) once() (gave bool, err error) {
 				failure = reason.New(reason.WorkerFailed, "the capture worker says %T", message)
 			}
 		case d := <-opened:
-			c.answer(&m, d)
+			c.answer(&m, d, func(code reason.Code, detail string) control.Message {
+				return control.DeviceOpened{Code: code, Detail: detail}
+			})
 		case <-c.wake:
 			c.work()
 		case <-end:
@@ -193,14 +202,14 @@ func (c *camera) parted(m *crew.Member, heard, failure error) error {
 	return reason.New(reason.WorkerFailed, "the capture worker ended by itself")
 }
 
-// answer gives the worker the device, or says why not.
-func (c *camera) answer(m *crew.Member, d device) {
+// answer gives the worker what it asked for, or says why not, in words.
+func (c *camera) answer(m *crew.Member, d device, words func(reason.Code, string) control.Message) {
 	if d.err != nil {
-		m.Tell(control.DeviceOpened{Code: reason.Of(d.err), Detail: d.err.Error()}) // one that cannot be told has ended
+		m.Tell(words(reason.Of(d.err), d.err.Error())) // one that cannot be told has ended
 		return
 	}
 	defer d.file.Close()
-	if m.Tell(control.DeviceOpened{}) == nil {
+	if m.Tell(words("", "")) == nil {
 		_ = m.Control.Hand(d.file) // as above
 	}
 }

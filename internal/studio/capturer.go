@@ -11,10 +11,10 @@ import (
 
 	"videoclub/internal/capture"
 	"videoclub/internal/control"
+	"videoclub/internal/encode"
 	"videoclub/internal/feed"
 	"videoclub/internal/handoff"
 	"videoclub/internal/matroska"
-	"videoclub/internal/reason"
 	"videoclub/internal/record"
 )
 
@@ -29,6 +29,7 @@ type Capturer struct {
 	ask    *feed.Ask
 	hung   time.Duration
 	opened chan device // what the supervisor answered
+	way    chan device // to a program that encodes, likewise
 
 	keeper  *capture.Keeper
 	track   matroska.Track
@@ -72,7 +73,7 @@ func (c *Capturer) run() error {
 	default:
 		return fmt.Errorf("studio: the supervisor says %T instead of what to capture", m)
 	}
-	c.opened, c.outlets = make(chan device, 1), make(map[int64]*record.Outlet)
+	c.opened, c.way, c.outlets = make(chan device, 1), make(chan device, 1), make(map[int64]*record.Outlet)
 	ended := make(chan error, 2)
 	go func() { ended <- c.capture() }()
 	go func() { ended <- c.listen() }()
@@ -116,7 +117,14 @@ func (c *Capturer) capture() error {
 
 // encoder asks for a program that encodes.
 func (c *Capturer) encoder() (io.ReadWriteCloser, error) {
-	return nil, reason.New(reason.DeviceUnfit, "pictures of %s can be kept as h264 only where it gives them so", c.ask.Kind)
+	if err := c.Control.Send(control.OpenEncoder{}); err != nil {
+		return nil, err
+	}
+	w := <-c.way
+	if w.err != nil {
+		return nil, w.err
+	}
+	return encode.Take(w.file)
 }
 
 // largest is how many bytes a packet may have. A JPEG of noise, at the best
@@ -210,6 +218,14 @@ func (c *Capturer) listen() error {
 				return err
 			}
 			c.opened <- d
+		case control.EncoderOpened:
+			d := device{}
+			if m.Code != "" {
+				d.err = refusal(m.Code, m.Detail)
+			} else if d.file, err = c.Control.Take(); err != nil {
+				return err
+			}
+			c.way <- d
 		case control.Attach:
 			p, err := producer(c.Control, m)
 			if err != nil {

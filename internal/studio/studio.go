@@ -59,6 +59,8 @@ type Settings struct {
 	Keep bool
 	// Quality is that of a JPEG, where the location does not say it.
 	Quality int
+	// Encoder is the program that encodes H.264, as encode.Find has it.
+	Encoder string
 }
 
 // Studio has devices captured and recordings made.

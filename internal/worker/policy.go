@@ -14,6 +14,8 @@ var policies = map[Kind]sandbox.Policy{
 	Capture: {Calls: []sandbox.Group{sandbox.Capturing, sandbox.Taking}},
 	// How much a recording may hold is bounded by its spool.
 	Record: {Calls: []sandbox.Group{sandbox.Storing, sandbox.Taking}, FileSize: 1<<63 - 1},
+	// It is another program in a moment, and confined then.
+	Encode: {Becomes: true},
 	// The notes of a digest have less than 100 KiB (package digest).
 	Read: {Calls: []sandbox.Group{sandbox.Reading, sandbox.Noting}, FileSize: 1 << 20},
 	// Its supervisor lowers this to what was offered, before it says a word.

@@ -37,6 +37,7 @@ const (
 	Survey  Kind = "survey"  // a source: how long it lasts, its digest
 	Capture Kind = "capture" // a camera or microphone: take, encode
 	Record  Kind = "record"  // a recording: join, append to its spool
+	Encode  Kind = "encode"  // pictures: becomes the program that encodes them
 )
 
 // marker is the first argument of every worker.
@@ -311,6 +312,15 @@ func (in *Inside) confine() error {
 
 // Has says whether a descriptor with that name was passed and not yet taken.
 func (in *Inside) Has(name string) bool { return in.files[name] != 0 }
+
+// Become makes the process another program, confined as its kind still is to be
+// (sandbox.Become). It returns only why it could not.
+func (in *Inside) Become(program string, args []string) error {
+	if in.free {
+		return fmt.Errorf("worker: %s: %w", program, syscall.Exec(program, args, []string{}))
+	}
+	return sandbox.Become(program, args)
+}
 
 // File takes the descriptor with that name. Sockets are made non-blocking, so
 // that closing one lets go whoever waits for it.
