@@ -23,6 +23,7 @@ import (
 	"videoclub/internal/service"
 	"videoclub/internal/source"
 	"videoclub/internal/startup"
+	"videoclub/internal/studio"
 	"videoclub/internal/survey"
 	"videoclub/internal/titles"
 	"videoclub/internal/worker"
@@ -42,6 +43,7 @@ type central struct {
 	titles                *titles.File
 	surveyor              *survey.Surveyor
 	deliveries            *dispatch.Dispatcher
+	studio                *studio.Studio
 	book                  *ledger.Ledger
 	roster                *roster.Roster
 	counter               *desk.Desk
@@ -101,9 +103,14 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 	if c.surveyor, err = survey.New(ctx, survey.Config{Ledger: book, Spawner: spawner, Open: sources.Open, Shelf: shelf, Clock: time.Now, Log: log}); err != nil {
 		return nil, err
 	}
+	spools := filepath.Join(s.state, "spool")
+	if err := os.MkdirAll(spools, 0o700); err != nil {
+		return nil, err
+	}
+	c.studio = studio.New(studio.Config{Spawner: spawner, Dir: spools, Clock: time.Now, Log: log}, s.studio())
 	if c.deliveries, err = dispatch.New(ctx, dispatch.Config{
 		Ledger: book, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Digests: filepath.Join(s.state, "digests"),
-		Sources: opener{sources}, Describe: c.surveyor.Describe, Folders: shelf, Settings: s.dispatch(places),
+		Sources: opener{sources}, Describe: c.surveyor.Describe, Folders: shelf, Studio: c.studio, Settings: s.dispatch(places),
 		Pulse: func(o dispatch.Overview) { manager.Alive(o.Line(time.Now())) },
 	}); err != nil {
 		return nil, err
@@ -113,7 +120,7 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 		Dispatcher: c.deliveries, Titles: c.titles, Surveyor: c.surveyor, Roster: c.roster, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log,
 		Limits: s.limits(), Open: s.open,
 		Browser: c.console.Browser, Console: c.console.Origin,
-		Public:  func() string { return s.publicAddress(c.users) }, Socket: c.socket(), AdminGroup: s.AdminGroup,
+		Public: func() string { return s.publicAddress(c.users) }, Socket: c.socket(), AdminGroup: s.AdminGroup,
 	}); err != nil {
 		return nil, err
 	}
@@ -179,6 +186,7 @@ func (c *central) run(ctx context.Context, hangups <-chan os.Signal, reload func
 	defer edits.Stop()
 	var running sync.WaitGroup
 	running.Go(func() { c.deliveries.Run(ctx) })
+	running.Go(func() { c.studio.Run(ctx) })
 	running.Go(func() { c.roster.Run(ctx) })
 	running.Go(func() { c.mail.Run(ctx) })
 	running.Go(func() { c.surveyor.Run(ctx) })

@@ -13,6 +13,7 @@ import (
 	"videoclub/internal/config"
 	"videoclub/internal/desk"
 	"videoclub/internal/dispatch"
+	"videoclub/internal/feed"
 	"videoclub/internal/ledger"
 	"videoclub/internal/limit"
 	"videoclub/internal/rate"
@@ -20,6 +21,7 @@ import (
 	"videoclub/internal/roster"
 	"videoclub/internal/source"
 	"videoclub/internal/startup"
+	"videoclub/internal/studio"
 	"videoclub/internal/titles"
 )
 
@@ -150,4 +152,9 @@ type opener struct{ source.Opener }
 func (o opener) Open(location string) (*os.File, int64, int64, error) {
 	f, facts, err := o.Opener.Open(location)
 	return f, facts.Size, facts.MTime, err
+}
+
+// studio is how live sources are recorded.
+func (s settings) studio() studio.Settings {
+	return studio.Settings{Live: true, Spool: 4 << 30, Quality: feed.DefaultQuality}
 }

@@ -11,6 +11,7 @@ import (
 	"videoclub/internal/notify"
 	"videoclub/internal/session"
 	"videoclub/internal/startup"
+	"videoclub/internal/studio"
 	"videoclub/internal/survey"
 	"videoclub/internal/worker"
 )
@@ -67,6 +68,20 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 			return f.Err
 		}
 		return encode.Worker{Pictures: f.File("pictures"), Control: f.Control(), Become: in.Become}.Run()
+	},
+	worker.Capture: func(in *worker.Inside) error {
+		f := startup.Take(in, "control")
+		if f.Err != nil {
+			return f.Err
+		}
+		return (&studio.Capturer{Control: f.Control()}).Run()
+	},
+	worker.Record: func(in *worker.Inside) error {
+		f := startup.Take(in, "data", "marks", "index", "control")
+		if f.Err != nil {
+			return f.Err
+		}
+		return (&studio.Recorder{Data: f.File("data"), Marks: f.File("marks"), Index: f.File("index"), Control: f.Control()}).Run()
 	},
 	worker.Survey: func(in *worker.Inside) error {
 		if in.Has("manifest") { // somebody waits for a folder to be looked through

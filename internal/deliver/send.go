@@ -164,7 +164,7 @@ func (s Sender) stream(conn *transport.Conn, in *bufio.Reader, frames *handoff.C
 	if a.Base {
 		size -= d.Offer.Shared
 	}
-	if a.Offset > size || a.Base && d.Offer.Shared == 0 {
+	if d.Offer.Size >= 0 && a.Offset > size || a.Base && d.Offer.Shared == 0 {
 		return reason.New(reason.OffsetMismatch, "the reception says that it holds %d bytes of %d", a.Offset, size)
 	}
 	t := &sending{conn: conn, pace: newPacer(d.Rate), base: a.Offset, acked: a.Offset, sent: a.Offset, heard: time.Now()}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"videoclub/internal/catalogue"
 	"videoclub/internal/control"
 	"videoclub/internal/dispatch"
 	"videoclub/internal/reason"
@@ -18,9 +17,6 @@ func (s asker) title(number int) (dispatch.Title, error) {
 	t, ok := titles.Lookup(number)
 	if !ok {
 		return dispatch.Title{}, reason.New(reason.UnknownTitle, "there is no title %d", number)
-	}
-	if t.Kind() != catalogue.KindFile {
-		return dispatch.Title{}, reason.New(reason.TitleUnreadable, "%s is a live source, and this version delivers files", t.Name)
 	}
 	return dispatch.Title{Number: t.Number, Name: t.Name, Location: t.Resolve(titles.Base), Duration: t.Duration}, nil
 }
