@@ -119,7 +119,7 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 	if c.counter, err = desk.New(desk.Config{
 		Dispatcher: c.deliveries, Titles: c.titles, Surveyor: c.surveyor, Roster: c.roster, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log,
 		Limits: s.limits(), Open: s.open,
-		Browser: c.console.Browser, Console: c.console.Origin,
+		Browser: c.console.Browser, Token: c.console.Scrape, Status: manager.Doing, Console: c.console.Origin,
 		Public: func() string { return s.publicAddress(c.users) }, Socket: c.socket(), AdminGroup: s.AdminGroup,
 	}); err != nil {
 		return nil, err
@@ -243,10 +243,10 @@ func (c *central) reload(o options, running settings) {
 	c.mail.Ledger.SetMailing(s.mailing(c.deliveries.Central()))
 	c.mail.SetSettings(context.Background(), s.notify())
 	c.counter.SetLimits(s.limits())
-	if browser, err := startup.LoadBrowser(s.Console); err == nil {
-		c.counter.SetBrowser(browser)
+	if shown, err := startup.LoadShown(s.Console); err == nil {
+		c.counter.SetConsole(shown.Browser, shown.Scrape)
 	} else {
-		c.log.Error("the certificate for browsers cannot be read, going on with the one before", "reason", string(reason.Of(err)), "error", err)
+		c.log.Error("what browsers are shown cannot be read, going on with the one before", "reason", string(reason.Of(err)), "error", err)
 	}
 	c.titles.Reload(s.videos)
 	c.log.LogAttrs(context.Background(), slog.LevelInfo, "reloaded", s.Effective()...)

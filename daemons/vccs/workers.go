@@ -8,6 +8,7 @@ import (
 	"videoclub/internal/console"
 	"videoclub/internal/deliver"
 	"videoclub/internal/encode"
+	"videoclub/internal/metrics"
 	"videoclub/internal/notify"
 	"videoclub/internal/session"
 	"videoclub/internal/startup"
@@ -28,7 +29,7 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 			return err
 		}
 		if s.Browser() {
-			return s.Serve(console.Console{Ask: s.Call, Clock: time.Now, Secure: s.Secure()}.Handler())
+			return s.Serve(metrics.Beside(s.Call, console.Console{Ask: s.Call, Clock: time.Now, Secure: s.Secure()}.Handler()))
 		}
 		return api.Serve(s)
 	},

@@ -150,8 +150,8 @@ func (s settings) connections() reception.Settings {
 
 // lobby gives the settings of who serves browsers, as many as central servers. An
 // address that other machines reach needs a token.
-func (s settings) lobby(browser identity.Browser) (l lobby.Settings, err error) {
-	l = lobby.Settings{Connections: s.connections().Connections, Handshake: s.Handshake, Browser: browser}
+func (s settings) lobby(shown startup.Shown) (l lobby.Settings, err error) {
+	l = lobby.Settings{Connections: s.connections().Connections, Handshake: s.Handshake, Browser: shown.Browser, Scrape: shown.Scrape}
 	switch {
 	case s.Console.Address == "":
 	case s.ConsoleToken == "" && startup.OpensToOthers(s.Console.Address):
@@ -245,13 +245,13 @@ func serve(ctx context.Context, o options, s settings) error {
 		return err
 	}
 	startup.Refuse(sockets, log)
-	browsers, err := s.lobby(console.Browser)
+	browsers, err := s.lobby(console.Shown)
 	if err != nil {
 		return err
 	}
 	people := lobby.New(lobby.Config{
 		Spawner: spawner, Clock: time.Now, Log: log, Settings: browsers, Depot: store, Receiver: here.Identity(), ReceiptKey: here.ReceiptKey(),
-		Status: func() string { return here.Overview().String() },
+		Status: manager.Doing, Count: here.Count,
 	})
 	defer people.Close()
 
@@ -294,14 +294,14 @@ func reload(o options, running settings, store *depot.Depot, here *reception.Rec
 	store.SetLimits(s.limits())
 	here.SetSettings(s.connections())
 	var browsers lobby.Settings
-	browser, err := startup.LoadBrowser(s.Console)
+	shown, err := startup.LoadShown(s.Console)
 	if err == nil {
-		browsers, err = s.lobby(browser)
+		browsers, err = s.lobby(shown)
 	}
 	if err == nil {
 		people.SetSettings(browsers)
 	} else {
-		log.Error("the certificate or the token for browsers cannot be read, going on with those before", "reason", string(reason.Of(err)), "error", err)
+		log.Error("what browsers are shown, or have to show, cannot be read, going on with what was before", "reason", string(reason.Of(err)), "error", err)
 	}
 	log.LogAttrs(context.Background(), slog.LevelInfo, "reloaded", s.Effective()...)
 }

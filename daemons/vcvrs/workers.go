@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"videoclub/internal/gallery"
+	"videoclub/internal/metrics"
 	"videoclub/internal/receive"
 	"videoclub/internal/session"
 	"videoclub/internal/startup"
@@ -23,7 +24,7 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		if err != nil {
 			return err
 		}
-		return s.Serve(gallery.Gallery{Ask: s.CallFile, Clock: time.Now, Secure: s.Secure()}.Handler())
+		return s.Serve(metrics.Beside(s.Call, gallery.Gallery{Ask: s.CallFile, Clock: time.Now, Secure: s.Secure()}.Handler()))
 	},
 	worker.Receive: func(in *worker.Inside) error {
 		f := startup.Take(in, "conn", "ring", "wake", "control")

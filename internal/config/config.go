@@ -77,6 +77,7 @@ type Console struct {
 	Address     string // "" is none
 	Certificate string // path of certificates in PEM; "" is none
 	Key         string // path of the key of it; given with Certificate alone
+	Metrics     string // path of a file with what lets its metrics be read from there; "" is none
 }
 
 // What is done where the kernel cannot confine the worker processes.
@@ -213,6 +214,7 @@ func (c Console) effective() []slog.Attr {
 		slog.String("console", orNone(c.Address != "", c.Address)),
 		slog.String("console_certificate", c.Certificate),
 		slog.String("console_key", c.Key),
+		slog.String("metrics_token", c.Metrics),
 	}
 }
 

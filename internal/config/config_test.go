@@ -128,6 +128,7 @@ admin_group = "club"
 console = ":8443"
 console_certificate = "/etc/vc//console.crt"
 console_key = "/etc/vc/console.key"
+metrics_token = "/etc/vc/metrics.token"
 [mail]
 server = "Mail.Example.org:587"
 from = "club@example.org"
@@ -179,7 +180,7 @@ windows = []
 		Public:                "films.example.org:4100",
 		AdminSocket:           "/run/club.sock",
 		AdminGroup:            "club",
-		Console:               Console{Address: ":8443", Certificate: "/etc/vc/console.crt", Key: "/etc/vc/console.key"},
+		Console:               Console{Address: ":8443", Certificate: "/etc/vc/console.crt", Key: "/etc/vc/console.key", Metrics: "/etc/vc/metrics.token"},
 		Mail: Mail{
 			Server: "mail.example.org:587", From: "club@example.org", TLS: "required", Username: "club", PasswordFile: "secret/mail",
 			CAFile: "/etc/vc/ca.pem", Timeout: 30 * time.Second, Events: []string{"deposited"},

@@ -127,6 +127,7 @@ func readConsole(s *section, c *Console) {
 	set(s, "console", unlessNone(listenAddress), &c.Address)
 	set(s, "console_certificate", pathOrNothing, &c.Certificate)
 	set(s, "console_key", pathOrNothing, &c.Key)
+	set(s, "metrics_token", pathOrNothing, &c.Metrics)
 	switch {
 	case c.Certificate != "" && c.Key == "":
 		s.problem("console_certificate", "goes with console_key, which is not set")

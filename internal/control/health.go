@@ -3,7 +3,9 @@ package control
 // HealthQuery asks how the server does. Nobody need log in for it.
 type HealthQuery struct{}
 
-// Health says how the server does, in the words that systemctl status shows.
+// Health says whether the server does its work, and in words what it is doing, as
+// systemctl status shows it, or what is wrong.
 type Health struct {
+	Well   bool   `json:"well"`
 	Status string `json:"status"`
 }

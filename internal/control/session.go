@@ -28,6 +28,7 @@ type Call struct {
 	Health     *HealthQuery   `json:"health,omitempty"`
 	News       *NewsQuery     `json:"news,omitempty"`
 	Store      *StoreQuery    `json:"store,omitempty"` // of a reception server
+	Metrics    *MetricsQuery  `json:"metrics,omitempty"`
 
 	Login           *Login         `json:"login,omitempty"`
 	Roster          *NamesQuery    `json:"roster,omitempty"`
@@ -59,6 +60,7 @@ type Reply struct {
 	Health     *Health        `json:"health,omitempty"`
 	News       *News          `json:"news,omitempty"`
 	Store      *StoreAnswer   `json:"store,omitempty"`
+	Metrics    *Metrics       `json:"metrics,omitempty"`
 
 	Welcome  bool           `json:"welcome,omitempty"` // to Login
 	Roster   *ReceptionPage `json:"roster,omitempty"`

@@ -205,7 +205,8 @@ func (m Call) check() error {
 	for _, set := range []bool{m.Titles != nil, m.Request != nil, m.Deliveries != nil, m.Show != nil, m.Cancel != nil,
 		m.Add != nil, m.Remove != nil, m.Where != nil, m.Receptions != nil, m.Login != nil, m.Roster != nil, m.AddReception != nil,
 		m.RemoveReception != nil, m.CheckReception != nil, m.Accounts != nil, m.AddAccount != nil, m.RemoveAccount != nil,
-		m.Enter != nil, m.Visit != nil, m.Leave != nil, m.LinkOnce != nil, m.Chart != nil, m.Health != nil, m.News != nil, m.Store != nil} {
+		m.Enter != nil, m.Visit != nil, m.Leave != nil, m.LinkOnce != nil, m.Chart != nil, m.Health != nil, m.News != nil, m.Store != nil,
+		m.Metrics != nil} {
 		if set {
 			asked++
 		}
@@ -215,6 +216,9 @@ func (m Call) check() error {
 	}
 	if m.Store != nil {
 		return m.Store.check()
+	}
+	if m.Metrics != nil {
+		return m.Metrics.check()
 	}
 	return nil
 }

@@ -42,6 +42,10 @@ func (s *session) identify(ctx context.Context, c control.Call) (r control.Reply
 		r.Visitor, err = s.show(ctx, *c.Visit)
 	case c.Leave != nil:
 		err = s.leave(ctx)
+	case c.Health != nil:
+		r.Health = s.health(ctx)
+	case c.Metrics != nil:
+		r.Metrics, err = s.metrics(ctx, *c.Metrics)
 	default:
 		return r, false
 	}

@@ -66,8 +66,12 @@ type Config struct {
 	// Console gives where browsers reach this server, as a URL without a path; ""
 	// or a Console that is nil, is nowhere.
 	Console func() string
-	// Browser is what browsers are shown at an address that other machines reach.
+	// Browser is what browsers are shown at an address that other machines reach,
+	// and Token what lets its metrics be read there.
 	Browser identity.Browser
+	Token   identity.ScrapeToken
+	// Status says what the server is doing, and whether it does.
+	Status func() (string, bool)
 	// Socket is where this machine administers, "" for nowhere; AdminGroup is the
 	// group whose members may there besides root.
 	Socket, AdminGroup string
@@ -97,6 +101,7 @@ type Desk struct {
 	mu      sync.Mutex
 	limits  Limits
 	browser identity.Browser
+	token   identity.ScrapeToken
 }
 
 // New makes a Desk.
@@ -105,7 +110,7 @@ func New(c Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits, browser: c.Browser, failures: limit.NewFailures(), strange: rate.Sometimes{Interval: time.Second}}
+	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits, browser: c.Browser, token: c.Token, failures: limit.NewFailures(), strange: rate.Sometimes{Interval: time.Second}}
 	for _, role := range []Role{User, Administrator, Browser} {
 		d.connections[role] = limit.New(c.Limits.Connections, c.Clock)
 	}
@@ -126,11 +131,12 @@ func (d *Desk) SetLimits(l Limits) {
 	}
 }
 
-// SetBrowser changes what browsers are shown, for connections to come.
-func (d *Desk) SetBrowser(b identity.Browser) {
+// SetConsole changes what browsers are shown, for connections to come, and what
+// lets metrics be read.
+func (d *Desk) SetConsole(b identity.Browser, token identity.ScrapeToken) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.browser = b
+	d.browser, d.token = b, token
 }
 
 // Serve takes connections of a role until ctx ends, then ends their workers

@@ -423,9 +423,10 @@ func (a *attempt) acked(ctx context.Context, m control.Acked) error {
 	if a.beyond(m.Offset) || m.Offset <= max(a.heard.Offset, a.peer.Offset) || m.Sent < a.heard.Sent || a.beyond(m.Sent) {
 		return reason.New(reason.Protocol, "acknowledged are %d bytes of %d, after %d; sent are %d", m.Offset, a.delivery.Size, a.heard.Offset, m.Sent)
 	}
-	a.heard = m
 	j, now := a.job, a.d.Clock()
 	a.d.mu.Lock()
+	a.d.passed.add(m.Sent-a.heard.Sent, m.Offset-max(a.heard.Offset, a.peer.Offset))
+	a.heard = m
 	j.acked = max(j.acked, m.Offset)
 	j.meter.add(now, m.Offset)
 	due, measured := j.reported.Due(now, m.Offset, j.bytes(now)), j.meter.rate(now)

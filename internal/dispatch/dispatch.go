@@ -118,6 +118,7 @@ type Dispatcher struct {
 	plan     schedule.Plan
 	planned  time.Time
 	stopping bool
+	passed   Passed
 }
 
 // job is a delivery that has not ended. The fields are guarded by the

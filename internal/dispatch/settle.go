@@ -88,6 +88,9 @@ func (a *attempt) settle(ctx context.Context, m control.Settled) error {
 	l, now := a.delivery, a.d.Clock()
 	// On disk before anybody is told.
 	if a.peer.Identity != "" { // else nothing was sent
+		a.d.mu.Lock()
+		a.d.passed.add(m.Sent-a.heard.Sent, l.Size-max(a.heard.Offset, a.peer.Offset))
+		a.d.mu.Unlock()
 		if err := a.d.Ledger.Progress(ctx, l.ID, l.Size, nil, l.Sent+m.Sent); err != nil && reason.Of(err) != reason.AlreadyEnded {
 			a.d.note(err, l.ID)
 		}

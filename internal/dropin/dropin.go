@@ -16,12 +16,14 @@ import (
 const File = "40-toml.conf"
 
 // The names of credentials: of the password of mail, of what browsers on other
-// machines are shown, and of what they have to show to a reception.
+// machines are shown, of what they have to show to a reception, and of what lets
+// metrics be read there.
 const (
 	MailPassword       = "mail-password"
 	ConsoleCertificate = "console-certificate"
 	ConsoleKey         = "console-key"
 	ConsoleToken       = "console-token"
+	MetricsToken       = "metrics-token"
 )
 
 // Dropin is what is added to a unit.
@@ -40,7 +42,7 @@ func Central(file string, c config.Central, there func(path string) bool) []Drop
 		}
 	}
 	service := s.text()
-	service += credentials(there, [][2]string{{MailPassword, c.Mail.PasswordFile}, {ConsoleCertificate, c.Console.Certificate}, {ConsoleKey, c.Console.Key}})
+	service += credentials(there, [][2]string{{MailPassword, c.Mail.PasswordFile}, {ConsoleCertificate, c.Console.Certificate}, {ConsoleKey, c.Console.Key}, {MetricsToken, c.Console.Metrics}})
 	return written(file, socket("vccs-user.socket", c.Users), socket("vccs-admin.socket", c.Administrators), console("vccs-console.socket", c.Console),
 		Dropin{"vccs.service", section("Service", service)})
 }
@@ -56,7 +58,7 @@ func Reception(file string, r config.Reception, there func(path string) bool) []
 	if path.IsAbs(r.State) {
 		s.write = append(s.write, r.State)
 	}
-	service := s.text() + credentials(there, [][2]string{{ConsoleCertificate, r.Console.Certificate}, {ConsoleKey, r.Console.Key}, {ConsoleToken, r.ConsoleToken}})
+	service := s.text() + credentials(there, [][2]string{{ConsoleCertificate, r.Console.Certificate}, {ConsoleKey, r.Console.Key}, {ConsoleToken, r.ConsoleToken}, {MetricsToken, r.Console.Metrics}})
 	return written(file, socket("vcvrs.socket", r.Listen), console("vcvrs-console.socket", r.Console),
 		Dropin{"vcvrs.service", section("Unit", unit) + section("Service", service)})
 }

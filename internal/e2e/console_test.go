@@ -18,6 +18,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,12 +30,21 @@ import (
 // get gives the status and the text at a URL, asked for by a name.
 func get(t *testing.T, client *http.Client, url, host string) (int, string) {
 	t.Helper()
+	return getAs(t, client, url, host, "")
+}
+
+// getAs is get with a token.
+func getAs(t *testing.T, client *http.Client, url, host, token string) (int, string) {
+	t.Helper()
 	ask, err := http.NewRequestWithContext(quick(t), "GET", url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if host != "" {
 		ask.Host = host
+	}
+	if token != "" {
+		ask.Header.Set("Authorization", "Bearer "+token)
 	}
 	answer, err := client.Do(ask)
 	if err != nil {
@@ -76,6 +87,78 @@ func consoleOf(t *testing.T, d *daemon) string {
 	return field(d.log.await(t, 0, saying("ready ", "console=")), "console")
 }
 
+// series reads Prometheus's text: each line is a comment that says what is to
+// come, or a number.
+func series(t *testing.T, text string) map[string]float64 {
+	t.Helper()
+	comment := regexp.MustCompile(`^# (HELP|TYPE) ([a-z_]+) (.+)$`)
+	line := regexp.MustCompile(`^([a-z_]+)(\{[a-z]+="[^"\\\n]*"\})? (-?[0-9.]+)$`)
+	all, kinds := make(map[string]float64), make(map[string]string)
+	for _, l := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		if m := comment.FindStringSubmatch(l); m != nil {
+			if kinds[m[2]] == "" && m[1] == "TYPE" || m[1] == "HELP" && kinds[m[2]] != "" {
+				t.Errorf("%q out of its turn", l)
+			}
+			kinds[m[2]] = m[3]
+			continue
+		}
+		m := line.FindStringSubmatch(l)
+		if m == nil {
+			t.Fatalf("no line of the format: %q", l)
+		}
+		value, err := strconv.ParseFloat(m[3], 64)
+		if _, twice := all[m[1]+m[2]]; twice || err != nil || kinds[m[1]] != "gauge" && kinds[m[1]] != "counter" {
+			t.Errorf("%q: twice %v, %v, of kind %q", l, twice, err, kinds[m[1]])
+		}
+		all[m[1]+m[2]] = value
+	}
+	return all
+}
+
+// What is counted of a delivery is what it was, on both servers.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	r := startReception(t, "quota = \"1 GB\"\n")
+	c := startCentral(t, "", link{"mateo", r, ""})
+	source := makeTitle(t, c.dir, "feature.bin", noise(8, 5<<20))
+	n := c.add("Feature", source.path, 1)
+	r.proven(c.deposited(c.ask(n, "mateo").ID), source)
+	for _, d := range []struct {
+		of   *daemon
+		want map[string]float64
+		some []string
+	}{
+		{c.daemon, map[string]float64{
+			`deliveries{state="deposited"}`: 1, `deliveries{state="promised"}`: 0, "sent_bytes_total": 5 << 20, "acknowledged_bytes_total": 5 << 20, "queue_bytes": 0,
+			"deliveries_late": 0, "deliveries_at_risk": 0, `reception_deliveries{reception="mateo"}`: 0, `mails{state="pending"}`: 0, `build_info{program="vccs"}`: 1,
+		}, []string{`workers{kind="session"}`, `connections{of="users"}`, `connections{of="browsers"}`, `reception_free_bytes{reception="mateo"}`}},
+		{r.daemon, map[string]float64{
+			`deliveries{state="deposited"}`: 1, `deliveries{state="receiving"}`: 0, "durable_bytes_total": 5 << 20, "deposited_bytes": 5 << 20, "quota_bytes": 1e9, "reserved_bytes": 0,
+			`build_info{program="vcvrs"}`: 1, `workers{kind="store"}`: 0,
+		}, []string{"free_bytes", "filesystem_size_bytes", `workers{kind="session"}`, `connections{of="browsers"}`}},
+	} {
+		url := consoleOf(t, d.of)
+		if status, text := get(t, http.DefaultClient, url+"healthz", ""); status != 200 || !strings.HasPrefix(text, "ok: ") {
+			t.Errorf("%s: %d %q", url, status, text)
+		}
+		status, text := get(t, http.DefaultClient, url+"metrics", "")
+		if status != 200 {
+			t.Fatalf("%s: %d %s", url, status, text)
+		}
+		got := series(t, text)
+		for name, want := range d.want {
+			if value, there := got["videoclub_"+name]; !there || value != want {
+				t.Errorf("%s: %s is %v (%v), want %v", d.of.name, name, value, there, want)
+			}
+		}
+		for _, name := range d.some {
+			if got["videoclub_"+name] <= 0 {
+				t.Errorf("%s: %s is %v", d.of.name, name, got["videoclub_"+name])
+			}
+		}
+	}
+}
+
 // certify makes a P-256 certificate for names and its key.
 func certify(t *testing.T, dir string) (certificate, key string, pool *x509.CertPool) {
 	t.Helper()
@@ -109,7 +192,9 @@ func certify(t *testing.T, dir string) (certificate, key string, pool *x509.Cert
 func TestConsoleForOthers(t *testing.T) {
 	t.Parallel()
 	certificate, key, pool := certify(t, t.TempDir())
-	settings := "console = \":0\"\nconsole_certificate = \"" + certificate + "\"\nconsole_key = \"" + key + "\"\n"
+	scrape := filepath.Join(t.TempDir(), "metrics.token")
+	write(t, scrape, "the-token-of-metrics\n")
+	settings := "console = \":0\"\nconsole_certificate = \"" + certificate + "\"\nconsole_key = \"" + key + "\"\nmetrics_token = \"" + scrape + "\"\n"
 	token := filepath.Join(t.TempDir(), "token")
 	write(t, token, "a token of this test\n")
 	if err := os.Chmod(token, 0o600); err != nil {
@@ -151,6 +236,19 @@ func TestConsoleForOthers(t *testing.T) {
 	if conn, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS12}); err == nil {
 		conn.Close()
 		t.Error("TLS 1.2 is spoken")
+	}
+	for _, c := range []struct {
+		path, token string
+		status      int
+		says        string
+	}{
+		{"healthz", "", 200, "ok\n"},
+		{"metrics", "", 401, "need the token of metrics_token"}, {"metrics", "a-guess-of-the-token", 401, "not the token of metrics_token"},
+		{"metrics", "the-token-of-metrics", 200, "videoclub_deliveries{state=\"deposited\"} 0\n"},
+	} {
+		if status, text := getAs(t, &http.Client{Transport: transport}, "https://127.0.0.1:"+port+"/"+c.path, "", c.token); status != c.status || !strings.Contains(text, c.says) {
+			t.Errorf("%s with the token %q: %d %q, want %d %q", c.path, c.token, status, text, c.status, c.says)
+		}
 	}
 	r.stop()
 

@@ -119,8 +119,9 @@ func (s *sessions) endAll() {
 // visitor is one connection as the supervisor knows it. Whether it was let in is
 // the supervisor's to know, whatever its worker says.
 type visitor struct {
-	lobby *Lobby
-	peer  net.Addr
+	lobby  *Lobby
+	peer   net.Addr
+	secure bool // its address is open to other machines
 
 	mu       sync.Mutex
 	secret   string // of the session that was shown last
@@ -142,7 +143,9 @@ func cut(s string) string { return s[:min(len(s), 1024)] }
 func (v *visitor) reply(c control.Call) (r control.Reply, file *os.File, err error) {
 	switch {
 	case c.Health != nil:
-		r.Health = &control.Health{Status: v.lobby.Status()}
+		r.Health = v.health()
+	case c.Metrics != nil:
+		r.Metrics, err = v.metrics(*c.Metrics)
 	case c.Enter != nil:
 		r.Entered, err = v.enter(c.Enter.Secret)
 	case c.Visit != nil:

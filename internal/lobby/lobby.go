@@ -35,16 +35,19 @@ type Config struct {
 	// Receiver and ReceiptKey are this server's identity, and the key by which it
 	// signs receipts, hex.
 	Receiver, ReceiptKey string
-	// Status says what the server is doing.
-	Status func() string
+	// Status says what the server is doing, and whether it does.
+	Status func() (string, bool)
+	// Count gives what is counted of deliveries and the store.
+	Count func() ([]control.Sample, error)
 }
 
 // Settings are what a reload may change.
 type Settings struct {
-	Connections limit.Bounds     // a stranger is one that has asked nothing yet
-	Handshake   time.Duration    // within which a browser must have established TLS
-	Browser     identity.Browser // what browsers on other machines are shown
-	Token       Token            // that browsers have to show
+	Connections limit.Bounds         // a stranger is one that has asked nothing yet
+	Handshake   time.Duration        // within which a browser must have established TLS
+	Browser     identity.Browser     // what browsers on other machines are shown
+	Token       Token                // that browsers have to show
+	Scrape      identity.ScrapeToken // what lets metrics be read from there
 }
 
 // Lobby serves browsers.
@@ -128,7 +131,7 @@ func (l *Lobby) serve(ctx context.Context, conn *net.TCPConn, place *limit.Place
 	if secure {
 		start.Browser.Chain = settings.Browser.Chain
 	}
-	v := &visitor{lobby: l, peer: conn.RemoteAddr()}
+	v := &visitor{lobby: l, peer: conn.RemoteAddr(), secure: secure}
 	defer v.endCheck()
 	return l.spares.Serve(ctx, conn, crew.Session{
 		Start: start, Sign: crew.SignFor(identity.Keys{}, settings.Browser, start), Calls: requests, Known: place.Known, Lost: place.Lost(), Log: l.Log,

@@ -38,7 +38,7 @@ func open(t *testing.T, token Token) *place {
 		t.Fatal(err)
 	}
 	p.Lobby = New(Config{Clock: clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Depot: store, Settings: Settings{Token: token, Connections: limit.Bounds{All: 9, PerAddress: 9, Strangers: 9}},
-		Status: func() string { return "waiting" }})
+		Status: func() (string, bool) { return "waiting", true }})
 	t.Cleanup(func() { p.Close(); store.Close(); dir.Close() })
 	return p
 }

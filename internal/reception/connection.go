@@ -372,6 +372,9 @@ func (c *connection) durable(m control.Durable) error {
 	if !c.accepted || m.Offset < c.safe || !c.within(m.Offset) {
 		return fmt.Errorf("the store worker says that %d of %d bytes are durable, after %d", m.Offset, c.stream, c.safe)
 	}
+	c.r.mu.Lock()
+	c.r.durable += m.Offset - c.safe
+	c.r.mu.Unlock()
 	c.safe = m.Offset
 	if c.offer.Live() {
 		if err := c.r.Depot.Grow(c.key, m.Offset); err != nil {

@@ -81,6 +81,7 @@ type Reception struct {
 	settings Settings
 	stopping bool
 	live     map[depot.Key]*connection
+	durable  int64 // bytes since the start
 }
 
 // New makes a Reception.

@@ -21,6 +21,10 @@ const (
 	// systemd, and goes on at the next start as after a crash.
 	extendMost = 2 * time.Minute
 
+	// watchdog is after how long without a sign of life the units have a service
+	// ended (units/, WatchdogSec).
+	watchdog = 15 * time.Second
+
 	// maxStatus bounds a status, in bytes.
 	maxStatus = 1 << 10
 )
@@ -33,6 +37,7 @@ type Manager struct {
 
 	mu     sync.Mutex
 	status string
+	alive  time.Duration // when Alive was called last; 0 is never
 }
 
 // NewManager finds the systemd that the environment names.
@@ -69,6 +74,17 @@ func (m *Manager) Reload(reload func()) {
 func (m *Manager) Alive(status string) {
 	m.send(daemon.SdNotifyWatchdog)
 	m.Status(status)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.alive = m.clock()
+}
+
+// Doing gives the latest status, and whether the loop that says so has come round
+// as lately as the watchdog asks of it.
+func (m *Manager) Doing() (status string, alive bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.status, m.alive > 0 && m.clock()-m.alive < watchdog
 }
 
 // Status says what is going on, if that is news: systemctl status shows it.

@@ -20,8 +20,15 @@ import (
 // where that is open to other machines.
 type Console struct {
 	net.Listener // nil where there is none
-	Browser      identity.Browser
-	Secure       bool // TLS, by Browser
+	Shown
+	Secure bool // TLS, by Browser
+}
+
+// Shown is what browsers on other machines are shown, and what lets the metrics be
+// read from there.
+type Shown struct {
+	Browser identity.Browser
+	Scrape  identity.ScrapeToken
 }
 
 // URL is what a browser on this machine is told, "none" where there is no console.
@@ -57,7 +64,7 @@ func ListenConsole(sockets *service.Sockets, c config.Console, standard, unit st
 	if c.Address == "" {
 		return Console{}, nil
 	}
-	browser, err := LoadBrowser(c)
+	shown, err := LoadShown(c)
 	if err != nil {
 		return Console{}, err
 	}
@@ -71,21 +78,33 @@ func ListenConsole(sockets *service.Sockets, c config.Console, standard, unit st
 	if err != nil {
 		return Console{}, err
 	}
-	return Console{Listener: l, Browser: browser, Secure: OpensToOthers(c.Address)}, nil
+	return Console{Listener: l, Shown: shown, Secure: OpensToOthers(c.Address)}, nil
 }
 
-// LoadBrowser reads what browsers are shown where c is open to other machines:
-// what systemd handed over (systemd.exec(5), $CREDENTIALS_DIRECTORY), or the files
-// that are configured.
-func LoadBrowser(c config.Console) (identity.Browser, error) {
+// LoadShown reads what browsers are shown where c is open to other machines: what
+// systemd handed over (systemd.exec(5), $CREDENTIALS_DIRECTORY), or the files that
+// are configured.
+func LoadShown(c config.Console) (s Shown, err error) {
 	if c.Address == "" || !OpensToOthers(c.Address) {
-		return identity.Browser{}, nil
+		return s, nil
 	}
 	certificate, _ := Secret(dropin.ConsoleCertificate, c.Certificate)
 	key, forbidden := Secret(dropin.ConsoleKey, c.Key)
 	if certificate == "" || key == "" {
-		return identity.Browser{}, reason.New(reason.ConfigInvalid,
+		return s, reason.New(reason.ConfigInvalid,
 			"console = %q is open to other machines, whose browsers need a certificate: give console_certificate and console_key, or use 127.0.0.1", c.Address)
 	}
-	return identity.LoadBrowser(certificate, key, forbidden, time.Now())
+	if s.Browser, err = identity.LoadBrowser(certificate, key, forbidden, time.Now()); err != nil {
+		return s, err
+	}
+	if at, _ := Secret(dropin.MetricsToken, c.Metrics); at != "" {
+		token, err := ReadSecret("metrics_token", dropin.MetricsToken, c.Metrics)
+		if err != nil {
+			return s, err
+		}
+		if s.Scrape, err = identity.NewScrapeToken(token); err != nil {
+			return s, reason.Wrap(reason.ConfigInvalid, err, "metrics_token %s", at)
+		}
+	}
+	return s, nil
 }

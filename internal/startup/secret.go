@@ -15,11 +15,7 @@ const maxSecret = 1 << 10
 // over under the name of a credential, or the file at path, which the setting
 // names. One that others may read is refused: they may have.
 func ReadSecret(setting, credential, path string) (string, error) {
-	return readSecret(setting, func() (string, os.FileMode) { return Secret(credential, path) })
-}
-
-func readSecret(setting string, where func() (string, os.FileMode)) (string, error) {
-	path, forbidden := where()
+	path, forbidden := Secret(credential, path)
 	wrong := func(why string) (string, error) {
 		return "", reason.New(reason.ConfigInvalid, "%s %s: %s", setting, path, why)
 	}
@@ -35,7 +31,7 @@ func readSecret(setting string, where func() (string, os.FileMode)) (string, err
 	case !info.Mode().IsRegular():
 		return wrong("is no regular file")
 	case info.Mode().Perm()&forbidden != 0:
-		return wrong("others may read it; chmod 600 it, and change what is in it if they may have")
+		return wrong("others may read it; chmod 600 it, and change the secret if they may have")
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
 	if err != nil {
@@ -43,7 +39,7 @@ func readSecret(setting string, where func() (string, os.FileMode)) (string, err
 	}
 	secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	if secret == "" || len(text) > maxSecret || strings.ContainsAny(secret, "\r\n\x00") {
-		return wrong("has not exactly one line")
+		return wrong("has not exactly one line, with the secret")
 	}
 	return secret, nil
 }

@@ -17,15 +17,15 @@ func TestReadSecret(t *testing.T) {
 		want string // "" is refused
 		why  string
 	}{
-		"good":       {"se cret\n", 0o600, "se cret", ""},
-		"read only":  {"secret", 0o400, "secret", ""},
-		"from DOS":   {"secret\r\n", 0o600, "secret", ""},
-		"group":      {"secret\n", 0o640, "", "chmod 600"},
-		"world":      {"secret\n", 0o604, "", "chmod 600"},
+		"good":       {"hunt er\n", 0o600, "hunt er", ""},
+		"read only":  {"hunter", 0o400, "hunter", ""},
+		"from DOS":   {"hunter\r\n", 0o600, "hunter", ""},
+		"group":      {"hunter\n", 0o640, "", "chmod 600"},
+		"world":      {"hunter\n", 0o604, "", "chmod 600"},
 		"empty":      {"", 0o600, "", "one line"},
 		"empty line": {"\n", 0o600, "", "one line"},
-		"two lines":  {"secret\nmore\n", 0o600, "", "one line"},
-		"a NUL":      {"sec\x00ret", 0o600, "", "one line"},
+		"two lines":  {"hunter\nmore\n", 0o600, "", "one line"},
+		"a NUL":      {"hun\x00ter", 0o600, "", "one line"},
 		"too long":   {strings.Repeat("s", maxSecret+1), 0o600, "", "one line"},
 	} {
 		path := filepath.Join(dir, name)
@@ -35,16 +35,16 @@ func TestReadSecret(t *testing.T) {
 		if err := os.Chmod(path, c.mode); err != nil {
 			t.Fatal(err)
 		}
-		got, err := readSecret("password_file", func() (string, os.FileMode) { return path, 0o077 })
+		got, err := ReadSecret("password_file", "none", path)
 		if got != c.want || (c.want == "") != (reason.Of(err) == reason.ConfigInvalid) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
-		if err != nil && (!strings.Contains(err.Error(), c.why) || strings.Contains(err.Error(), "secret")) {
+		if err != nil && (!strings.Contains(err.Error(), c.why) || strings.Contains(err.Error(), "hunter")) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for _, path := range []string{filepath.Join(dir, "none"), dir} {
-		if _, err := readSecret("password_file", func() (string, os.FileMode) { return path, 0o077 }); reason.Of(err) != reason.ConfigInvalid {
+		if _, err := ReadSecret("password_file", "none", path); reason.Of(err) != reason.ConfigInvalid {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -82,6 +82,9 @@ type Spawner struct {
 	program string
 	start   chan func()
 	done    chan struct{}
+
+	mu      sync.Mutex
+	running map[Kind]int
 }
 
 // NewSpawner makes a Spawner for the running executable, which ps shows under
@@ -91,7 +94,7 @@ func NewSpawner(program string) (*Spawner, error) {
 	if err := unix.CloseRange(firstFile, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.EINVAL) {
 		return nil, fmt.Errorf("worker: close_range: %w", err)
 	}
-	s := &Spawner{program: program, start: make(chan func()), done: make(chan struct{})}
+	s := &Spawner{program: program, start: make(chan func()), done: make(chan struct{}), running: make(map[Kind]int)}
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		for {
@@ -153,8 +156,25 @@ func (s *Spawner) Start(spec Spec) (*Process, error) {
 		return nil, reason.Wrap(reason.WorkerFailed, err, "starting a %s worker", spec.Kind)
 	}
 	p := &Process{Kind: spec.Kind, PID: process.Pid, process: process, done: make(chan struct{})}
-	go p.reap()
+	s.count(spec.Kind, 1)
+	go func() {
+		p.reap()
+		s.count(spec.Kind, -1)
+	}()
 	return p, nil
+}
+
+func (s *Spawner) count(kind Kind, change int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running[kind] += change
+}
+
+// Running is how many workers of each kind that was ever started there are.
+func (s *Spawner) Running() map[Kind]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.running)
 }
 
 // Process is a worker that was started.
