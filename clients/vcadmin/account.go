@@ -51,7 +51,7 @@ func (p *program) printAccount(made control.MadeAccount, renewed bool) error {
 	f.Add(w.mail, terminal.Clean(made.Mail))
 	f.Add(w.role, p.roleOf(made.KnownAccount))
 	fmt.Fprintf(p.Out, w.account+"\n", name)
-	if err := f.Print(p.Out); err != nil {
+	if err := f.Print(p.Out, p.Width); err != nil {
 		return err
 	}
 	if renewed {
@@ -86,7 +86,7 @@ func (p *program) listAccounts() *cobra.Command {
 				fmt.Fprintln(p.Err, w.noAccounts)
 				return nil
 			}
-			t := &terminal.Table{Columns: []terminal.Column{
+			t := &terminal.Table{Palette: p.Palette, Columns: []terminal.Column{
 				{Title: p.Words.Name, Least: 8}, {Title: w.mail, Least: 12}, {Title: w.role}, {Title: w.created}, {Title: w.seen},
 			}}
 			for _, a := range all {

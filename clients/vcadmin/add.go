@@ -93,7 +93,7 @@ func (p *program) printAdded(c control.TitleChange) error {
 	if _, err := fmt.Fprintf(p.Out, p.words.added+"\n", c.Title.Number, terminal.Clean(c.Title.Name)); err != nil {
 		return err
 	}
-	if err := f.Print(p.Out); err != nil {
+	if err := f.Print(p.Out, p.Width); err != nil {
 		return err
 	}
 	if len(c.Same) > 0 {

@@ -32,7 +32,7 @@ func (p *program) listTitles(ctx context.Context, client *api.Client) error {
 		fmt.Fprintln(p.Err, p.Words.NoTitles)
 		return nil
 	}
-	t := &terminal.Table{Columns: []terminal.Column{
+	t := &terminal.Table{Palette: p.Palette, Columns: []terminal.Column{
 		{Title: p.Words.Number, Right: true}, {Title: p.Words.Name, Least: 12}, {Title: p.Words.Duration, Right: true}, {Title: p.Words.Size, Right: true},
 		{Title: p.words.digest}, {Title: p.words.location, Least: 12}, {Title: p.Words.Note, Least: 10},
 	}}

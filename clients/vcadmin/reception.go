@@ -70,7 +70,7 @@ func (p *program) printCode(made control.PairingCode) error {
 	f.Add(w.link, rate.Rate(made.Link).String())
 	f.Add(w.runUntil, p.Minute(made.Expires))
 	fmt.Fprintf(p.Out, w.addedAs+"\n", name)
-	if err := f.Print(p.Out); err != nil {
+	if err := f.Print(p.Out, p.Width); err != nil {
 		return err
 	}
 	if made.Again {
@@ -95,7 +95,7 @@ func (p *program) listReceptions() *cobra.Command {
 				return nil
 			}
 			w := p.words.belong
-			t := &terminal.Table{Columns: []terminal.Column{
+			t := &terminal.Table{Palette: p.Palette, Columns: []terminal.Column{
 				{Title: p.Words.Name, Least: 12}, {Title: w.address, Least: 12}, {Title: w.link, Right: true}, {Title: w.source},
 				{Title: w.identity}, {Title: w.pairing, Least: 10},
 			}}
@@ -191,9 +191,9 @@ func (p *program) printFindings(name string, all control.Findings) error {
 	var list terminal.Form
 	var todo []string
 	for _, f := range all.Findings {
-		verdict := w.well
+		verdict, colour := w.well, terminal.Good
 		if !f.OK {
-			verdict, status = w.notWell, reason.ExitFailed
+			verdict, colour, status = w.notWell, terminal.Bad, reason.ExitFailed
 			if f.Code != "" {
 				status = f.Code.Exit()
 			}
@@ -208,7 +208,7 @@ func (p *program) printFindings(name string, all control.Findings) error {
 		if !ok {
 			what = terminal.Clean(string(f.What)) // that of a newer server
 		}
-		list.Add(what, verdict+"  "+p.finding(f))
+		list.AddIn(p.Palette, colour, what, verdict+"  "+p.finding(f))
 	}
 	switch {
 	case p.JSON:
@@ -216,7 +216,7 @@ func (p *program) printFindings(name string, all control.Findings) error {
 			return err
 		}
 	default:
-		if err := list.Print(p.Out); err != nil {
+		if err := list.Print(p.Out, p.Width); err != nil {
 			return err
 		}
 		if len(todo) == 0 {

@@ -93,7 +93,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sound": sound, "status": status, "await": await, "promise": promise,
+			"sound": sound, "status": status, "await": await, "promise": promise, "completed": completed,
 			"central": func(ts *testscript.TestScript, _ bool, args []string) {
 				c := ts.Value(centralKey{}).(*central)
 				switch args[0] {
@@ -172,4 +172,18 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%s never prints %q", strings.Join(args[1:], " "), pattern)
 		}
 	}
+}
+
+// completed asks for completions, as a shell does, until they are what a pattern
+// says: completed PATTERN ARGUMENT…. On a busy machine the server may at first not
+// answer in time, and nothing is offered.
+func completed(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile("(?s)^" + args[0] + "$")
+	for began := time.Now(); time.Since(began) < 20*time.Second; {
+		ts.Check(ts.Exec("vcadmin", append([]string{"__complete"}, args[1:]...)...))
+		if pattern.MatchString(strings.TrimSuffix(ts.ReadFile("stdout"), "\n")) {
+			return
+		}
+	}
+	ts.Fatalf("%q is never offered", pattern)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"videoclub/internal/client"
 	"videoclub/internal/control"
 )
 
@@ -55,10 +56,14 @@ func newBar(screen *mpb.Progress, p *program, first control.Delivery, which stri
 	// A bar is complete only when it is told so: an empty title has a total of
 	// nothing, and one that has all its bytes has still to be verified.
 	b.bar = screen.AddBar(0, mpb.BarFillerTrim(), mpb.PrependDecorators(decor.Name(which)),
-		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
+		mpb.AppendDecorators(decor.Meta(decor.Any(func(s decor.Statistics) string {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			return "  " + p.statusLine(b.last, p.Now(), max(1, s.AvailableWidth-leastBar))
+		}, decor.WCSyncWidthR), func(line string) string { // as wide as the widest, so that bars align
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return p.Palette.Paint(client.ColourOf(b.last), line)
 		})))
 	b.bar.SetTotal(max(first.Size, 1), false)
 	return b

@@ -36,7 +36,7 @@ func (p *program) listTitles(ctx context.Context, client *api.Client) error {
 
 // titleTable has a column for descriptions only where there are any.
 func (p *program) titleTable(titles []control.Title) *terminal.Table {
-	t := &terminal.Table{Columns: []terminal.Column{
+	t := &terminal.Table{Palette: p.Palette, Columns: []terminal.Column{
 		{Title: p.Words.Number, Right: true}, {Title: p.Words.Name, Least: 16}, {Title: p.Words.Duration, Right: true},
 	}}
 	described := false

@@ -44,7 +44,7 @@ func (p *program) printMails(mails []control.Mail) error {
 	for _, m := range mails {
 		f.Add(p.Instant(m.At), p.mail(w, m))
 	}
-	return f.Print(p.Out)
+	return f.Print(p.Out, p.Width)
 }
 
 // mail is what a mail tells of, to whom, and where it stands.

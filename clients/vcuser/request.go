@@ -236,11 +236,11 @@ func (p *program) printPromise(s control.DeliveryStory) error {
 	if s.State != "promised" { // the same request was made before
 		f.Add(p.Words.State, p.State(s.State)+", "+p.Percent(s.Delivery))
 	}
-	f.Add(p.words.followIt, p.Command("watch", strconv.FormatInt(s.ID, 10)))
+	f.AddWhole(p.words.followIt, p.Command("watch", strconv.FormatInt(s.ID, 10)))
 	if _, err := fmt.Fprintln(p.Out, p.headline(s.Delivery)); err != nil {
 		return err
 	}
-	return f.Print(p.Out)
+	return f.Print(p.Out, p.Width)
 }
 
 // headline names a delivery.

@@ -165,7 +165,7 @@ func onScreen(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	c := exec.Command(path, args[2:]...)
-	for _, name := range []string{"PATH", "LANG", "TZ", "VC_SERVER"} {
+	for _, name := range []string{"PATH", "LANG", "TZ", "VC_SERVER", "TERM", "NO_COLOR"} {
 		c.Env = append(c.Env, name+"="+ts.Getenv(name))
 	}
 	screen, err := onTerminal(c, columns)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"videoclub/internal/api"
+	"videoclub/internal/client"
 	"videoclub/internal/control"
 	"videoclub/internal/dcp"
 	"videoclub/internal/rate"
@@ -91,7 +92,7 @@ func (p *program) printStory(s control.DeliveryStory) error {
 	if note := p.NoteOf(s.Delivery); note != "" {
 		state += ", " + note
 	}
-	f.Add(p.Words.State, state)
+	f.AddIn(p.Palette, client.ColourOf(s.Delivery), p.Words.State, state)
 	f.Add(p.words.reason, terminal.Clean(s.Detail))
 	f.Add(p.Words.Progress, fmt.Sprintf("%s, "+p.words.of, p.Percent(s.Delivery), sizeOf(s.Offset), sizeOf(s.Size)))
 	f.Add(p.Words.Title, strconv.Itoa(s.Number))
@@ -111,7 +112,7 @@ func (p *program) printStory(s control.DeliveryStory) error {
 	if _, err := fmt.Fprintln(p.Out, p.headline(s.Delivery)); err != nil {
 		return err
 	}
-	if err := f.Print(p.Out); err != nil {
+	if err := f.Print(p.Out, p.Width); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(p.Out, p.words.events); err != nil {
@@ -121,7 +122,7 @@ func (p *program) printStory(s control.DeliveryStory) error {
 	for _, e := range s.Events {
 		events.Add(p.Instant(e.At), p.event(e, s.Delivery))
 	}
-	return events.Print(p.Out)
+	return events.Print(p.Out, p.Width)
 }
 
 // event is what happened, how far the delivery was, and why.
@@ -176,7 +177,7 @@ func (p *program) printReceipt(r receipt.Receipt, doubt error) error {
 		for _, warning := range r.Warnings {
 			f.Add(p.words.warning, terminal.Clean(dcp.Words(p.Language, warning)))
 		}
-		if err := f.Print(p.Out); err != nil {
+		if err := f.Print(p.Out, p.Width); err != nil {
 			return err
 		}
 	}

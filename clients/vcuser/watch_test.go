@@ -241,9 +241,9 @@ func TestHowTheyEnded(t *testing.T) {
 		return control.Delivery{ID: id, State: state, Reason: reason.NoSpace, Detail: "full"}
 	}
 	for name, c := range map[string]struct {
-		last    []control.Delivery
-		status  int
-		said    int
+		last   []control.Delivery
+		status int
+		said   int
 	}{
 		"all well": {[]control.Delivery{of(1, deposited), of(2, deposited)}, 0, 0},
 		"one not":  {[]control.Delivery{of(1, deposited), of(2, "failed")}, 1, 1},

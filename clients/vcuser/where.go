@@ -93,8 +93,14 @@ func (p *program) printProspects(prospects []control.Prospect) error {
 }
 
 func (p *program) prospectTable(prospects []control.Prospect) *terminal.Table {
-	t := &terminal.Table{Columns: []terminal.Column{
-		{Title: p.Words.Reception, Least: 12}, {Title: p.words.possible}, {Title: p.words.arrives}, {Title: p.words.earliestTime}, {Title: p.words.reason, Least: 16},
+	colour := func(row int) terminal.Colour {
+		if prospects[row].Possible {
+			return terminal.Good
+		}
+		return terminal.Bad
+	}
+	t := &terminal.Table{Palette: p.Palette, Columns: []terminal.Column{
+		{Title: p.Words.Reception, Least: 12}, {Title: p.words.possible, Colour: colour}, {Title: p.words.arrives}, {Title: p.words.earliestTime}, {Title: p.words.reason, Least: 16},
 	}}
 	for _, one := range prospects {
 		if one.Possible {
@@ -122,7 +128,7 @@ func minuteUp(t time.Time) time.Time {
 
 // printPromises prints what several receptions were promised.
 func (p *program) printPromises(made []control.Delivery) error {
-	t := &terminal.Table{Columns: []terminal.Column{
+	t := &terminal.Table{Palette: p.Palette, Columns: []terminal.Column{
 		{Title: p.Words.ID, Right: true}, {Title: p.Words.Title, Least: 8}, {Title: p.Words.Reception, Least: 8},
 		{Title: p.Words.State}, {Title: p.words.thereBy}, {Title: p.words.arrives},
 	}}
@@ -146,7 +152,9 @@ func (p *program) report(r control.Refusal, q control.Request) error {
 		return err
 	}
 	status := command.Explain(p.Err, "vcuser", p.Language, reason.New(r.Code, "%s", p.words.allOrNone))
-	if err := p.prospectTable(r.Report).Print(p.Err, p.Width); err != nil {
+	t := p.prospectTable(r.Report)
+	t.Palette = false // standard error may be a file
+	if err := t.Print(p.Err, p.Width); err != nil {
 		return err
 	}
 	if !r.Earliest.IsZero() {

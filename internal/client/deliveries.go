@@ -55,15 +55,29 @@ func (p *Program) ListDeliveries(ctx context.Context, client *api.Client, most i
 
 // PrintDeliveries prints deliveries as a table.
 func (p *Program) PrintDeliveries(list []control.Delivery) error {
-	t := &terminal.Table{Columns: []terminal.Column{
-		{Title: p.Words.ID, Right: true}, {Title: p.Words.Title, Least: 12}, {Title: p.Words.Reception, Least: 12}, {Title: p.Words.State},
-		{Title: p.Words.Progress, Right: true}, {Title: p.Words.Deadline}, {Title: p.Words.Note, Least: 10},
+	colour := func(row int) terminal.Colour { return ColourOf(list[row]) }
+	t := &terminal.Table{Palette: p.Palette, Columns: []terminal.Column{
+		{Title: p.Words.ID, Right: true}, {Title: p.Words.Title, Least: 12}, {Title: p.Words.Reception, Least: 12}, {Title: p.Words.State, Colour: colour},
+		{Title: p.Words.Progress, Right: true}, {Title: p.Words.Deadline}, {Title: p.Words.Note, Least: 10, Colour: colour},
 	}}
 	for _, d := range list {
 		t.Add(strconv.FormatInt(d.ID, 10), terminal.Clean(d.Title), terminal.Clean(d.Reception), p.State(d.State),
 			p.Percent(d), p.Minute(d.Deadline), p.NoteOf(d))
 	}
 	return t.Print(p.Out, p.Width)
+}
+
+// ColourOf is that of a delivery's state.
+func ColourOf(d control.Delivery) terminal.Colour {
+	switch {
+	case d.State == "failed":
+		return terminal.Bad
+	case d.Late || d.AtRisk:
+		return terminal.Warning
+	case d.State == "deposited":
+		return terminal.Good
+	}
+	return terminal.Plain
 }
 
 // Percent is how much of a delivery is there.

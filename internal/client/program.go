@@ -38,6 +38,7 @@ type Program struct {
 	Words    Words
 	Terminal bool // Out is one
 	Width    int  // of the terminal, in columns
+	Palette  terminal.Palette
 
 	Server      string
 	Variable    string // of the environment, that may name the server
@@ -60,6 +61,7 @@ func New(name, variable, port string) *Program {
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		p.Terminal, p.Width = true, width
 	}
+	p.Palette = terminal.PaletteOf(p.Terminal, os.Getenv)
 	if term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())) {
 		p.Person = os.Stdin
 	}

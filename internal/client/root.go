@@ -168,7 +168,7 @@ func (p *Program) usage(c *cobra.Command) error {
 	section := func(title string, f terminal.Form) {
 		if !f.Empty() {
 			fmt.Fprintf(&b, "\n%s:\n", title)
-			f.Print(&b)
+			f.Print(&b, 0)
 		}
 	}
 	commands := terminal.Form{}

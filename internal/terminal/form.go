@@ -6,28 +6,80 @@ import (
 )
 
 // Form is what is known of one thing: a label and a value a line.
-type Form struct{ lines [][2]string }
+type Form struct{ lines []formLine }
+
+type formLine struct {
+	label, value string
+	palette      Palette
+	colour       Colour
+	whole        bool
+}
 
 // Add adds a line, unless there is no value for it.
-func (f *Form) Add(label, value string) {
+func (f *Form) Add(label, value string) { f.AddIn(false, Plain, label, value) }
+
+// AddWhole is Add for what is to be copied, such as a command: no line is broken.
+func (f *Form) AddWhole(label, value string) {
 	if value != "" {
-		f.lines = append(f.lines, [2]string{label, value})
+		f.lines = append(f.lines, formLine{label: label, value: value, whole: true})
+	}
+}
+
+// AddIn is Add with the value in a colour.
+func (f *Form) AddIn(p Palette, c Colour, label, value string) {
+	if value != "" {
+		f.lines = append(f.lines, formLine{label: label, value: value, palette: p, colour: c})
 	}
 }
 
 // Empty says whether nothing was added.
 func (f *Form) Empty() bool { return len(f.lines) == 0 }
 
-// Print writes the form, with the values aligned.
-func (f *Form) Print(w io.Writer) error {
+// Print writes the form, with the values aligned. With a width, values go on in
+// further lines, below their beginning, where they have blanks; 0 is no bound.
+func (f *Form) Print(w io.Writer, width int) error {
 	widest := 0
 	for _, line := range f.lines {
-		widest = max(widest, Width(line[0]))
+		widest = max(widest, Width(line.label))
 	}
 	var b strings.Builder
+	indent := len(gap) + widest + len(gap)
 	for _, line := range f.lines {
-		b.WriteString("  " + display().FillRight(line[0], widest) + "  " + line[1] + "\n")
+		b.WriteString(gap + display().FillRight(line.label, widest) + gap)
+		room := width - indent
+		if line.whole {
+			room = 0
+		}
+		for n, part := range wrapped(line.value, room) {
+			if n > 0 {
+				b.WriteString(strings.Repeat(" ", indent))
+			}
+			b.WriteString(line.palette.Paint(line.colour, part) + "\n")
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// leastWrap is how many columns a value has at least, in which words can be read.
+const leastWrap = 16
+
+// wrapped breaks text at its blanks into lines of at most width columns. A word that
+// is longer stays whole, so that it can be copied: the terminal breaks it.
+func wrapped(text string, width int) (lines []string) {
+	if width < leastWrap || Width(text) <= width {
+		return []string{text}
+	}
+	line := ""
+	for word := range strings.SplitSeq(text, " ") {
+		switch {
+		case line == "":
+			line = word
+		case Width(line)+1+Width(word) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	return append(lines, line)
 }

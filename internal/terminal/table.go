@@ -15,11 +15,14 @@ type Column struct {
 	Title string
 	Right bool // numbers are aligned at their ends
 	Least int  // columns down to which it may be cut to fit; 0: never cut
+	// Colour is that of the cell of a row, counted from 0; nil is none.
+	Colour func(row int) Colour
 }
 
 // Table is a list for people.
 type Table struct {
 	Columns []Column
+	Palette Palette
 	rows    [][]string
 }
 
@@ -34,22 +37,22 @@ const gap = "  "
 func (t *Table) Print(w io.Writer, width int) error {
 	widths, fit := t.widths(width)
 	if !fit {
-		return t.printForms(w)
+		return t.printForms(w, width)
 	}
 	var b strings.Builder
 	titles := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
 		titles[i] = c.Title
 	}
-	for _, row := range append([][]string{titles}, t.rows...) {
-		t.line(&b, row, widths)
+	for n, row := range append([][]string{titles}, t.rows...) {
+		t.line(&b, n-1, row, widths)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 // printForms writes the rows one below the other, with the titles as labels.
-func (t *Table) printForms(w io.Writer) error {
+func (t *Table) printForms(w io.Writer, width int) error {
 	for n, row := range t.rows {
 		if n > 0 {
 			if _, err := io.WriteString(w, "\n"); err != nil {
@@ -58,9 +61,9 @@ func (t *Table) printForms(w io.Writer) error {
 		}
 		var f Form
 		for i, cell := range row {
-			f.Add(t.Columns[i].Title, cell)
+			f.AddIn(t.Palette, t.colour(i, n), t.Columns[i].Title, cell)
 		}
-		if err := f.Print(w); err != nil {
+		if err := f.Print(w, width); err != nil {
 			return err
 		}
 	}
@@ -90,21 +93,35 @@ func (t *Table) widths(width int) (widths []int, fit bool) {
 	return widths, width <= 0 || total <= width
 }
 
-func (t *Table) line(b *strings.Builder, row []string, widths []int) {
-	var line strings.Builder
+// colour is that of a cell; row -1 has the titles.
+func (t *Table) colour(column, row int) Colour {
+	of := t.Columns[column].Colour
+	switch {
+	case row < 0:
+		return Heading
+	case of == nil:
+		return Plain
+	}
+	return of(row)
+}
+
+func (t *Table) line(b *strings.Builder, n int, row []string, widths []int) {
+	room := "" // before the next cell; none after the last
 	for i, cell := range row {
 		if i > 0 {
-			line.WriteString(gap)
+			room += gap
 		}
 		cell = display().Truncate(cell, widths[i], "…")
+		rest := strings.Repeat(" ", max(0, widths[i]-Width(cell)))
 		if t.Columns[i].Right {
-			cell = display().FillLeft(cell, widths[i])
-		} else {
-			cell = display().FillRight(cell, widths[i])
+			room, rest = room+rest, ""
 		}
-		line.WriteString(cell)
+		if cell != "" {
+			b.WriteString(room + t.Palette.Paint(t.colour(i, n), cell))
+			room = ""
+		}
+		room += rest
 	}
-	b.WriteString(strings.TrimRight(line.String(), " "))
 	b.WriteByte('\n')
 }
 

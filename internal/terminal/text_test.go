@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,71 @@ func TestTable(t *testing.T) {
 			if got := Width(strings.TrimSuffix(line, "\n")); width >= 16 && got > width {
 				t.Errorf("width %d: a line of %d columns", width, got)
 			}
+		}
+	}
+}
+
+// Values go on below their beginning; what cannot be broken is left to the terminal.
+func TestFormFits(t *testing.T) {
+	var f Form
+	f.Add("title", "El tren nocturno que cruza la cordillera")
+	f.Add("sha256", strings.Repeat("0", 40))
+	f.Add("nothing", "")
+	f.AddWhole("then", "vcuser --server films:4100 watch 7")
+	for width, want := range map[int]string{
+		0:  "  title   El tren nocturno que cruza la cordillera\n  sha256  " + strings.Repeat("0", 40) + "\n  then    vcuser --server films:4100 watch 7\n",
+		30: "  title   El tren nocturno que\n          cruza la cordillera\n  sha256  " + strings.Repeat("0", 40) + "\n  then    vcuser --server films:4100 watch 7\n",
+		20: "  title   El tren nocturno que cruza la cordillera\n  sha256  " + strings.Repeat("0", 40) + "\n  then    vcuser --server films:4100 watch 7\n",
+	} {
+		var b strings.Builder
+		if err := f.Print(&b, width); err != nil || b.String() != want {
+			t.Errorf("width %d: %v\n%swant\n%s", width, err, b.String(), want)
+		}
+	}
+}
+
+// Colours are on terminals that have them, for people who want them, and change no
+// width.
+func TestColours(t *testing.T) {
+	env := func(pairs ...string) func(string) string {
+		return func(name string) string {
+			for i := 0; i < len(pairs); i += 2 {
+				if pairs[i] == name {
+					return pairs[i+1]
+				}
+			}
+			return ""
+		}
+	}
+	for _, c := range []struct {
+		terminal bool
+		env      func(string) string
+		want     Palette
+	}{
+		{true, env("TERM", "xterm"), true}, {false, env("TERM", "xterm"), false}, {true, env("TERM", "xterm", "NO_COLOR", "1"), false},
+		{true, env("TERM", "xterm", "NO_COLOR", ""), true}, {true, env("TERM", "dumb"), false}, {true, env(), false},
+	} {
+		if got := PaletteOf(c.terminal, c.env); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	table := func(p Palette, width int) string {
+		list := &Table{Palette: p, Columns: []Column{{Title: "id", Right: true}, {Title: "state", Least: 6, Colour: func(row int) Colour { return []Colour{Good, Bad}[row] }}, {Title: "note"}}}
+		list.Add("1", "deposited", "")
+		list.Add("10", "failed", "x")
+		var b strings.Builder
+		if err := list.Print(&b, width); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	for _, width := range []int{0, 16, 5} {
+		plain, painted := table(false, width), table(true, width)
+		if !strings.Contains(painted, "\x1b[32mdep") || !strings.Contains(painted, "\x1b[31mfailed\x1b[0m") {
+			t.Errorf("width %d:\n%q", width, painted)
+		}
+		if bare := regexp.MustCompile("\x1b\\[[0-9]*m").ReplaceAllString(painted, ""); bare != plain {
+			t.Errorf("width %d: painted\n%q\nplain\n%q", width, bare, plain)
 		}
 	}
 }
