@@ -84,11 +84,12 @@ type Offer struct {
 
 // Live is where a live delivery's part of a recording lies: the recording's
 // first Head bytes, and its clusters from Base on that begin within Duration, but
-// none from End on, if that is known. Recorded is what it has, if that was
-// written down already.
+// none from End on, if that is known. It was captured from Began on. Recorded is
+// what it has, if that was written down already.
 type Live struct {
 	Head     int64             `json:"head"`
 	Base     int64             `json:"base"`
+	Began    time.Time         `json:"began"`
 	Duration time.Duration     `json:"duration"`
 	End      int64             `json:"end,omitempty"`
 	Recorded *receipt.Recorded `json:"recorded,omitempty"`

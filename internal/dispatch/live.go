@@ -345,7 +345,7 @@ func (a *attempt) livePart() *control.Live {
 	if !p.Asked {
 		return nil
 	}
-	return &control.Live{Head: p.Head, Base: p.Base, Duration: p.Lasts, End: p.End, Recorded: p.Recorded}
+	return &control.Live{Head: p.Head, Base: p.Base, Began: p.Began, Duration: p.Lasts, End: p.End, Recorded: p.Recorded}
 }
 
 // grown notes how far the recording is.

@@ -1,18 +1,334 @@
 package e2e
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
+	"time"
+
+	"videoclub/internal/api"
+	device "videoclub/internal/capture"
+	"videoclub/internal/control"
+	"videoclub/internal/matroska"
+	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
 )
 
-// A live title is recorded, followed and deposited.
+// watched is what is read back of a deposited recording of a pattern and a tone:
+// the numbers of the pictures, and what there is of the tone.
+type watched struct {
+	matroska.Contents
+	clusters int
+	pictures []picture
+	sound    []device.Run
+	samples  int64
+}
+
+// picture is one as it says itself, and where it stands in the file.
+type picture struct {
+	device.Mark
+	in time.Duration
+}
+
+var tone = device.Format{SampleRate: 48_000, Channels: 2, Bits: 16}
+
+// watch reads a deposited recording from its first byte to its last.
+func watch(t *testing.T, path string) watched {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w watched
+	if w.Contents, err = matroska.ReadHead(f, info.Size()); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	var low []byte
+	for at := w.Clusters; ; w.clusters++ {
+		c, err := matroska.ReadCluster(f, at, info.Size())
+		if err == io.EOF {
+			if at != w.Cues {
+				t.Errorf("the clusters end at %d, and the places to seek to are at %d", at, w.Cues)
+			}
+			break
+		}
+		if err != nil {
+			t.Fatalf("%s: at %d: %v", path, at, err)
+		}
+		for _, b := range c.Blocks {
+			if !w.Tracks[b.Track-1].Picture() {
+				low = append(low, device.LowBits(b.Data, tone)...)
+				continue
+			}
+			m, err := jpeg.Decode(bytes.NewReader(b.Data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			mark, err := device.ReadMark(m.(*image.YCbCr))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.pictures = append(w.pictures, picture{mark, b.At})
+		}
+		at = c.End
+	}
+	w.sound, w.samples = device.ReadPositions(low), int64(len(low))
+	return w
+}
+
+// unbroken checks that no picture or sound frame is missing, doubled or out of
+// its order and time.
+func (w watched) unbroken(t *testing.T) {
+	t.Helper()
+	for i, p := range w.pictures {
+		first := w.pictures[0]
+		if off := (p.At - first.At) - (p.in - first.in); p.Number != first.Number+int64(i) || off.Abs() > 2*time.Millisecond {
+			t.Fatalf("picture %d has the number %d after %d, and is off by %v", i, p.Number, first.Number, off)
+		}
+	}
+	if len(w.sound) != 1 || w.sound[0].Frames < w.samples-128 {
+		t.Errorf("the sound has the runs %+v of %d sound frames", w.sound, w.samples)
+	}
+}
+
+// livePart is what a test has asked to be recorded.
+const liveTitle = "pattern:?size=160x120&fps=25+tone:"
+
+// proven checks a live delivery: its receipt, and the file by what is in it.
+func (r *reception) provenLive(d control.DeliveryStory) (receipt.Receipt, watched) {
+	r.t.Helper()
+	signed, err := receipt.Parse(d.Receipt)
+	if err == nil {
+		err = receipt.Verify(signed)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	path := filepath.Join(r.store, signed.Path)
+	w := watch(r.t, path)
+	info, err := os.Stat(path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	switch {
+	case signed.Version != receipt.VersionLive || signed.SHA256 != digestOf(r.t, path) || signed.Size != info.Size() || d.Size != info.Size() || d.SHA256 != signed.SHA256:
+		r.t.Errorf("%d bytes lie there, the delivery says %+v, the receipt %+v", info.Size(), d.Delivery, signed)
+	case signed.Tracks[0].Frames != int64(len(w.pictures)) || signed.Tracks[1].Frames != w.samples:
+		r.t.Errorf("there are %d pictures and %d sound frames, the receipt has %+v", len(w.pictures), w.samples, signed.Tracks)
+	case w.Duration.Milliseconds() != signed.Duration || !receipt.Instant(w.Date).Equal(signed.Captured):
+		r.t.Errorf("the file lasts %v from %v on, the receipt has %+v", w.Duration, w.Date, signed)
+	}
+	return signed, w
+}
+
+// A live title is recorded, followed and deposited: nothing is lost, nothing
+// doubled, all in its order and time. One that joins late begins at its own time
+// 0, and has the same pictures from there on.
 func TestLive(t *testing.T) {
+	t.Parallel()
+	r, other := startReception(t, ""), startReception(t, "")
+	c := startCentral(t, "", link{"mateo.test", r, ""}, link{"rex.test", other, ""})
+	n := c.add("La cámara", liveTitle, 0.1)
+	first := c.ask(n, "mateo.test")
+	if first.Size != -1 {
+		t.Errorf("it is promised with %d bytes", first.Size)
+	}
+	c.until(first.ID, "a while under way", func(d control.DeliveryStory) bool { return d.Offset > 300_000 })
+	if workers := c.workers("record"); len(workers) != 1 {
+		t.Errorf("there are %v", workers)
+	}
+	second := c.ask(n, "rex.test")
+	got, w := r.provenLive(c.deposited(first.ID))
+	w.unbroken(t)
+	if len(got.Gaps) > 0 || got.Resumes != 0 || w.Duration < 5900*time.Millisecond || w.Duration > 6200*time.Millisecond || w.pictures[0].in != 0 {
+		t.Errorf("the first is %v long, from %v on, %+v", w.Duration, w.pictures[0].in, got)
+	}
+	if workers := c.workers("record"); len(workers) != 1 {
+		t.Errorf("while the other goes on there are %v", workers)
+	}
+	late, v := other.provenLive(c.deposited(second.ID))
+	v.unbroken(t)
+	if v.Duration < 5900*time.Millisecond || v.Duration > 6200*time.Millisecond || v.pictures[0].in > 100*time.Millisecond || !late.Captured.After(got.Captured) {
+		t.Errorf("the second is %v long, from %v on, %+v", v.Duration, v.pictures[0].in, late)
+	}
+	joined := slices.IndexFunc(w.pictures, func(p picture) bool { return p.Number == v.pictures[0].Number })
+	if joined < 1 || v.pictures[0].At != w.pictures[joined].At {
+		t.Errorf("the second begins with picture %d, which the first has as its %dth", v.pictures[0].Number, joined)
+	}
+	c.awaitWorkers("the recording is over", "record", none)
+	if left, err := os.ReadDir(filepath.Join(c.state(), "spool")); err != nil || len(left) > 0 {
+		t.Errorf("the spool has %v, %v", left, err)
+	}
+}
+
+// Whatever breaks between the spool and the deposit, nothing of the recording is
+// lost or doubled.
+func TestLiveFaults(t *testing.T) {
 	t.Parallel()
 	r := startReception(t, "")
 	c := startCentral(t, "", link{"mateo.test", r, ""})
-	n := c.add("La cámara", "pattern:?size=160x120&fps=25+tone:", 0.05)
+	d := c.ask(c.add("La cámara", liveTitle, 0.15), "mateo.test")
+	reached := int64(0)
+	further := func() {
+		t.Helper()
+		reached = c.past(d.ID, reached+100_000).Offset
+	}
+	further()
+	for i := range 3 {
+		r.proxy.cut(i != 1)
+		further()
+	}
+	for _, victim := range []struct {
+		kind string
+		of   *daemon
+	}{{"read", c.daemon}, {"send", c.daemon}, {"receive", r.daemon}, {"store", r.daemon}} {
+		victim.of.awaitWorkers("there is one", victim.kind, func(all []worker) bool { return len(all) > 0 && all[0].kill() == nil })
+		further()
+	}
+	got, w := r.provenLive(c.deposited(d.ID))
+	w.unbroken(t)
+	if len(got.Gaps) > 0 || got.Resumes < 5 || w.Duration < 8900*time.Millisecond {
+		t.Errorf("it is %v long: %+v", w.Duration, got)
+	}
+}
+
+// What a capture worker that is killed did not capture is a gap of its track, at
+// its time and for its reason; all before and after it is there.
+func TestLiveGap(t *testing.T) {
+	t.Parallel()
+	r := startReception(t, "")
+	c := startCentral(t, "", link{"mateo.test", r, ""})
+	d := c.ask(c.add("La cámara", liveTitle, 0.1), "mateo.test")
+	c.past(d.ID, 300_000)
+	c.awaitWorkers("the camera's", "capture", func(all []worker) bool {
+		i := slices.IndexFunc(all, func(w worker) bool { return w.label == "device=pattern:?size=160x120&fps=25" })
+		return i >= 0 && all[i].kill() == nil
+	})
+	got, w := r.provenLive(c.deposited(d.ID))
+	if len(got.Gaps) != 1 || got.Gaps[0].Track != 1 || got.Gaps[0].Reason != reason.WorkerFailed || got.Gaps[0].Lost != got.Tracks[0].Lost {
+		t.Fatalf("the receipt has %+v", got)
+	}
+	gap := got.Gaps[0]
+	if len(w.sound) != 1 || w.sound[0].Frames < w.samples-128 {
+		t.Errorf("the sound has the runs %+v of %d", w.sound, w.samples)
+	}
+	// Before and after it the pictures follow each other, each at its time; the
+	// pattern was begun anew, and counts from 0.
+	breaks := 0
+	for i, p := range w.pictures[1:] {
+		was := w.pictures[i]
+		if p.Number == was.Number+1 && ((p.At-was.At)-(p.in-was.in)).Abs() <= 2*time.Millisecond {
+			continue
+		}
+		breaks++
+		missing := p.in - was.in - 40*time.Millisecond
+		if p.Number != 0 || ((p.At-was.At)-(p.in-was.in)).Abs() > 2*time.Millisecond || (time.Duration(gap.To-gap.From)*time.Millisecond-missing).Abs() > 60*time.Millisecond ||
+			(time.Duration(gap.From)*time.Millisecond-was.in-40*time.Millisecond).Abs() > 60*time.Millisecond {
+			t.Errorf("between picture %d at %v and %d at %v %v are missing, the receipt has %+v", was.Number, was.in, p.Number, p.in, missing, gap)
+		}
+	}
+	if breaks != 1 {
+		t.Errorf("the pictures break %d times", breaks)
+	}
+}
+
+// A live delivery that is cancelled ends there, and what was captured is
+// deposited as complete; one that has not begun is cancelled.
+func TestLiveCancelled(t *testing.T) {
+	t.Parallel()
+	r := startReception(t, "")
+	c := startCentral(t, "", link{"mateo.test", r, ""})
+	n := c.add("La cámara", liveTitle, 30)
 	d := c.ask(n, "mateo.test")
-	d = c.deposited(d.ID)
-	t.Logf("%+v", d)
-	t.Logf("%s", d.Receipt)
-	t.Log(r.files())
+	c.past(d.ID, 300_000)
+	// Also when nothing can be sent.
+	r.proxy.setTarget("")
+	r.proxy.cut(true)
+	if _, err := c.client.Cancel(quick(t), d.ID); err != nil {
+		t.Fatal(err)
+	}
+	c.kill()
+	c.start()
+	r.proxy.setTarget(field(r.log.all(0)[slices.IndexFunc(r.log.all(0), saying("ready ", "listen="))], "listen"))
+	got, w := r.provenLive(c.deposited(d.ID))
+	w.unbroken(t)
+	if w.Duration > 20*time.Second || len(got.Gaps) > 0 {
+		t.Errorf("it is %v long: %+v", w.Duration, got)
+	}
+
+	later := control.Request{Key: "later", Number: n, Reception: "mateo.test", From: time.Now().Add(time.Hour).UTC(), By: time.Now().Add(3 * time.Hour).UTC()}
+	waiting, err := c.client.Request(quick(t), later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.client.Cancel(quick(t), waiting.ID); err != nil {
+		t.Fatal(err)
+	}
+	c.until(waiting.ID, "cancelled", inState("cancelled"))
+}
+
+// A restart of either server in the middle costs the time of the restart, and
+// no more.
+func TestLiveRestart(t *testing.T) {
+	t.Parallel()
+	r := startReception(t, "")
+	c := startCentral(t, "", link{"mateo.test", r, ""})
+	d := c.ask(c.add("La cámara", liveTitle, 0.2), "mateo.test")
+	reached := c.past(d.ID, 200_000).Offset
+	r.kill()
+	r.start()
+	reached = c.past(d.ID, reached+100_000).Offset
+	if status := c.stop(); status != 0 {
+		t.Errorf("it stops with %d", status)
+	}
+	c.start()
+	reached = c.past(d.ID, reached+100_000).Offset
+	c.kill()
+	c.start()
+	got, w := r.provenLive(c.deposited(d.ID))
+	if len(got.Gaps) < 2 || w.Duration < 11*time.Second {
+		t.Errorf("it is %v long: %+v", w.Duration, got)
+	}
+	for _, g := range got.Gaps {
+		if g.Reason != reason.ShuttingDown && g.Reason != reason.WorkerFailed {
+			t.Errorf("a gap: %+v", g)
+		}
+	}
+	missing := got.Tracks[0].Lost
+	if n := int64(len(w.pictures)) + missing; n < 290 || n > 310 {
+		t.Errorf("%d pictures are there and %d missing, of 300", len(w.pictures), missing)
+	}
+}
+
+// A recording is not over before its time, whatever the links carry, and a
+// device that is not there is tried as long as it is time.
+func TestLiveRefused(t *testing.T) {
+	t.Parallel()
+	r := startReception(t, "")
+	c := startCentral(t, "", link{"mateo.test", r, ""})
+	n := c.add("La cámara", liveTitle, 10)
+	ask := control.Request{Key: "soon", Number: n, Reception: "mateo.test", By: time.Now().Add(5 * time.Minute).UTC()}
+	_, err := c.client.Request(quick(t), ask)
+	var refused *api.Refused
+	if !errors.As(err, &refused) || refused.Code != reason.DeadlineTooSoon || refused.Constraint != "live" || refused.Earliest.Sub(time.Now()) < 10*time.Minute || refused.Earliest.Sub(time.Now()) > 11*time.Minute {
+		t.Fatalf("refused with %+v", refused)
+	}
+	ask.Key, ask.By = "then", refused.Earliest.Add(time.Second)
+	if _, err := c.client.Request(quick(t), ask); err != nil {
+		t.Errorf("at the time of the counter-offer: %v", err)
+	}
+	absent := c.ask(c.add("Absent", fmt.Sprintf("v4l2:/dev/video%d", 63), 0.1), "mateo.test")
+	c.failed(absent.ID, reason.DeviceAbsent)
 }

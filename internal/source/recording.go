@@ -21,6 +21,8 @@ type Part struct {
 	// Head is how many bytes stand before the first cluster of the recording,
 	// Base where the first cluster of the part begins.
 	Head, Base int64
+	// Began is when that was captured.
+	Began time.Time
 	// Duration is how long the part lasts: a cluster that begins later is not of
 	// it.
 	Duration time.Duration
@@ -88,7 +90,7 @@ func FollowRecording(data, marks, index *os.File, p Part) (*Recording, error) {
 			r.lead = i + 1
 		}
 	}
-	c.Head.Date = c.Head.Date.Add(r.base)
+	c.Head.Date = p.Began
 	if r.front, err = matroska.NewFront(c.Head); err != nil || int64(len(r.front.Bytes)) != p.Head {
 		return nil, reason.New(reason.SourceUnreadable, "the recording has a front of another form, of %d bytes: %v", p.Head, err)
 	}

@@ -92,7 +92,7 @@ func (r *reel) part(cluster int, lasts time.Duration) Part {
 	if cluster > 0 {
 		base = r.ends[cluster-1]
 	}
-	return Part{Head: int64(len(r.front.Bytes)), Base: base, Duration: lasts}
+	return Part{Head: int64(len(r.front.Bytes)), Base: base, Began: began.Add(time.Duration(cluster) * 100 * ms), Duration: lasts}
 }
 
 func (r *reel) follow(p Part) *Recording {
@@ -175,7 +175,7 @@ func TestRecordingPart(t *testing.T) {
 		if test.first == 0 {
 			base = 0
 		}
-		if want := time.Duration(test.first+test.clusters)*100*ms - base; !c.Date.Equal(began.Add(base)) || c.Duration != want || c.Cues == 0 {
+		if want := time.Duration(test.first+test.clusters)*100*ms - base; !c.Date.Equal(p.Began) || c.Duration != want || c.Cues == 0 {
 			t.Errorf("%s: the head says %+v, want %v", name, c, want)
 		}
 		n := 0
