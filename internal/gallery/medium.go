@@ -240,18 +240,18 @@ func (g Gallery) live(w http.ResponseWriter, r *http.Request, m *medium) error {
 		return nil
 	}
 	f := g.follow(r.Context(), m)
-	next, err := rec.Latest()
+	begin, err := rec.Latest()
 	for err == io.EOF {
 		if http.NewResponseController(w).Flush() != nil || !f.more() {
 			return nil
 		}
-		next, err = rec.Latest()
+		begin, err = rec.Latest()
 	}
+	clusters := rec.Live(begin)
 	for {
-		p, after, err := rec.Cluster(next)
+		p, err := clusters.Next()
 		switch {
 		case err == nil:
-			next = after
 			if _, err := w.Write(p); err != nil || http.NewResponseController(w).Flush() != nil {
 				return nil
 			}

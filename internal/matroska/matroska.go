@@ -59,6 +59,7 @@ const (
 	idTrackUID        = 0x73c5
 	idTrackType       = 0x83
 	idFlagLacing      = 0x9c
+	idEvery           = 0x23e383
 	idCodec           = 0x86
 	idCodecPrivate    = 0x63a2
 	idVideo           = 0xe0
@@ -103,6 +104,9 @@ type Track struct {
 	// Of pictures; FourCC of V_UNCOMPRESSED alone.
 	Width, Height int
 	FourCC        string
+	// Every is from one picture to the next, as far as it is known and the same;
+	// players guess it otherwise, by looking at many. ReadHead does not give it.
+	Every time.Duration
 
 	// Of sound.
 	SampleRate, Channels, Bits int
@@ -170,6 +174,9 @@ func entry(n int, t Track) []byte {
 		v := flat(number(nil, idWidth, uint64(t.Width)), number(nil, idHeight, uint64(t.Height)))
 		if t.FourCC != "" {
 			v = element(v, idColourSpace, []byte(t.FourCC))
+		}
+		if t.Every > 0 {
+			b = number(b, idEvery, uint64(t.Every))
 		}
 		return element(number(b, idTrackType, typeVideo), idVideo, v)
 	}

@@ -84,21 +84,68 @@ func timeOf(c matroska.Cluster) time.Duration {
 	return c.Blocks[0].At
 }
 
-// Front is what stands before the first cluster.
+// Front is what stands before the first cluster, with what a player would have to
+// find out by waiting: how often there is a picture.
 func (m *Recording) Front() ([]byte, error) {
-	p := make([]byte, m.head.Clusters)
-	return p, full(m.src, p, 0)
+	h := m.head.Head
+	h.Tracks = slices.Clone(h.Tracks)
+	if m.picture > 0 {
+		h.Tracks[m.picture-1].Every = m.every()
+	}
+	front, err := matroska.NewFront(h)
+	return front.Bytes, err
 }
 
-// Cluster gives the bytes of the cluster at an offset, and where the next one
-// is. io.EOF says that there is none, of a recording that grows none yet.
-func (m *Recording) Cluster(at int64) (p []byte, next int64, err error) {
-	c, err := m.read(at)
+// every is from one picture to the next in the latest cluster that has two, 0
+// where there is none.
+func (m *Recording) every() time.Duration {
+	var every time.Duration
+	m.last(func(c matroska.Cluster) bool {
+		var before time.Duration = -1
+		for _, b := range c.Blocks {
+			if b.Track != m.picture {
+				continue
+			}
+			if before >= 0 && b.At > before {
+				every = b.At - before
+				return true
+			}
+			before = b.At
+		}
+		return false
+	})
+	return every
+}
+
+// Live gives the recording from the cluster at an offset on, as if it began there:
+// a player shows at once what begins at 0.
+type Live struct {
+	m    *Recording
+	next int64
+	base time.Duration // -1 before the first cluster
+}
+
+// Live begins at the cluster at an offset.
+func (m *Recording) Live(at int64) *Live { return &Live{m: m, next: at, base: -1} }
+
+// Next gives the bytes of the next cluster. io.EOF says that there is none, of a
+// recording that grows none yet.
+func (l *Live) Next() ([]byte, error) {
+	c, err := l.m.read(l.next)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	p = make([]byte, c.End-c.Offset)
-	return p, c.End, full(m.src, p, c.Offset)
+	p := make([]byte, c.End-c.Offset)
+	if err := full(l.m.src, p, c.Offset); err != nil {
+		return nil, err
+	}
+	if l.base < 0 {
+		if l.base, err = matroska.Begins(p); err != nil {
+			return nil, err
+		}
+	}
+	l.next = c.End
+	return p, matroska.Rebase(p, l.base)
 }
 
 // Clusters is where the first cluster is.

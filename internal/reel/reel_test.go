@@ -336,24 +336,50 @@ func checkRanges(t *testing.T, s *Sound, all []byte) {
 	}
 }
 
-// Clusters are whole, and the latest is one with which a player can begin.
+// What is followed is a recording that begins with the latest cluster with which a
+// player can begin, and that players need not wait for.
 func TestFollow(t *testing.T) {
-	mkv, ends := recording(t, 5, 0)
-	f := look(t, of(mkv))
-	front, err := f.Recording.Front()
-	if err != nil || !bytes.Equal(front, mkv[:ends[0]]) {
-		t.Fatalf("the front has %d bytes: %v", len(front), err)
-	}
+	mkv, ends := recording(t, 5, time.Hour)
+	src := of(mkv)
+	src.shown = ends[4] + 10
+	f := look(t, src)
 	at, err := f.Recording.Latest()
-	if err != nil || at != ends[4] {
-		t.Errorf("the latest is at %d instead of %d: %v", at, ends[4], err)
+	if err != nil || at != ends[3] {
+		t.Fatalf("the latest is at %d instead of %d: %v", at, ends[3], err)
 	}
-	p, next, err := f.Recording.Cluster(at)
-	if err != nil || next != ends[5] || !bytes.Equal(p, mkv[at:]) {
-		t.Errorf("%d bytes to %d: %v", len(p), next, err)
+	followed, err := f.Recording.Front()
+	if err != nil || !bytes.Contains(followed, []byte{0x23, 0xe3, 0x83, 0x84, 0x02, 0xfa, 0xf0, 0x80}) { // 50 ms
+		t.Fatalf("the front is % x: %v", followed, err)
 	}
-	if _, _, err := f.Recording.Cluster(next); err != io.EOF {
-		t.Errorf("behind the last: %v", err)
+	live := f.Recording.Live(at)
+	for range 2 {
+		p, err := live.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		followed = append(followed, p...)
+		if _, err := live.Next(); src.shown < int64(len(mkv)) && err != io.EOF {
+			t.Errorf("behind what is whole: %v", err)
+		}
+		src.shown = int64(len(mkv))
+	}
+	again := look(t, of(followed))
+	if again.Kind != Pictures || again.Duration != 200*ms || again.Sound == nil {
+		t.Fatalf("it is %+v", again)
+	}
+	s := again.Strip()
+	for n := 6; n < 10; n++ {
+		p, err := s.Next()
+		if err != nil || number(t, p.JPEG) != n || p.At != time.Duration(n-6)*50*ms {
+			t.Errorf("picture %d at %v: %v", n, p.At, err)
+		}
+	}
+	c, err := matroska.ReadHead(of(followed), int64(len(followed)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, err := matroska.ReadCluster(of(followed), c.Clusters, int64(len(followed))); err != nil || first.Blocks[0].At != 0 {
+		t.Errorf("it begins at %v: %v", first.Blocks, err)
 	}
 }
 
@@ -416,7 +442,7 @@ func exercise(t *testing.T, src Source) {
 	if f.Recording != nil {
 		f.Recording.Front()
 		if at, err := f.Recording.Latest(); err == nil {
-			f.Recording.Cluster(at)
+			f.Recording.Live(at).Next()
 		}
 	}
 }
