@@ -42,8 +42,8 @@ type central struct {
 	console               startup.Console
 	titles                *titles.File
 	surveyor              *survey.Surveyor
-	deliveries            *dispatch.Dispatcher
 	studio                *studio.Studio
+	deliveries            *dispatch.Dispatcher
 	book                  *ledger.Ledger
 	roster                *roster.Roster
 	counter               *desk.Desk
@@ -103,7 +103,7 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 	if c.surveyor, err = survey.New(ctx, survey.Config{Ledger: book, Spawner: spawner, Open: sources.Open, Shelf: shelf, Clock: time.Now, Log: log}); err != nil {
 		return nil, err
 	}
-	spools := filepath.Join(s.state, "spool")
+	spools := s.spool()
 	if err := os.MkdirAll(spools, 0o700); err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 	}
 	c.roster = roster.New(roster.Config{Ledger: book, Dispatcher: c.deliveries, Clock: time.Now, Log: log, Changed: func() { c.apply(nil) }}, s.roster())
 	if c.counter, err = desk.New(desk.Config{
-		Dispatcher: c.deliveries, Titles: c.titles, Surveyor: c.surveyor, Roster: c.roster, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log,
+		Dispatcher: c.deliveries, Titles: c.titles, Surveyor: c.surveyor, Studio: c.studio, Roster: c.roster, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log,
 		Limits: s.limits(), Open: s.open,
 		Browser: c.console.Browser, Token: c.console.Scrape, Status: manager.Doing, Console: c.console.Origin,
 		Public: func() string { return s.publicAddress(c.users) }, Socket: c.socket(), AdminGroup: s.AdminGroup,
@@ -242,6 +242,7 @@ func (c *central) reload(o options, running settings) {
 	c.apply(&s)
 	c.mail.Ledger.SetMailing(s.mailing(c.deliveries.Central()))
 	c.mail.SetSettings(context.Background(), s.notify())
+	c.studio.SetSettings(s.studio())
 	c.counter.SetLimits(s.limits())
 	if shown, err := startup.LoadShown(s.Console); err == nil {
 		c.counter.SetConsole(shown.Browser, shown.Scrape)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,6 @@ import (
 	"videoclub/internal/config"
 	"videoclub/internal/desk"
 	"videoclub/internal/dispatch"
-	"videoclub/internal/feed"
 	"videoclub/internal/ledger"
 	"videoclub/internal/limit"
 	"videoclub/internal/rate"
@@ -84,7 +84,7 @@ func load(o options) (settings, error) {
 
 // fixed are the settings that take effect at a start alone.
 func (s settings) fixed() map[string]string {
-	return map[string]string{"users": s.Users, "administrators": s.Administrators, "state": s.state, "roots": fmt.Sprint(s.Roots), "admin_socket": s.AdminSocket, "admin_group": s.AdminGroup, "public": s.Public, "sandbox": s.Sandbox, "console": s.Console.Address}
+	return map[string]string{"users": s.Users, "administrators": s.Administrators, "state": s.state, "roots": fmt.Sprint(s.Roots), "admin_socket": s.AdminSocket, "admin_group": s.AdminGroup, "public": s.Public, "sandbox": s.Sandbox, "live.spool": s.spool(), "console": s.Console.Address}
 }
 
 // dispatch gives the settings of deliveries, with the receptions that were added.
@@ -104,6 +104,17 @@ func (s settings) dispatch(added []ledger.Place) dispatch.Settings {
 		}
 	}
 	return d
+}
+
+// spool is where recordings lie.
+func (s settings) spool() string { return cmp.Or(s.Live.Spool, filepath.Join(s.state, "spool")) }
+
+// studio gives the settings of live sources.
+func (s settings) studio() studio.Settings {
+	l := s.Live
+	return studio.Settings{
+		Live: l.Enabled, Devices: l.Devices, Spool: int64(l.SpoolSize), Keep: l.SpoolFull == config.SpoolKeep, Quality: l.Quality, Encoder: l.Encoder,
+	}
 }
 
 // limits gives those of clients.
@@ -152,9 +163,4 @@ type opener struct{ source.Opener }
 func (o opener) Open(location string) (*os.File, int64, int64, error) {
 	f, facts, err := o.Opener.Open(location)
 	return f, facts.Size, facts.MTime, err
-}
-
-// studio is how live sources are recorded.
-func (s settings) studio() studio.Settings {
-	return studio.Settings{Live: true, Spool: 4 << 30, Quality: feed.DefaultQuality}
 }

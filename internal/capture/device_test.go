@@ -34,7 +34,7 @@ const camera0, recorder0, player0 = "/dev/video0", "/dev/snd/pcmC0D1c", "/dev/sn
 func openReal(t *testing.T, location string) (Device, error) {
 	t.Helper()
 	a := ask(location)
-	path, err := Node(a, "/proc/asound")
+	path, err := Node(a, "/sys/class/sound")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func realAbsent(t *testing.T) {
 // All that is there is listed with what it can do.
 func realList(t *testing.T) {
 	offers := make(map[string]Offer)
-	for _, f := range Find("/dev", "/proc/asound") {
+	for _, f := range Find("/dev", "/sys/class/sound") {
 		node, err := OpenNode(f.Node)
 		if err != nil {
 			t.Errorf("%v: %v", f, err)

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,9 +49,9 @@ type Offer struct {
 }
 
 // Find lists the cameras and microphones below a directory such as /dev, with
-// the names of sound cards from one such as /proc/asound. A camera's metadata
+// the names of sound cards from one such as /sys/class/sound. A camera's metadata
 // and output nodes are among them: Look tells.
-func Find(dev, asound string) []Found {
+func Find(dev, sound string) []Found {
 	stable := make(map[string]string)
 	links, _ := filepath.Glob(filepath.Join(dev, "v4l/by-id/*")) // the pattern is good
 	for _, link := range links {
@@ -71,10 +72,7 @@ func Find(dev, asound string) []Found {
 		if n, err := fmt.Sscanf(filepath.Base(node), "pcmC%dD%dc", &card, &device); n != 2 || err != nil || !strings.HasSuffix(node, "c") {
 			continue
 		}
-		name := fmt.Sprint(card)
-		if id, err := os.ReadFile(filepath.Join(asound, fmt.Sprintf("card%d", card), "id")); err == nil {
-			name = strings.TrimSpace(string(id))
-		}
+		name := cmp.Or(cardName(sound, card), fmt.Sprint(card))
 		location := fmt.Sprintf("hw:%s,%d", name, device)
 		if _, err := feed.ParseCard(location); err != nil { // a card of a strange name
 			location = fmt.Sprintf("hw:%d,%d", card, device)
@@ -85,9 +83,9 @@ func Find(dev, asound string) []Found {
 }
 
 // Node is the path of the device that is asked for. A sound card that has a name
-// is looked up in a directory such as /proc/asound; one that is not there is
+// is looked up in a directory such as /sys/class/sound; one that is not there is
 // reason.DeviceAbsent.
-func Node(a *feed.Ask, asound string) (string, error) {
+func Node(a *feed.Ask, sound string) (string, error) {
 	if a.Kind != feed.ALSA {
 		return a.Device, nil
 	}
@@ -99,12 +97,19 @@ func Node(a *feed.Ask, asound string) (string, error) {
 	if err == nil {
 		return c.Node(number), nil
 	}
-	link, err := os.Readlink(filepath.Join(asound, c.Name))
-	digits, found := strings.CutPrefix(link, "card")
-	if number, wrong := strconv.Atoi(digits); err == nil && found && wrong == nil {
-		return c.Node(number), nil
+	for _, card := range numbered(sound, "card") {
+		number, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(card), "card"))
+		if err == nil && cardName(sound, number) == c.Name {
+			return c.Node(number), nil
+		}
 	}
 	return "", reason.New(reason.DeviceAbsent, "there is no sound card %s", c.Name)
+}
+
+// cardName is the name of a sound card, "" where it has none.
+func cardName(sound string, card int) string {
+	id, _ := os.ReadFile(filepath.Join(sound, fmt.Sprintf("card%d", card), "id"))
+	return strings.TrimSpace(string(id))
 }
 
 // numbered gives the paths of a directory that begin so, the short ones first.

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -78,8 +79,10 @@ func TestLook(t *testing.T) {
 
 func TestNode(t *testing.T) {
 	asound := t.TempDir()
-	if err := os.Symlink("card3", filepath.Join(asound, "Loopback")); err != nil {
-		t.Fatal(err)
+	for card, name := range map[string]string{"card0": "PCH", "card3": "Loopback"} {
+		if err := errors.Join(os.Mkdir(filepath.Join(asound, card), 0o755), os.WriteFile(filepath.Join(asound, card, "id"), []byte(name+"\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for location, want := range map[string]string{
 		"/dev/video0": "/dev/video0", "alsa:hw:2,1": "/dev/snd/pcmC2D1c", "alsa:hw:Loopback,1": "/dev/snd/pcmC3D1c",

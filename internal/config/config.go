@@ -39,6 +39,7 @@ type Central struct {
 	AdminGroup            string          // whose members administer by AdminSocket; "" is root alone
 	Console               Console         // where browsers come
 	Mail                  Mail            // how people are written to
+	Live                  Live            // cameras and microphones
 	Receptions            []ReceptionLink // in the order of the file, no name twice
 }
 
@@ -115,6 +116,7 @@ func DefaultCentral() Central {
 		PairingExpires:        24 * time.Hour,
 		Console:               Console{Address: "127.0.0.1:8400"},
 		Mail:                  defaultMail(),
+		Live:                  defaultLive(),
 	}
 }
 
@@ -184,6 +186,7 @@ func (c Central) Effective() []slog.Attr {
 		slog.String("admin_socket", c.AdminSocket),
 		slog.String("admin_group", c.AdminGroup),
 		c.Mail.effective(),
+		c.Live.effective(),
 		slog.Any("reception", receptions),
 	}, c.Console.effective()...)
 }

@@ -68,11 +68,15 @@ func TestReferenceOfCentral(t *testing.T) {
 		t.Errorf("with the defaults given: %+v, %v, want %+v", got, err, want)
 	}
 	settings, mail, _ := strings.Cut(settings, "\n[mail]\n")
-	if given, all := settingsIn(settings), keysOf(want.Effective(), "reception", "mail"); !slices.Equal(given, all) {
+	mail, live, _ := strings.Cut(mail, "\n[live]\n")
+	if given, all := settingsIn(settings), keysOf(want.Effective(), "reception", "mail", "live"); !slices.Equal(given, all) {
 		t.Errorf("it has the settings %v, want %v", given, all)
 	}
 	if given, all := settingsIn(mail), keysOf(want.Mail.effective().Value.Group()); !slices.Equal(given, all) {
 		t.Errorf("its [mail] has the settings %v, want %v", given, all)
+	}
+	if given, all := settingsIn(live), keysOf(want.Live.effective().Value.Group()); !slices.Equal(given, all) {
+		t.Errorf("its [live] has the settings %v, want %v", given, all)
 	}
 
 	got, err = ParseCentral("vccs.toml", []byte(uncomment(text)))
@@ -140,6 +144,14 @@ timeout = "30s"
 events = ["deposited"]
 retry = ["1s", "1d"]
 give_up = "12h"
+[live]
+enabled = false
+devices = ["/dev/video0", "/dev/snd"]
+spool = "/srv//spool/"
+spool_size = "1 MiB"
+spool_full = "keep"
+quality = 100
+encoder = "none"
 [[reception]]
 name = "Cinema.Example.ORG"
 windows = ["lun-vie 22:00-6:00 America/Santiago"]
@@ -186,6 +198,7 @@ windows = []
 			CAFile: "/etc/vc/ca.pem", Timeout: 30 * time.Second, Events: []string{"deposited"},
 			Retry: []time.Duration{time.Second, 24 * time.Hour}, GiveUp: 12 * time.Hour,
 		},
+		Live: Live{Devices: []string{"/dev/video0", "/dev/snd"}, Spool: "/srv/spool", SpoolSize: 1 << 20, SpoolFull: "keep", Quality: 100, Encoder: "none"},
 		Receptions: []ReceptionLink{
 			{Name: "cinema.example.org", Link: 12_500_000, Windows: []moment.Window{window}},
 			{Name: "b", Address: "[2001:db8::7]:1", Link: 1000},

@@ -181,6 +181,21 @@ func (s *section) whole(key string, least, most int, into *int) {
 	}
 }
 
+// flag reads whether something is so under key into into, which keeps its
+// default when there is none or it is wrong.
+func (s *section) flag(key string, into *bool) {
+	value, given := s.value(key)
+	if !given {
+		return
+	}
+	is, ok := value.(bool)
+	if !ok {
+		s.problem(key, "is %s; write true or false, without quotes", kind(value))
+		return
+	}
+	*into = is
+}
+
 // table is the table [key], if there is one.
 func (s *section) table(key string) (table *section, given bool) {
 	value, given := s.value(key)

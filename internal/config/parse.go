@@ -64,6 +64,9 @@ func ParseCentral(file string, text []byte) (Central, error) {
 	if table, given := s.table("mail"); given {
 		readMail(table, &c.Mail)
 	}
+	if table, given := s.table("live"); given {
+		readLive(table, &c.Live)
+	}
 	for _, table := range s.tables("reception") {
 		c.Receptions = append(c.Receptions, readReceptionLink(table, c))
 	}

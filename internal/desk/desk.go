@@ -23,6 +23,7 @@ import (
 	"videoclub/internal/limit"
 	"videoclub/internal/moment"
 	"videoclub/internal/roster"
+	"videoclub/internal/studio"
 	"videoclub/internal/survey"
 	"videoclub/internal/titles"
 	"videoclub/internal/worker"
@@ -52,6 +53,7 @@ type Config struct {
 	Dispatcher *dispatch.Dispatcher
 	Titles     *titles.File
 	Surveyor   *survey.Surveyor
+	Studio     *studio.Studio
 	Roster     *roster.Roster
 	Ledger     *ledger.Ledger
 	Spawner    *worker.Spawner

@@ -24,6 +24,7 @@ import (
 	"videoclub/internal/limit"
 	"videoclub/internal/reason"
 	"videoclub/internal/source"
+	"videoclub/internal/studio"
 	"videoclub/internal/survey"
 	"videoclub/internal/titles"
 	"videoclub/internal/worker"
@@ -126,7 +127,8 @@ func newDeskOf(t *testing.T, program string, connections int) *Desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk, err := New(Config{Dispatcher: d, Titles: list, Surveyor: surveyor, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log, Limits: Limits{Connections: limit.Bounds{All: connections, PerAddress: connections, Strangers: connections}, Handshake: time.Minute, Requests: 100_000}})
+	live := studio.New(studio.Config{Spawner: spawner, Dir: filepath.Join(dir, "spool"), Clock: time.Now, Log: log}, studio.Settings{Live: true, Spool: 1 << 20, Quality: 85})
+	desk, err := New(Config{Dispatcher: d, Titles: list, Surveyor: surveyor, Studio: live, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log, Limits: Limits{Connections: limit.Bounds{All: connections, PerAddress: connections, Strangers: connections}, Handshake: time.Minute, Requests: 100_000}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +161,7 @@ func TestRequest(t *testing.T) {
 		"a long mail":        {with(func(q *control.Request) { q.Mail = strings.Repeat("m", maxText+1) }), reason.Usage},
 		"no such title":      {with(func(q *control.Request) { q.Number = 1 }), reason.UnknownTitle},
 		"no file":            {with(func(q *control.Request) { q.Number = 8 }), reason.TitleUnreadable},
-		"a camera":           {with(func(q *control.Request) { q.Number = 9 }), reason.TitleUnreadable},
+		"a camera, of none":  {with(func(q *control.Request) { q.Number = 9 }), reason.NotPermitted},
 		"no such reception":  {with(func(q *control.Request) { q.Reception = "nobody" }), reason.UnknownReception},
 		"the past":           {with(func(q *control.Request) { q.By = time.Now().Add(-time.Hour) }), reason.DeadlinePast},
 		"too soon":           {with(func(q *control.Request) { q.By = time.Now().Add(time.Second) }), reason.DeadlineTooSoon},

@@ -62,8 +62,11 @@ func publicTitle(t catalogue.Title) control.Title {
 // source looks at a title's source as it is now.
 func (s asker) source(ctx context.Context, t catalogue.Title, path string) (*control.TitleSource, error) {
 	shown := &control.TitleSource{Location: t.Location, Size: -1, Digest: control.DigestNone}
-	if t.Kind() != catalogue.KindFile {
-		shown.Problem = "a live source, and this version delivers files"
+	if t.Kind() == catalogue.KindLive {
+		// Whether its devices are there shows when they are captured.
+		if err := s.desk.Studio.Check(t.Location); err != nil {
+			shown.Problem = cut(err.Error(), 300)
+		}
 		return shown, nil
 	}
 	f, facts, err := s.desk.Surveyor.Open(path)
@@ -117,8 +120,8 @@ func (s asker) addTitle(ctx context.Context, q control.AddTitle) (*control.Title
 		return nil, reason.Wrap(reason.Usage, err, "this cannot be a title")
 	case q.Number < 0 || q.Duration < 0 || q.Duration > catalogue.MaxDuration.Milliseconds():
 		return nil, reason.New(reason.Usage, "a number and a duration are more than 0, and a duration at most %d minutes", catalogue.MaxDuration/time.Minute)
-	case t.Kind() != catalogue.KindFile:
-		return nil, reason.New(reason.Usage, "%s is a live source, and this version delivers files", t.Location)
+	case t.Kind() == catalogue.KindLive:
+		return s.addLive(ctx, t)
 	}
 	path := t.Resolve(d.Titles.List().Base)
 	f, facts, err := d.Surveyor.Open(path)
@@ -140,21 +143,49 @@ func (s asker) addTitle(ctx context.Context, q control.AddTitle) (*control.Title
 	} else if t.Duration, err = d.Surveyor.Duration(ctx, f, facts); err != nil {
 		return nil, reason.Wrap(reason.Of(err), err, "%s", t.Location)
 	}
-	if t, err = d.Titles.Add(t); err != nil {
+	if t, err = s.keep(t); err != nil {
 		return nil, err
 	}
-	d.Log.Info("title added", journal.TitleAdded.Mark(), "title", t.Name, "number", t.Number, "location", t.Location, "duration", t.Duration)
 	if facts.Folder {
 		// Its files are digested as they are delivered.
 	} else if err := d.Surveyor.Want(ctx, ledger.Source{Location: path, Size: facts.Size, MTime: facts.MTime}); err != nil {
 		// The title is there; its first delivery will compute the digest.
 		d.Log.Warn("the digest is not computed ahead", "title", t.Name, "error", err)
 	}
+	return s.added(ctx, t, path)
+}
+
+// addLive adds a title that is captured, for as long as it lasts.
+func (s asker) addLive(ctx context.Context, t catalogue.Title) (*control.TitleChange, error) {
+	err := s.desk.Studio.Check(t.Location)
+	if err == nil && t.Duration <= 0 {
+		err = reason.New(reason.DurationUnknown, "%s is a live source, which is captured for as long as it is to last", t.Location)
+	}
+	if err == nil {
+		t, err = s.keep(t)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.added(ctx, t, t.Location)
+}
+
+// keep writes a new title down.
+func (s asker) keep(t catalogue.Title) (catalogue.Title, error) {
+	t, err := s.desk.Titles.Add(t)
+	if err == nil {
+		s.desk.Log.Info("title added", journal.TitleAdded.Mark(), "title", t.Name, "number", t.Number, "location", t.Location, "duration", t.Duration)
+	}
+	return t, err
+}
+
+// added says what became of a new title whose source is at path.
+func (s asker) added(ctx context.Context, t catalogue.Title, path string) (_ *control.TitleChange, err error) {
 	change := &control.TitleChange{Title: publicTitle(t)}
 	if change.Title.TitleSource, err = s.source(ctx, t, path); err != nil {
 		return nil, err
 	}
-	list := d.Titles.List()
+	list := s.desk.Titles.List()
 	for _, other := range list.Titles() {
 		if other.Number != t.Number && other.Resolve(list.Base) == path && len(change.Same) < control.MaxListed {
 			change.Same = append(change.Same, other.Number)

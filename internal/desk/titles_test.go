@@ -56,8 +56,12 @@ func TestAddTitle(t *testing.T) {
 		t.Errorf("%+v", given)
 	}
 	s.added(t, control.AddTitle{Name: "Texto", Location: "text", Duration: 1})
+	live := s.added(t, control.AddTitle{Name: "Patio", Location: "/dev/video0?size=640x480", Duration: 90_000})
+	if live.Title.Number != 79 || live.Title.Duration != 90 || live.Title.Size != -1 || live.Title.Problem != "" {
+		t.Errorf("%+v", live)
+	}
 	text, err := os.ReadFile(filepath.Join(base, "videos.txt"))
-	if want := "10 ^ Dos ^ 0.03333 two.wav ^ dos segundos\n77 ^ Otra vez ^ 1.5 " + filepath.Join(base, "two.wav") + "\n78 ^ Texto ^ 0.00002 text\n"; err != nil || !strings.HasSuffix(string(text), want) {
+	if want := "10 ^ Dos ^ 0.03333 two.wav ^ dos segundos\n77 ^ Otra vez ^ 1.5 " + filepath.Join(base, "two.wav") + "\n78 ^ Texto ^ 0.00002 text\n79 ^ Patio ^ 1.5 /dev/video0?size=640x480\n"; err != nil || !strings.HasSuffix(string(text), want) {
 		t.Errorf("%v, the file is\n%s", err, text)
 	}
 
@@ -69,8 +73,9 @@ func TestAddTitle(t *testing.T) {
 		"no name":             {control.AddTitle{Location: "two.wav"}, reason.Usage, "name is empty"},
 		"a name of two lines": {control.AddTitle{Name: "a\nb", Location: "two.wav"}, reason.Usage, "control character"},
 		"no location":         {control.AddTitle{Name: "a"}, reason.Usage, "location is empty"},
-		"a camera":            {control.AddTitle{Name: "a", Location: "v4l2:/dev/video0"}, reason.Usage, "live source"},
-		"a device":            {control.AddTitle{Name: "a", Location: "/dev/zero", Duration: 5}, reason.Usage, "live source"},
+		"a camera":            {control.AddTitle{Name: "a", Location: "v4l2:/dev/video0"}, reason.DurationUnknown, "for as long as it is to last"},
+		"a device":            {control.AddTitle{Name: "a", Location: "/dev/zero", Duration: 5}, reason.Usage, "it begins with none of"},
+		"a camera's options":  {control.AddTitle{Name: "a", Location: "v4l2:/dev/video0?size=3x3", Duration: 5}, reason.Usage, "size is not"},
 		"a folder":            {control.AddTitle{Name: "a", Location: "."}, reason.DurationUnknown, ". is a folder"},
 		"no such file":        {control.AddTitle{Name: "a", Location: "gone.avi", Duration: 5}, reason.TitleUnreadable, "no such file"},
 		"no duration":         {control.AddTitle{Name: "a", Location: "text"}, reason.DurationUnknown, "text: it is no MP4"},
@@ -104,7 +109,7 @@ func TestListSources(t *testing.T) {
 		<-wait.C
 	}
 	list := s.answer(ctx, control.Call{Titles: &control.TitlesQuery{}}).Titles.Titles
-	if len(list) != 4 || list[0].Size != -1 || !strings.Contains(list[0].Problem, "no such file") || !strings.Contains(list[2].Problem, "live") {
+	if len(list) != 4 || list[0].Size != -1 || !strings.Contains(list[0].Problem, "no such file") || list[2].Problem != "" || list[2].Location != "v4l2:/dev/video0" {
 		t.Fatalf("%+v", list)
 	}
 	if two := list[3].TitleSource; two.Digest != control.DigestKnown || len(two.SHA256) != 64 || two.Location != "two.wav" || two.Problem != "" {

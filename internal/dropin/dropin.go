@@ -36,12 +36,12 @@ type Dropin struct {
 // secret becomes a credential if it is there.
 func Central(file string, c config.Central, there func(path string) bool) []Dropin {
 	s := paths{read: c.Roots}
-	for _, written := range []string{c.State, path.Dir(c.Videos)} {
+	for _, written := range []string{c.State, path.Dir(c.Videos), c.Live.Spool} {
 		if path.IsAbs(written) {
 			s.write = append(s.write, written)
 		}
 	}
-	service := s.text()
+	service := s.text() + devices(c.Live)
 	service += credentials(there, [][2]string{{MailPassword, c.Mail.PasswordFile}, {ConsoleCertificate, c.Console.Certificate}, {ConsoleKey, c.Console.Key}, {MetricsToken, c.Console.Metrics}})
 	return written(file, socket("vccs-user.socket", c.Users), socket("vccs-admin.socket", c.Administrators), console("vccs-console.socket", c.Console),
 		Dropin{"vccs.service", section("Service", service)})
@@ -85,6 +85,28 @@ func console(unit string, c config.Console) Dropin {
 		return Dropin{unit, section("Unit", "# There is to be no console: this is never so.\nConditionPathExists=!/\n")}
 	}
 	return socket(unit, c.Address)
+}
+
+// devices lets the service have the devices that may be captured. They are named
+// by their kind: one that is plugged in later has another number. Which of a kind,
+// the daemon sees to.
+func devices(l config.Live) string {
+	pictures, sounds := false, false
+	for _, d := range l.Devices {
+		sound := d == "/dev/snd" || strings.HasPrefix(d, "/dev/snd/")
+		pictures, sounds = pictures || !sound, sounds || sound
+	}
+	if !l.Enabled || !pictures && !sounds {
+		return ""
+	}
+	text := "# The devices of [live], and no others.\nPrivateDevices=no\n"
+	if pictures {
+		text += "DeviceAllow=char-video4linux rw\nSupplementaryGroups=video\n"
+	}
+	if sounds {
+		text += "DeviceAllow=char-alsa rw\nSupplementaryGroups=audio\n"
+	}
+	return text
 }
 
 // written puts where it comes from above each drop-in that says anything.

@@ -34,6 +34,10 @@ func TestCentral(t *testing.T) {
 				"ReadWritePaths=\"-/srv/state\"\nReadWritePaths=\"-/srv/club\"\n# Homes are empty but for what is bound above.\nProtectHome=tmpfs\n" +
 				"# Read as root: the files are nobody else's.\nLoadCredential=\"mail-password:/etc/vc/secret\"\n" +
 				"LoadCredential=\"console-certificate:/etc/vc/c.pem\"\nLoadCredential=\"console-key:/etc/vc/k.pem\"\n"},
+		"devices": {"users = \":0\"\nadministrators = \":0\"\nconsole = \":0\"\n[live]\ndevices = [\"/dev/video0\", \"/dev/v4l/by-id/x\", \"/dev/snd\"]\nspool = \"/srv/spool\"", true,
+			"== vccs.service\n" + head + "[Service]\nReadWritePaths=\"-/srv/spool\"\n# The devices of [live], and no others.\nPrivateDevices=no\n" +
+				"DeviceAllow=char-video4linux rw\nSupplementaryGroups=video\nDeviceAllow=char-alsa rw\nSupplementaryGroups=audio\n"},
+		"no devices": {"users = \":0\"\nadministrators = \":0\"\nconsole = \":0\"\n[live]\nenabled = false\ndevices = [\"/dev/video0\"]", true, ""},
 		"no console": {"console = \"none\"", true, "== vccs-user.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4100\n" +
 			"== vccs-admin.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4101\n" +
 			"== vccs-console.socket\n" + head + "[Unit]\n# There is to be no console: this is never so.\nConditionPathExists=!/\n"},

@@ -282,7 +282,7 @@ func fromNode(p string) (string, error) {
 	return fmt.Sprintf("hw:%d,%d", card, device), nil
 }
 
-// Card is a sound device: the card by its number or its name in /proc/asound,
+// Card is a sound device: the card by its number or its name,
 // and which of its devices.
 type Card struct {
 	Name   string

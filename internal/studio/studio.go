@@ -31,8 +31,8 @@ const (
 	late = 2 * time.Second
 	// grace is how long a worker may take to end.
 	grace = 5 * time.Second
-	// asound is where sound cards have their names.
-	asound = "/proc/asound"
+	// soundCards is where sound cards have their names.
+	soundCards = "/sys/class/sound"
 )
 
 // Config is what a Studio needs.
@@ -104,7 +104,7 @@ func New(c Config, s Settings) *Studio {
 }
 
 func openNode(a *feed.Ask) (*os.File, error) {
-	path, err := capture.Node(a, asound)
+	path, err := capture.Node(a, soundCards)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func permitted(a *feed.Ask, devices []string) bool {
 	if a.Device == "" || len(devices) == 0 {
 		return true
 	}
-	path, err := capture.Node(a, asound)
+	path, err := capture.Node(a, soundCards)
 	if err != nil {
 		return true // which is not there: opening it tells
 	}
@@ -324,7 +324,7 @@ func (s *Studio) book(r *reel, f feed.Feed) error {
 
 // node is a device by its own name, whatever it was called.
 func (s *Studio) node(a *feed.Ask) string {
-	path, err := capture.Node(a, asound)
+	path, err := capture.Node(a, soundCards)
 	if err != nil {
 		return a.Device
 	}
