@@ -7,6 +7,7 @@ type helpTexts struct {
 	long                                         string // with a session as it looks
 	addUse, duration, description, number, force string
 	addReceptionUse, address, link               string
+	replaceUse, redeliver, by, byEarliest        string
 	addAccountUse, accountMail, admin, renew     string
 	commands                                     map[string]client.Help
 }
@@ -37,7 +38,9 @@ accounts.
 		addUse:      "add NAME LOCATION [--duration D] [--description T] [--number N]",
 		duration:    "how long it lasts, `D`, such as 1h52m, or minutes (unless given, what the file says)",
 		description: "tell users `T` about it", number: "give it the number `N` (unless given, the next one)",
-		force:           "also while promises depend on it, whose deliveries are withdrawn",
+		force:      "also while promises depend on it, whose deliveries are withdrawn",
+		replaceUse: "replace N LOCATION [--duration D] [--redeliver (--by TIME | --by-earliest)]",
+		redeliver:  "deliver it to the receptions that hold an earlier version, or await one", by: "it is to be there by `TIME`", byEarliest: "as early as can be promised, to each",
 		addReceptionUse: "add NAME [--address HOST:PORT] [--link RATE]",
 		address:         "reach it at `HOST:PORT` (unless given, at its name)", link: "the way to it carries `RATE`, such as \"100 Mbit/s\"",
 		addAccountUse: "add NAME --mail ADDRESS [--admin] [--renew]",
@@ -51,6 +54,17 @@ How long the title lasts is read from MP4, QuickTime, Matroska, WebM, WAV and AV
 files; of any other it has to be given. The digest is computed in the background.`, Example: `
   vcadmin add "The Night Train" /srv/films/night-train.mkv --description "a film about a train"
   vcadmin add News today/news.ts --duration 25m --number 100`},
+			"replace": {Short: "give a title a new version", Long: `replace makes the file or folder at LOCATION the source of title N, whose number, name
+and description stay. Unless it is given, the duration is what the file says, and of
+a folder stays as it is. Then it lists the receptions that hold an earlier version,
+and those that await one, for which nothing changes.
+
+With --redeliver the new version is promised to all of them, or, if that cannot be,
+to none, and it says by when it could. What was awaited ends then. Of a folder, the
+files that a reception holds already are not sent again: for that the new version is
+read first.`, Example: `
+  vcadmin replace 4 /srv/films/night-train-2.mkv
+  vcadmin replace 7 /srv/dcp/night-train-v2 --redeliver --by "tomorrow 18:00"`},
 			"remove": {Short: "remove a title", Long: `remove takes title N out of the catalogue. Its file stays where it is. While a
 promise depends on the title this is refused, with exit status 3; with --force
 those deliveries are withdrawn.`, Example: `
@@ -119,7 +133,9 @@ sus cuentas.
 		addUse:      "add NOMBRE UBICACIÓN [--duration D] [--description T] [--number N]",
 		duration:    "cuánto dura, `D`, como 1h52m, o minutos (si no se indica, lo que dice el archivo)",
 		description: "dice `T` de él a los usuarios", number: "le da el número `N` (si no se indica, el siguiente)",
-		force:           "también mientras dependan de él promesas, cuyas entregas se retiran",
+		force:      "también mientras dependan de él promesas, cuyas entregas se retiran",
+		replaceUse: "replace N UBICACIÓN [--duration D] [--redeliver (--by HORA | --by-earliest)]",
+		redeliver:  "la entrega a las recepciones que tienen una versión anterior, o la esperan", by: "debe estar ahí para `HORA`", byEarliest: "lo antes que se pueda prometer, a cada una",
 		addReceptionUse: "add NOMBRE [--address HOST:PUERTO] [--link TASA]",
 		address:         "se llega a ella en `HOST:PUERTO` (si no se indica, por su nombre)", link: "el camino a ella da para `TASA`, como \"100 Mbit/s\"",
 		addAccountUse: "add NOMBRE --mail DIRECCIÓN [--admin] [--renew]",
@@ -134,6 +150,17 @@ Cuánto dura el título se lee de archivos MP4, QuickTime, Matroska, WebM, WAV y
 de cualquier otro hay que indicarlo. El resumen se calcula en segundo plano.`, Example: `
   vcadmin add "El tren nocturno" /srv/films/tren.mkv --description "una película sobre un tren"
   vcadmin add Noticias hoy/noticias.ts --duration 25m --number 100`},
+			"replace": {Short: "da a un título una versión nueva", Long: `replace hace del archivo o carpeta en UBICACIÓN la fuente del título N, cuyo número,
+nombre y descripción quedan. Si no se indica, la duración es la que dice el archivo, y
+de una carpeta queda como está. Luego lista las recepciones que tienen una versión
+anterior, y las que la esperan, para las que nada cambia.
+
+Con --redeliver se promete la versión nueva a todas ellas o, si no se puede, a
+ninguna, y dice para cuándo se podría. Lo que se esperaba termina entonces. De una
+carpeta, los archivos que una recepción ya tiene no se envían otra vez: para eso se
+lee primero la versión nueva.`, Example: `
+  vcadmin replace 4 /srv/films/tren-2.mkv
+  vcadmin replace 7 /srv/dcp/tren-v2 --redeliver --by "mañana 18:00"`},
 			"remove": {Short: "elimina un título", Long: `remove saca el título N del catálogo. Su archivo queda donde está. Mientras una
 promesa dependa del título esto se rechaza, con el estado de salida 3; con --force
 se retiran esas entregas.`, Example: `

@@ -34,6 +34,7 @@ func (p *program) menu(c *cobra.Command) error {
 			{Text: w.menuAdd, Do: func(s *menu.Screen) error { return p.askAdd(ctx, client, s) }},
 			{Text: w.menuRemove, Do: func(s *menu.Screen) error { return p.askRemove(ctx, client, s) }},
 			{Text: w.menuDeliveries, Do: func(*menu.Screen) error { return p.ListDeliveries(ctx, client, mostInMenu) }},
+			{Text: w.replace.menu, Do: func(s *menu.Screen) error { return p.askReplace(ctx, client, s) }},
 		},
 	}.Run(menu.Open(p.In, p.Out))
 }
@@ -72,6 +73,57 @@ func (p *program) askDuration(s *menu.Screen) (ms int64, err error) {
 	return ms, err
 }
 
+// askReplace asks for a new version, and then whether those who have an earlier
+// one are to get it.
+func (p *program) askReplace(ctx context.Context, client *api.Client, s *menu.Screen) error {
+	var r replacement
+	w := p.words.replace
+	text, err := s.Ask(menu.Question{Text: p.words.askNumber, Check: func(answer string) (err error) {
+		r.Number, err = p.titleNumber(answer)
+		return err
+	}})
+	if err != nil {
+		return err
+	}
+	if r.Location, err = s.Ask(menu.Question{Text: w.askLocation}); err != nil {
+		return err
+	}
+	change, err := client.ReplaceTitle(ctx, r.ReplaceTitle)
+	if reason.Of(err) == reason.DurationUnknown {
+		fmt.Fprintln(p.Out, "  "+p.words.noDuration)
+		if r.Duration, err = p.askDuration(s); err != nil {
+			return err
+		}
+		change, err = client.ReplaceTitle(ctx, r.ReplaceTitle)
+	}
+	if err != nil {
+		return p.About(err, text)
+	}
+	older, err := client.Older(ctx, r.Number)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(p.printAdded(change), p.printOlder(older)); err != nil || len(older) == 0 {
+		return err
+	}
+	if r.redeliver, err = p.askYes(s, w.askRedeliver); err != nil || !r.redeliver {
+		return err
+	}
+	_, err = s.Ask(menu.Question{Text: w.askByTime, Optional: true, Check: func(answer string) (err error) {
+		r.by, err = p.deadline(answer)
+		return err
+	}})
+	if err != nil {
+		return err
+	}
+	r.byEarliest = r.by.IsZero()
+	made, err := p.redeliver(ctx, client, r, receptionsOf(older))
+	if err != nil {
+		return err
+	}
+	return p.printRedeliveries(made)
+}
+
 // askRemove asks which title, and once more where promises depend on it.
 func (p *program) askRemove(ctx context.Context, client *api.Client, s *menu.Screen) error {
 	var q control.RemoveTitle
@@ -97,7 +149,11 @@ func (p *program) askRemove(ctx context.Context, client *api.Client, s *menu.Scr
 }
 
 func (p *program) askForce(s *menu.Screen) (force bool, err error) {
-	_, err = s.Ask(menu.Question{Text: p.words.askForce, Default: p.words.no, Check: func(answer string) error {
+	return p.askYes(s, p.words.askForce)
+}
+
+func (p *program) askYes(s *menu.Screen, text string) (force bool, err error) {
+	_, err = s.Ask(menu.Question{Text: text, Default: p.words.no, Check: func(answer string) error {
 		if force = answer == p.words.yes; !force && answer != p.words.no {
 			return errors.New(p.words.yesOrNo)
 		}

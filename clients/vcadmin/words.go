@@ -13,7 +13,8 @@ type words struct {
 	caret                                             string
 	askNumber, askForce, yes, no, yesOrNo             string
 
-	belong belongWords
+	belong  belongWords
+	replace replaceWords
 }
 
 // wordsIn gives the words in a language: "es", or English for any other.
@@ -40,7 +41,7 @@ func english() words {
 		askDuration: "duration, such as 1h52m or 112 (minutes)", askNumber: "number of the title",
 		askForce: "withdraw these deliveries and remove it", yes: "yes", no: "no", yesOrNo: "write yes or no",
 
-		belong: englishBelong(),
+		belong: englishBelong(), replace: englishReplace(),
 	}
 }
 
@@ -60,6 +61,6 @@ func spanish() words {
 		askDuration: "duración, como 1h52m o 112 (minutos)", askNumber: "número del título",
 		askForce: "retirar esas entregas y eliminarlo", yes: "sí", no: "no", yesOrNo: "escriba sí o no",
 
-		belong: spanishBelong(),
+		belong: spanishBelong(), replace: spanishReplace(),
 	}
 }

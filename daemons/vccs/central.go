@@ -100,7 +100,11 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 	if err != nil {
 		return nil, err
 	}
-	if c.surveyor, err = survey.New(ctx, survey.Config{Ledger: book, Spawner: spawner, Open: sources.Open, Shelf: shelf, Clock: time.Now, Log: log}); err != nil {
+	proofs, err := folders.OpenProofs(filepath.Join(s.state, "proofs"))
+	if err != nil {
+		return nil, err
+	}
+	if c.surveyor, err = survey.New(ctx, survey.Config{Ledger: book, Spawner: spawner, Open: sources.Open, Shelf: shelf, Proofs: proofs, Clock: time.Now, Log: log}); err != nil {
 		return nil, err
 	}
 	spools := s.spool()
@@ -110,7 +114,7 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 	c.studio = studio.New(studio.Config{Spawner: spawner, Dir: spools, Clock: time.Now, Log: log}, s.studio())
 	if c.deliveries, err = dispatch.New(ctx, dispatch.Config{
 		Ledger: book, Spawner: spawner, Keys: keys, Clock: time.Now, Log: log, Digests: filepath.Join(s.state, "digests"),
-		Sources: opener{sources}, Describe: c.surveyor.Describe, Folders: shelf, Studio: c.studio, Settings: s.dispatch(places),
+		Sources: opener{sources}, Describe: c.surveyor.Describe, Folders: shelf, Proofs: proofs, Titled: c.titled, Studio: c.studio, Settings: s.dispatch(places),
 		Pulse: func(o dispatch.Overview) { manager.Alive(o.Line(time.Now())) },
 	}); err != nil {
 		return nil, err
@@ -251,4 +255,10 @@ func (c *central) reload(o options, running settings) {
 	}
 	c.titles.Reload(s.videos)
 	c.log.LogAttrs(context.Background(), slog.LevelInfo, "reloaded", s.Effective()...)
+}
+
+// titled says whether there is a title with a number.
+func (c *central) titled(number int) bool {
+	_, ok := c.titles.List().Lookup(number)
+	return ok
 }

@@ -53,6 +53,11 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		needed := []string{"source", "digests", "ring", "wake", "control"}
 		if in.Has("manifest") { // the source is a folder
 			needed = append(needed, "manifest")
+			for _, name := range []string{"proof", "base", "reuse"} {
+				if in.Has(name) {
+					needed = append(needed, name)
+				}
+			}
 		}
 		if in.Has("marks") { // the source is a recording
 			needed = append(needed, "marks", "index")
@@ -61,7 +66,7 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		if f.Err != nil {
 			return f.Err
 		}
-		return deliver.Reader{Source: f.File("source"), Manifest: f.File("manifest"), Marks: f.File("marks"), Index: f.File("index"), Digests: f.File("digests"), Handoff: f.Handoff(), Control: f.Control()}.Run()
+		return deliver.Reader{Source: f.File("source"), Manifest: f.File("manifest"), Proof: f.File("proof"), Base: f.File("base"), Reuse: f.File("reuse"), Marks: f.File("marks"), Index: f.File("index"), Digests: f.File("digests"), Handoff: f.Handoff(), Control: f.Control()}.Run()
 	},
 	worker.Encode: func(in *worker.Inside) error {
 		f := startup.Take(in, "pictures", "control")
@@ -85,6 +90,13 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		return (&studio.Recorder{Data: f.File("data"), Marks: f.File("marks"), Index: f.File("index"), Control: f.Control()}).Run()
 	},
 	worker.Survey: func(in *worker.Inside) error {
+		if in.Has("proof") { // the digests of a folder's files are wanted
+			f := startup.Take(in, "source", "manifest", "proof", "control")
+			if f.Err != nil {
+				return f.Err
+			}
+			return survey.Worker{Source: f.File("source"), Manifest: f.File("manifest"), Proof: f.File("proof"), Control: f.Control()}.Run()
+		}
 		if in.Has("manifest") { // somebody waits for a folder to be looked through
 			f := startup.Take(in, "source", "manifest", "control")
 			if f.Err != nil {

@@ -83,6 +83,9 @@ var described = map[string]struct {
 	"Event": {is: control.Event{}}, "Mail": {is: control.Mail{}}, "NamePage": {is: control.NamePage{}}, "PairingCode": {is: control.PairingCode{}},
 	"ReceptionPage": {is: control.ReceptionPage{}}, "Reception": {is: control.KnownReception{}}, "Findings": {is: control.Findings{}}, "Finding": {is: control.Finding{}},
 	"AccountPage": {is: control.AccountPage{}}, "Account": {is: control.KnownAccount{}}, "MadeAccount": {is: control.MadeAccount{}}, "Removed": {is: control.Removed{}}, "ConsoleLink": {is: control.OnceLink{}},
+	"OlderPage": {is: control.OlderPage{}}, "Older": {is: control.Older{}}, "Comparing": {is: control.Comparing{}},
+	"NewVersion": {is: control.ReplaceTitle{}, fromUsers: true, without: []string{"number"}},
+	"Redelivery": {is: control.Redeliver{}, fromUsers: true, without: []string{"key", "number"}},
 	"NewTitle": {is: control.AddTitle{}, fromUsers: true}, "NewReception": {is: control.AddReception{}, fromUsers: true},
 	"NewAccount": {is: control.AddAccount{}, fromUsers: true}, "Request": {is: control.Request{}, fromUsers: true, without: []string{"key"}},
 }
@@ -215,6 +218,10 @@ var replies = map[string]func(*control.Reply) any{
 	"addAccount":       func(r *control.Reply) any { r.Account = &control.MadeAccount{}; return r.Account },
 	"removeAccount":    func(r *control.Reply) any { r.Removed = &control.Removed{}; return r.Removed },
 	"linkConsole":      func(r *control.Reply) any { r.Once = &control.OnceLink{}; return r.Once },
+	"replaceTitle":     func(r *control.Reply) any { r.Change = &control.TitleChange{}; return r.Change },
+	"olderVersions":    func(r *control.Reply) any { r.Older = &control.OlderPage{}; return r.Older },
+	"redeliver":        func(r *control.Reply) any { r.Promises = &control.Promises{}; return r.Promises },
+	"redeliver 202":    func(r *control.Reply) any { r.Comparing = &control.Comparing{}; return r.Comparing },
 	"followDeliveries": nil, // a stream: TestEvents
 }
 
@@ -239,7 +246,11 @@ func TestExamples(t *testing.T) {
 			var reply control.Reply
 			switch {
 			case strings.HasPrefix(code, "2"):
-				strictly(t, id, example, put(&reply))
+				into := put
+				if other := replies[id+" "+code]; other != nil {
+					into = other
+				}
+				strictly(t, id, example, into(&reply))
 			default:
 				reply.Refusal = &control.Refusal{}
 				strictly(t, id, example, reply.Refusal)

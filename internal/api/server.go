@@ -89,6 +89,7 @@ func newResources(call caller) *resources {
 		force, err1 := number(r, "force")
 		return control.Call{Remove: &control.RemoveTitle{Number: n, Force: force != 0}}, errors.Join(err, err1)
 	}))
+	replacing(mux, call)
 	mux.HandleFunc("GET /v1/titles/{number}/where", answer(call, whereCall))
 	mux.HandleFunc("GET /v1/receptions", answer(call, func(r *http.Request) (control.Call, error) {
 		return control.Call{Receptions: &control.NamesQuery{After: r.URL.Query().Get("after")}}, nil
@@ -213,6 +214,10 @@ func answer(call caller, ask func(*http.Request) (control.Call, error)) http.Han
 			say(w, http.StatusOK, reply.Prospects)
 		case reply.Receptions != nil:
 			say(w, http.StatusOK, reply.Receptions)
+		case reply.Older != nil:
+			say(w, http.StatusOK, reply.Older)
+		case reply.Comparing != nil:
+			say(w, http.StatusAccepted, reply.Comparing)
 		case reply.Roster != nil:
 			say(w, http.StatusOK, reply.Roster)
 		case reply.Code != nil:
@@ -233,7 +238,7 @@ func answer(call caller, ask func(*http.Request) (control.Call, error)) http.Han
 			say(w, http.StatusCreated, reply.Delivery)
 		case c.Add != nil:
 			say(w, http.StatusCreated, reply.Change)
-		case c.Remove != nil:
+		case c.Remove != nil || c.Replace != nil:
 			say(w, http.StatusOK, reply.Change)
 		default:
 			say(w, http.StatusOK, reply.Delivery)

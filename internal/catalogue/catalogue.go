@@ -264,3 +264,23 @@ func (c *Catalogue) Remove(n int) error {
 	c.size -= len(gone.raw)
 	return nil
 }
+
+// Replace puts t into the place of the title with its number, on the same line.
+// It refuses (reason.UnknownTitle) a number without a title, (reason.Usage) one
+// that is not valid, and what would make the text larger than MaxText.
+func (c *Catalogue) Replace(t Title) error {
+	l := c.titles[t.Number]
+	if l == nil {
+		return reason.New(reason.UnknownTitle, "there is no title %d", t.Number)
+	}
+	if err := t.Check(); err != nil {
+		return reason.Wrap(reason.Usage, err, "cannot replace title %d", t.Number)
+	}
+	raw := t.String() + l.raw[len(strings.TrimRight(l.raw, "\r\n")):]
+	if c.size+len(raw)-len(l.raw) > MaxText {
+		return reason.New(reason.Usage, "cannot replace title %d: the list would have more than %d bytes; remove some titles", t.Number, MaxText)
+	}
+	c.size += len(raw) - len(l.raw)
+	l.raw, l.title = raw, &t
+	return nil
+}

@@ -24,6 +24,9 @@ type Call struct {
 	Add        *AddTitle      `json:"add,omitempty"`
 	Remove     *RemoveTitle   `json:"remove,omitempty"`
 	Where      *WhereQuery    `json:"where,omitempty"`
+	Replace    *ReplaceTitle  `json:"replace,omitempty"`
+	Older      *OlderQuery    `json:"older,omitempty"`
+	Redeliver  *Redeliver     `json:"redeliver,omitempty"`
 	Receptions *NamesQuery    `json:"receptions,omitempty"`
 	Health     *HealthQuery   `json:"health,omitempty"`
 	News       *NewsQuery     `json:"news,omitempty"`
@@ -56,6 +59,8 @@ type Reply struct {
 	Change     *TitleChange   `json:"change,omitempty"`
 	Promises   *Promises      `json:"promises,omitempty"`
 	Prospects  *ProspectPage  `json:"prospects,omitempty"`
+	Older      *OlderPage     `json:"older,omitempty"`
+	Comparing  *Comparing     `json:"comparing,omitempty"`
 	Receptions *NamePage      `json:"receptions,omitempty"`
 	Health     *Health        `json:"health,omitempty"`
 	News       *News          `json:"news,omitempty"`

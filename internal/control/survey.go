@@ -4,7 +4,8 @@ package control
 type (
 	// Survey asks what there is to know of a source, which is a version of a
 	// file: its SHA-256, or else how long it lasts. Of a folder it asks for the
-	// manifest, which the worker has a file for.
+	// manifest, or with that for the proven one, whose SHA-256 is its digest; for
+	// what it is to write the worker has a file.
 	Survey struct {
 		Size   int64 `json:"size"`
 		MTime  int64 `json:"mtime_ns"`

@@ -87,6 +87,8 @@ func (s asker) answer(ctx context.Context, c control.Call) (r control.Reply, err
 		r.Once, err = s.linkOnce(ctx)
 	case c.Add != nil || c.Remove != nil:
 		r.Change, err = s.changeTitles(ctx, c)
+	case c.Replace != nil || c.Older != nil || c.Redeliver != nil:
+		r, err = s.replacing(ctx, c)
 	case administrative(c):
 		r, err = s.administer(ctx, c)
 	default:

@@ -77,6 +77,9 @@ func (s asker) source(ctx context.Context, t catalogue.Title, path string) (*con
 	f.Close()
 	if shown.Size = facts.Size; facts.Folder {
 		shown.Size, shown.Folder = s.desk.Surveyor.FolderSize(path), true
+		if offset, wanted := s.desk.Surveyor.Progress(path); wanted && shown.Size > 0 {
+			shown.Digest, shown.Hashed = control.DigestComputing, max(0, offset)
+		}
 		return shown, nil
 	}
 	sum, known, err := s.desk.Ledger.DigestOf(ctx, path, facts.Size, facts.MTime)
@@ -226,6 +229,9 @@ func (s asker) removeTitle(ctx context.Context, q control.RemoveTitle) (*control
 	change.Title = publicTitle(gone)
 	if err := s.forget(ctx, gone); err != nil {
 		d.Log.Warn("a digest is computed that nobody needs", "title", gone.Name, "error", err)
+	}
+	if err := d.Dispatcher.SweepProofs(ctx); err != nil {
+		d.Log.Warn("digests that nobody needs cannot be removed", "title", gone.Name, "error", err)
 	}
 	return change, nil
 }

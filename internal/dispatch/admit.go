@@ -59,14 +59,15 @@ func refusalOf(l ledger.Delivery, refused *schedule.Refusal) *Refusal {
 // admit asks the schedule, and writes the promises down before they are spoken:
 // all of them or none. One request is admitted at a time: what one is promised,
 // the next cannot have. errs are why receptions cannot be promised anything.
-func (d *Dispatcher) admit(ctx context.Context, drafts []ledger.Delivery, errs []error, earliest bool) ([]ledger.Delivery, error) {
+// Those with the ids instead give way to them, if they are promised.
+func (d *Dispatcher) admit(ctx context.Context, drafts []ledger.Delivery, errs []error, earliest bool, instead ...int64) ([]ledger.Delivery, error) {
 	d.admitting.Lock()
 	release := sync.OnceFunc(d.admitting.Unlock)
 	defer release()
 	if err := d.withinOpen(drafts); err != nil {
 		return nil, err
 	}
-	b, err := d.bookOf(ctx, receptionsOf(drafts))
+	b, err := d.bookOf(ctx, receptionsOf(drafts), instead...)
 	if err != nil {
 		return nil, err
 	}
@@ -82,10 +83,11 @@ func (d *Dispatcher) admit(ctx context.Context, drafts []ledger.Delivery, errs [
 			drafts[i].Start, drafts[i].End = r.Start, r.End
 		}
 	}
-	promised, replayed, err := d.Ledger.PromiseAll(ctx, drafts)
+	promised, replayed, err := d.Ledger.PromiseInstead(ctx, drafts, instead, b.now)
 	if err != nil || replayed {
 		return promised, err
 	}
+	d.supersede(instead)
 	d.mu.Lock()
 	for _, l := range promised {
 		d.jobs[l.ID] = d.newJob(l)

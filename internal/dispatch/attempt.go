@@ -13,6 +13,7 @@ import (
 	"videoclub/internal/control"
 	"videoclub/internal/crew"
 	"videoclub/internal/digest"
+	"videoclub/internal/folders"
 	"videoclub/internal/frame"
 	"videoclub/internal/handoff"
 	"videoclub/internal/identity"
@@ -33,11 +34,14 @@ type attempt struct {
 	leases   chan rate.Rate // holds the latest that was not passed on
 	cancel   context.CancelCauseFunc
 
-	folder     *folder       // nil for a file
-	recording  *recordings   // of a live source
-	over       chan struct{} // has a value when nothing follows in it
-	done       chan struct{} // closed when the attempt has ended
-	described  bool          // the reception has asked for its manifest
+	folder     *folder         // nil for a file
+	recording  *recordings     // of a live source
+	over       chan struct{}   // has a value when nothing follows in it
+	done       chan struct{}   // closed when the attempt has ended
+	shared     *folders.Shared // with an earlier version; nil is nothing
+	shift      int64           // bytes that are there without being sent: what is shared, if the reception has taken that
+	proof      *os.File        // the folder's proven manifest is written there; nil is none
+	described  bool            // the reception has asked for its manifest
 	send, read crew.Member
 	notes      *digest.Notes
 	accepted   bool             // the reception has
@@ -121,6 +125,7 @@ func (a *attempt) run(ctx context.Context) outcome {
 		conn.Close()
 		return outcome{err: err}
 	}
+	defer a.dropProof()
 	defer a.endWorkers()
 	if err := a.start(f, conn, peer); err != nil {
 		return outcome{err: err}
@@ -174,8 +179,10 @@ func (a *attempt) start(source, conn *os.File, peer string) error {
 	if a.recording != nil {
 		files = append(files, worker.File{Name: "marks", File: a.recording.marks}, worker.File{Name: "index", File: a.recording.index})
 	}
+	more, err := a.openProofs(context.Background())
+	files = append(files, more...)
 	errRead := a.read.Start(a.d.Spawner, worker.Read, label, files...)
-	if err := errors.Join(errSend, errRead); err != nil {
+	if err := errors.Join(err, errSend, errRead); err != nil {
 		return err
 	}
 	return a.send.Tell(control.Start{Certificate: a.d.certificate, Handshake: a.d.silence(), Silence: a.d.silence(), Peer: peer})
@@ -339,6 +346,9 @@ func (a *attempt) sign(m control.Sign) error {
 	if a.folder != nil {
 		sum := a.folder.sum
 		offer.Extension, offer.Manifest, offer.ManifestSHA256, offer.Files = "", sum.Bytes, sum.SHA256, sum.Files
+		if s := a.shared; s != nil {
+			offer.Base, offer.BaseProven, offer.Reuse, offer.ReuseSHA256, offer.Shared = l.Base, s.Proven, s.List, s.Reuse, s.Bytes
+		}
 	}
 	if l.Live.Asked {
 		// Its size is no part of what it is known by: it may be found out between
@@ -352,7 +362,12 @@ func (a *attempt) sign(m control.Sign) error {
 
 // goOn lets the read worker begin where the reception goes on.
 func (a *attempt) goOn(ctx context.Context, m control.Accepted) error {
-	if a.beyond(m.Offset) {
+	if m.Base && a.shared != nil {
+		// From here on, offsets are those in the whole.
+		a.shift = a.shared.Bytes
+		m.Offset += a.shift
+	}
+	if a.beyond(m.Offset) || m.Base && a.shared == nil {
 		return reason.New(reason.OffsetMismatch, "the reception says that it holds %d bytes of %d", m.Offset, a.delivery.Size)
 	}
 	if err := a.d.meet(ctx, a.delivery, m, a.here); err != nil {
@@ -374,7 +389,9 @@ func (a *attempt) goOn(ctx context.Context, m control.Accepted) error {
 	if err := a.startedOrResumed(ctx, m.Offset, resumes, before, lost, now); err != nil {
 		return err
 	}
-	begin := control.Begin{Offset: m.Offset, Size: a.delivery.Size, MTime: a.delivery.MTime, Known: a.delivery.SHA256, Live: a.livePart()}
+	begin := control.Begin{
+		Offset: m.Offset - a.shift, Size: a.delivery.Size - a.shift, MTime: a.delivery.MTime, Known: a.delivery.SHA256, Base: m.Base, Live: a.livePart(),
+	}
 	if a.delivery.Offset == m.Offset {
 		begin.State = a.delivery.DigestState
 	}
@@ -418,6 +435,7 @@ func (d *Dispatcher) setState(j *job, s ledger.State) {
 // acked notes progress: at once for those who watch and for the schedule, and
 // each second in the ledger.
 func (a *attempt) acked(ctx context.Context, m control.Acked) error {
+	m.Offset += a.shift
 	// Each is news: one that says the same again would have the ledger written
 	// as often.
 	if a.beyond(m.Offset) || m.Offset <= max(a.heard.Offset, a.peer.Offset) || m.Sent < a.heard.Sent || a.beyond(m.Sent) {
@@ -450,7 +468,7 @@ func (a *attempt) acked(ctx context.Context, m control.Acked) error {
 
 // progress notes an acknowledgement in the ledger.
 func (a *attempt) progress(ctx context.Context, m control.Acked) error {
-	state := a.stateAt(m.Offset)
+	state := a.stateAt(m.Offset - a.shift)
 	err := a.d.Ledger.Progress(ctx, a.delivery.ID, m.Offset, state, a.delivery.Sent+m.Sent)
 	if err == nil {
 		a.held(m.Offset, state != nil)

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"videoclub/internal/ledger"
@@ -24,8 +25,9 @@ type book struct {
 	has      func(ledger.Delivery) (bool, error) // at its reception already, where it takes no space
 }
 
-// bookOf gives the book as it stands, with links to the named receptions.
-func (d *Dispatcher) bookOf(ctx context.Context, receptions []string) (*book, error) {
+// bookOf gives the book as it stands, with links to the named receptions, and
+// without the deliveries that would give way.
+func (d *Dispatcher) bookOf(ctx context.Context, receptions []string, without ...int64) (*book, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.stopping {
@@ -35,6 +37,7 @@ func (d *Dispatcher) bookOf(ctx context.Context, receptions []string) (*book, er
 	if n := len(b.promised); n > 0 {
 		b.next = b.promised[n-1].ID + 1
 	}
+	b.promised = slices.DeleteFunc(b.promised, func(j schedule.Job) bool { return slices.Contains(without, j.ID) })
 	for _, name := range receptions {
 		if _, ok := b.net.Links[name]; !ok {
 			b.net.Links[name] = d.link(Reception{})
@@ -68,7 +71,7 @@ func (b *book) asked(l *ledger.Delivery) schedule.Job {
 	if l.MaxPace > 0 {
 		l.Pace = min(l.Pace, l.MaxPace)
 	}
-	return (&job{Delivery: *l}).inSchedule(b.now)
+	return (&job{Delivery: *l, acked: l.Shared}).inSchedule(b.now)
 }
 
 // relaxed is the job of a live source that was not admitted to be sent while it

@@ -90,7 +90,12 @@ type Config struct {
 	Describe func(ctx context.Context, location string, f *os.File) (size, version int64, release func(), err error)
 	Folders  *folders.Shelf
 	// Studio records live sources. Without it no title is one.
-	Studio   Studio
+	Studio Studio
+	// Proofs, unless it is nil, keeps the digests of their files, so that a
+	// later version is not sent whole; Titled says whether there is still a
+	// title with a number, for which that is worth it.
+	Proofs   *folders.Proofs
+	Titled   func(number int) bool
 	Settings Settings
 	// Pulse, unless it is nil, is told what is going on each time that Run has
 	// come round, every 5 s at least.
@@ -172,6 +177,9 @@ func New(ctx context.Context, c Config) (*Dispatcher, error) {
 	if err := d.sweepFolders(); err != nil {
 		return nil, err
 	}
+	if err := d.SweepProofs(ctx); err != nil {
+		return nil, err
+	}
 	return d, d.rewithdraw(ctx)
 }
 
@@ -192,8 +200,12 @@ func (d *Dispatcher) sweepNotes() error {
 }
 
 func (d *Dispatcher) newJob(l ledger.Delivery) *job {
+	acked := l.Offset
+	if l.State == ledger.Promised {
+		acked = l.Shared // is there, and not to be sent
+	}
 	return &job{
-		Delivery: l, acked: l.Offset, held: l.Offset > 0, changed: make(chan struct{}), news: d.news, revision: d.news.next(d.Clock()),
+		Delivery: l, acked: acked, held: l.Offset > 0, changed: make(chan struct{}), news: d.news, revision: d.news.next(d.Clock()),
 		budget: worker.Budget{First: 100 * time.Millisecond, Most: 15 * time.Second, Max: 10},
 		live:   live{budget: worker.Budget{First: time.Second, Most: 15 * time.Second}},
 	}

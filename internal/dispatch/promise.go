@@ -186,12 +186,7 @@ func (d *Dispatcher) Withdraw(ctx context.Context, id int64) error {
 		return nil
 	}
 	d.Log.Info("cancelled", journal.Cancelled.Mark(), "delivery", id, "title", j.Name, "reception", j.Reception, "offset", j.acked)
-	j.cancel = true
-	if j.attempt != nil {
-		j.attempt.end(reason.New(reason.Cancelled, "it was cancelled")) // leaves when it has ended
-		return nil
-	}
-	d.leave(j, now)
+	d.giveUp(j, reason.Cancelled, now)
 	return nil
 }
 

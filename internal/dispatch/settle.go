@@ -100,6 +100,7 @@ func (a *attempt) settle(ctx context.Context, m control.Settled) error {
 	}
 	a.settled = true
 	logGaps(a.d.Log, l, r)
+	a.keepProof(ctx)
 	for _, warning := range r.Warnings {
 		a.d.Log.Warn("the title's own packing list does not agree with its files; it is deposited as it is", "delivery", l.ID, "title", l.Name, "reception", l.Reception, "warning", warning)
 	}

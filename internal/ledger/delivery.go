@@ -68,6 +68,13 @@ type Delivery struct {
 	Duration time.Duration
 	SHA256   string // lower-case hex; empty until it is known
 
+	// Of a folder that shares files with an earlier delivery to the same
+	// reception: that one's id, the digest of the list, and how many bytes are
+	// not to be sent.
+	Base   int64
+	Reuse  string
+	Shared int64
+
 	// What was promised. Paces are bytes a second, 0 for none.
 	Pace, MaxPace int64
 	Start, End    time.Time // as planned
@@ -100,7 +107,7 @@ func (d *Delivery) acceptable() error {
 		{"idempotency key", d.Key, 1, MaxKey}, {"fingerprint", d.Fingerprint, 1, MaxKey},
 		{"account", d.Account, 0, MaxText}, {"name", d.Name, 0, MaxText}, {"location", d.Location, 0, MaxText},
 		{"reception", d.Reception, 0, MaxText}, {"address", d.Address, 0, MaxText}, {"mail address", d.Mail, 0, MaxText},
-		{"language", d.Language, 0, MaxText}, {"digest", d.SHA256, 0, MaxText},
+		{"language", d.Language, 0, MaxText}, {"digest", d.SHA256, 0, MaxText}, {"list of what is shared", d.Reuse, 0, MaxText},
 	} {
 		switch n := len(field.value); {
 		case n < field.least:
@@ -112,6 +119,8 @@ func (d *Delivery) acceptable() error {
 	switch {
 	case d.Size < -1:
 		return reason.New(reason.Usage, "a size of %d bytes is not possible", d.Size)
+	case d.Shared < 0 || d.Shared > 0 && d.Shared > d.Size:
+		return reason.New(reason.Internal, "%d bytes of %d are shared with an earlier version", d.Shared, d.Size)
 	case d.Requested.IsZero():
 		return reason.New(reason.Internal, "a promise without the instant of its request")
 	}
@@ -121,7 +130,8 @@ func (d *Delivery) acceptable() error {
 // deliveryColumns are the columns in the order of Delivery.fields.
 const deliveryColumns = `id, account, request_key, fingerprint, title, name, location, reception, address, mail, language,
 	requested, earliest, deadline, size, mtime_ns, inode, duration_ns, sha256, pace, max_pace, plan_start, plan_end,
-	state, reason, detail, started, finished, durable, digest_state, resumes, sent, receipt, warnings, expected, ` + liveColumns
+	state, reason, detail, started, finished, durable, digest_state, resumes, sent, receipt, warnings, expected,
+	base, reuse, shared, ` + liveColumns
 
 // insertDelivery takes all fields but the id, which the database gives.
 var insertDelivery = "INSERT INTO deliveries (" + strings.TrimPrefix(deliveryColumns, "id, ") + ") VALUES (?" +
@@ -136,6 +146,7 @@ func (d *Delivery) fields() []any {
 		&d.State, &d.Reason, &d.Detail, (*instant)(&d.Started), (*instant)(&d.Finished),
 		&d.Offset, &d.DigestState, &d.Resumes, &d.Sent, &d.Receipt,
 		&d.Warnings, (*instant)(&d.Expected),
+		&d.Base, &d.Reuse, &d.Shared,
 	}, d.Live.fields()...)
 }
 

@@ -29,6 +29,12 @@ func (l *Ledger) Promise(ctx context.Context, d Delivery) (stored Delivery, repl
 // or, with an error, none. They are replayed if all are; where only some of the
 // keys were used, the request is another one: reason.KeyReused.
 func (l *Ledger) PromiseAll(ctx context.Context, ds []Delivery) (stored []Delivery, replayed bool, err error) {
+	return l.promiseAll(ctx, ds, func(context.Context, *sql.Conn) error { return nil })
+}
+
+// promiseAll is PromiseAll with what is to be done besides, unless they are
+// replayed.
+func (l *Ledger) promiseAll(ctx context.Context, ds []Delivery, besides func(context.Context, *sql.Conn) error) (stored []Delivery, replayed bool, err error) {
 	fresh := slices.Clone(ds)
 	for i := range fresh {
 		d := &fresh[i]
@@ -53,7 +59,10 @@ func (l *Ledger) PromiseAll(ctx context.Context, ds []Delivery) (stored []Delive
 			}
 			stored, replayed = append(stored, one), again
 		}
-		return nil
+		if replayed {
+			return nil
+		}
+		return besides(ctx, c)
 	})
 	if err != nil {
 		return nil, false, err

@@ -38,21 +38,24 @@ func (l *Ledger) move(ctx context.Context, id int64, m move) error {
 	if m.mail != "" {
 		defer l.announce()
 	}
-	return l.commit(ctx, "noting "+string(m.kind), func(ctx context.Context, c *sql.Conn) error {
-		var offset int64
-		err := c.QueryRowContext(ctx, "UPDATE deliveries SET "+m.set+" WHERE id = ? AND state IN "+m.from+" RETURNING durable",
-			append(append([]any(nil), m.args...), id)...).Scan(&offset)
-		if errors.Is(err, sql.ErrNoRows) {
-			return whyNot(ctx, c, id, m.kind)
-		}
-		if err != nil {
-			return err
-		}
-		if err := record(ctx, c, Event{Delivery: id, At: m.at, Kind: m.kind, Reason: m.code, Offset: offset, Detail: m.detail}); err != nil {
-			return err
-		}
-		return l.post(ctx, c, id, m.mail, m.at)
-	})
+	return l.commit(ctx, "noting "+string(m.kind), func(ctx context.Context, c *sql.Conn) error { return l.moveOne(ctx, c, id, m) })
+}
+
+// moveOne is move within a transaction.
+func (l *Ledger) moveOne(ctx context.Context, c *sql.Conn, id int64, m move) error {
+	var offset int64
+	err := c.QueryRowContext(ctx, "UPDATE deliveries SET "+m.set+" WHERE id = ? AND state IN "+m.from+" RETURNING durable",
+		append(append([]any(nil), m.args...), id)...).Scan(&offset)
+	if errors.Is(err, sql.ErrNoRows) {
+		return whyNot(ctx, c, id, m.kind)
+	}
+	if err != nil {
+		return err
+	}
+	if err := record(ctx, c, Event{Delivery: id, At: m.at, Kind: m.kind, Reason: m.code, Offset: offset, Detail: m.detail}); err != nil {
+		return err
+	}
+	return l.post(ctx, c, id, m.mail, m.at)
 }
 
 // whyNot says why a change found no delivery that it could apply to.
@@ -175,9 +178,18 @@ func (l *Ledger) Fail(ctx context.Context, id int64, code reason.Code, detail st
 
 // Cancel notes that the delivery was withdrawn. From every active state.
 func (l *Ledger) Cancel(ctx context.Context, id int64, at time.Time) error {
-	return l.move(ctx, id, move{kind: EventCancelled, at: at, from: active, code: reason.Cancelled,
+	return l.move(ctx, id, cancellation(reason.Cancelled, at))
+}
+
+// cancel is Cancel for a reason, within a transaction.
+func (l *Ledger) cancel(ctx context.Context, c *sql.Conn, id int64, code reason.Code, at time.Time) error {
+	return l.moveOne(ctx, c, id, cancellation(code, at))
+}
+
+func cancellation(code reason.Code, at time.Time) move {
+	return move{kind: EventCancelled, at: at, from: active, code: code,
 		set:  "state = 'cancelled', reason = ?, detail = '', finished = ?, digest_state = NULL",
-		args: []any{reason.Cancelled, millis(at)}})
+		args: []any{code, millis(at)}}
 }
 
 // Slot is when a delivery is planned to be sent.

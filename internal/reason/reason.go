@@ -89,6 +89,7 @@ const (
 	SourceUnreadable Code = "source_unreadable"
 	DigestMismatch   Code = "digest_mismatch"
 	Cancelled        Code = "cancelled"
+	Superseded       Code = "superseded"
 
 	// A fault of ours.
 	Internal Code = "internal"

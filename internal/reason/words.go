@@ -192,6 +192,9 @@ var table = map[Code]words{
 	Cancelled: {ExitFailed, true,
 		"it was cancelled", "",
 		"fue cancelada", ""},
+	Superseded: {ExitFailed, true,
+		"a newer version of the title was promised in its place", "follow the delivery of that one",
+		"en su lugar se prometió una versión más nueva del título", "siga la entrega de esa versión"},
 
 	Internal: {ExitFailed, false,
 		"a fault of the program", "please report it with the journal around this time",

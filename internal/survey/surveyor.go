@@ -38,10 +38,11 @@ type Config struct {
 	Spawner *worker.Spawner
 	// Open opens the file or folder at an absolute location.
 	Open func(location string) (*os.File, source.Facts, error)
-	// Shelf keeps the manifests of folders.
-	Shelf *folders.Shelf
-	Clock moment.Clock
-	Log   *slog.Logger
+	// Shelf keeps the manifests of folders, Proofs those with their digests.
+	Shelf  *folders.Shelf
+	Proofs *folders.Proofs
+	Clock  moment.Clock
+	Log    *slog.Logger
 }
 
 // Surveyor has sources surveyed: durations for those who wait for them, one at
@@ -253,6 +254,9 @@ func (s *Surveyor) digest(ctx context.Context, t *task) (string, error) {
 	f, facts, err := s.Open(t.Location)
 	if err != nil {
 		return "", err
+	}
+	if facts.Folder {
+		return s.digestFolder(ctx, t, f)
 	}
 	now := ledger.Source{Location: t.Location, Size: facts.Size, MTime: facts.MTime}
 	known, found, err := s.Ledger.DigestOf(ctx, now.Location, now.Size, now.MTime)

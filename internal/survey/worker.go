@@ -23,7 +23,8 @@ const (
 // Worker is what the survey worker is given.
 type Worker struct {
 	Source   *os.File
-	Manifest *os.File // of a folder, to be written
+	Manifest *os.File // of a folder, to be written; or to be read, for its digests
+	Proof    *os.File // of a folder, to be written with its digests
 	Control  *control.Conn
 }
 
@@ -46,7 +47,10 @@ func (w Worker) run() error {
 	if !ok {
 		return fmt.Errorf("survey: the supervisor says %T instead of what to find out", m)
 	}
-	if ask.Folder {
+	switch {
+	case ask.Folder && ask.Digest:
+		return w.prove(ask.Size)
+	case ask.Folder:
 		return w.folder()
 	}
 	src, err := source.Take(w.Source, source.Facts{Size: ask.Size, MTime: ask.MTime})

@@ -202,3 +202,15 @@ func (f *File) Remove(n int, agree func(catalogue.Title) error) (gone catalogue.
 	})
 	return gone, err
 }
+
+// Replace gives the title with number n another source, of which change says
+// the rest, and gives it as it was and is.
+func (f *File) Replace(n int, change func(catalogue.Title) catalogue.Title) (was, is catalogue.Title, err error) {
+	err = f.change(func(c *catalogue.Catalogue) error {
+		was, _ = c.Lookup(n)
+		is = change(was)
+		is.Number = n
+		return c.Replace(is)
+	})
+	return was, is, err
+}

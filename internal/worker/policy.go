@@ -34,15 +34,25 @@ type folderPolicy struct {
 // (package manifest).
 const deep = 160
 
-var ofFolders = map[Kind]folderPolicy{
-	// A manifest has at most 64 MiB.
-	Survey: {"manifest", "source", "", sandbox.Policy{Calls: []sandbox.Group{sandbox.Looking}, FileSize: 64 << 20, Below: sandbox.Read, Files: deep}},
+// proofSize is how long a proven manifest may be, with some to spare (package
+// manifest).
+const proofSize = 128 << 20
+
+var ofFolders = map[Kind][]folderPolicy{
+	Survey: {
+		// The digests of its files are wanted, for what a later one shares with it.
+		{"proof", "source", "", sandbox.Policy{
+			Calls: []sandbox.Group{sandbox.Reading, sandbox.Looking, sandbox.Noting}, FileSize: proofSize, GivesWay: true, Below: sandbox.Read, Files: deep,
+		}},
+		// A manifest has at most 64 MiB.
+		{"manifest", "source", "", sandbox.Policy{Calls: []sandbox.Group{sandbox.Looking}, FileSize: 64 << 20, Below: sandbox.Read, Files: deep}},
+	},
 	// The notes have 40 bytes for each file besides (package digest).
-	Read: {"manifest", "source", "", sandbox.Policy{
-		Calls: []sandbox.Group{sandbox.Reading, sandbox.Looking, sandbox.Noting, sandbox.Syncing}, FileSize: 64 << 20, Below: sandbox.Read, Files: deep,
-	}},
+	Read: {{"manifest", "source", "", sandbox.Policy{
+		Calls: []sandbox.Group{sandbox.Reading, sandbox.Looking, sandbox.Noting, sandbox.Syncing}, FileSize: proofSize, Below: sandbox.Read, Files: deep,
+	}}},
 	// What a new version shares with the one that lies in the store is copied.
-	Store: {"folder", "folder", "base", sandbox.Policy{
+	Store: {{"folder", "folder", "base", sandbox.Policy{
 		Calls: []sandbox.Group{sandbox.Storing, sandbox.Looking, sandbox.Making, sandbox.Copying}, FileSize: 1<<63 - 1, Below: sandbox.Write,
-	}},
+	}}},
 }

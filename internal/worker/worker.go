@@ -323,9 +323,12 @@ func (in *Inside) confine() error {
 	if !ok {
 		return fmt.Errorf("there is no policy for the kind %q", in.Kind)
 	}
-	if kind, ok := ofFolders[in.Kind]; ok && in.Has(kind.known) {
-		policy = kind.policy
-		policy.Dir, policy.Also = in.files[kind.dir], in.files[kind.also]
+	for _, kind := range ofFolders[in.Kind] {
+		if in.Has(kind.known) {
+			policy = kind.policy
+			policy.Dir, policy.Also = in.files[kind.dir], in.files[kind.also]
+			break
+		}
 	}
 	return sandbox.Confine(policy, slices.Collect(maps.Values(in.files)))
 }
