@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"videoclub/internal/config"
+	"videoclub/internal/control"
 	"videoclub/internal/desk"
 	"videoclub/internal/dispatch"
 	"videoclub/internal/ledger"
@@ -121,7 +122,8 @@ func (s settings) studio() studio.Settings {
 func (s settings) limits() desk.Limits {
 	return desk.Limits{
 		Connections: limit.Bounds{All: s.Connections, PerAddress: s.ConnectionsPerAddress, Strangers: s.Strangers},
-		Handshake:   s.Handshake, Requests: s.RequestsPerConnection,
+		Handshake:   s.Handshake, Requests: s.RequestsPerConnection, FailedLogins: s.FailedLogins,
+		Client: control.Bounds{Idle: s.Idle, Header: int(s.Header), Body: int64(s.Body), Bytes: int64(s.BytesPerConnection)},
 	}
 }
 

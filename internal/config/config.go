@@ -32,6 +32,11 @@ type Central struct {
 	Handshake             time.Duration   // within which a client must have established TLS, 1 s to 1 min
 	RequestsPerConnection int             // 1 to 1,000,000
 	PromisesPerAccount    int             // open at once, 1 to 1,000,000
+	Idle                  time.Duration   // between two requests, 10 s to 1 h
+	Header                rate.Size       // of a request, 4 KiB to 64 KiB
+	Body                  rate.Size       // of a request, 1 KiB to 12 KiB
+	BytesPerConnection    rate.Size       // that a client may send, from 1 MiB
+	FailedLogins          int             // from one address before it has to wait, 1 to 1000
 	Sandbox               string          // SandboxAuto, SandboxRequire or SandboxOff
 	PairingExpires        time.Duration   // of a pairing code, 1 min to 30 d
 	Public                string          // HOST:PORT by which users reach this server; "" is the daemon's own guess
@@ -112,6 +117,11 @@ func DefaultCentral() Central {
 		Handshake:             10 * time.Second,
 		RequestsPerConnection: 10_000,
 		PromisesPerAccount:    10_000,
+		Idle:                  2 * time.Minute,
+		Header:                16 << 10,
+		Body:                  12 << 10,
+		BytesPerConnection:    64 << 20,
+		FailedLogins:          5,
 		Sandbox:               SandboxAuto,
 		PairingExpires:        24 * time.Hour,
 		Console:               Console{Address: "127.0.0.1:8400"},
@@ -180,6 +190,11 @@ func (c Central) Effective() []slog.Attr {
 		slog.String("handshake", moment.FormatDuration(c.Handshake)),
 		slog.Int("requests_per_connection", c.RequestsPerConnection),
 		slog.Int("promises_per_account", c.PromisesPerAccount),
+		slog.String("idle", moment.FormatDuration(c.Idle)),
+		slog.String("header", c.Header.String()),
+		slog.String("body", c.Body.String()),
+		slog.String("bytes_per_connection", c.BytesPerConnection.String()),
+		slog.Int("failed_logins", c.FailedLogins),
 		slog.String("sandbox", c.Sandbox),
 		slog.String("pairing_expires", moment.FormatDuration(c.PairingExpires)),
 		slog.String("public", c.Public),

@@ -124,6 +124,11 @@ connections = 16
 handshake = "5s"
 requests_per_connection = 100
 promises_per_account = 50
+idle = "30s"
+header = "8 KiB"
+body = "2 KiB"
+bytes_per_connection = "1 MiB"
+failed_logins = 3
 sandbox = "require"
 pairing_expires = "1h"
 public = "Films.example.org:4100"
@@ -186,13 +191,13 @@ windows = []
 		Strangers:             16,
 		Handshake:             5 * time.Second,
 		RequestsPerConnection: 100,
-		PromisesPerAccount:    50,
-		Sandbox:               "require",
-		PairingExpires:        time.Hour,
-		Public:                "films.example.org:4100",
-		AdminSocket:           "/run/club.sock",
-		AdminGroup:            "club",
-		Console:               Console{Address: ":8443", Certificate: "/etc/vc/console.crt", Key: "/etc/vc/console.key", Metrics: "/etc/vc/metrics.token"},
+		PromisesPerAccount:    50, Idle: 30 * time.Second, Header: 8 << 10, Body: 2 << 10, BytesPerConnection: 1 << 20, FailedLogins: 3,
+		Sandbox:        "require",
+		PairingExpires: time.Hour,
+		Public:         "films.example.org:4100",
+		AdminSocket:    "/run/club.sock",
+		AdminGroup:     "club",
+		Console:        Console{Address: ":8443", Certificate: "/etc/vc/console.crt", Key: "/etc/vc/console.key", Metrics: "/etc/vc/metrics.token"},
 		Mail: Mail{
 			Server: "mail.example.org:587", From: "club@example.org", TLS: "required", Username: "club", PasswordFile: "secret/mail",
 			CAFile: "/etc/vc/ca.pem", Timeout: 30 * time.Second, Events: []string{"deposited"},

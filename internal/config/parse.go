@@ -20,10 +20,16 @@ const (
 	leastHandshake = time.Second
 	mostHandshake  = time.Minute
 	mostRequests   = 1_000_000
-	mostPromises   = 1_000_000
-	mostUnfinished = 100_000
-	leastPairing   = time.Minute
-	mostPairing    = 30 * 24 * time.Hour
+
+	leastIdle, mostIdle     = 10 * time.Second, time.Hour
+	leastHeader, mostHeader = 4 << 10, 64 << 10
+	leastBody, mostBody     = 1 << 10, 12 << 10 // which still fits into a message to the supervisor
+	leastBytes, mostBytes   = 1 << 20, 1 << 40
+	mostFailedLogins        = 1000
+	mostPromises            = 1_000_000
+	mostUnfinished          = 100_000
+	leastPairing            = time.Minute
+	mostPairing             = 30 * 24 * time.Hour
 )
 
 // ParseCentral reads the settings of vccs from the TOML text of file, whose
@@ -55,6 +61,11 @@ func ParseCentral(file string, text []byte) (Central, error) {
 	set(s, "handshake", span(leastHandshake, mostHandshake), &c.Handshake)
 	s.whole("requests_per_connection", 1, mostRequests, &c.RequestsPerConnection)
 	s.whole("promises_per_account", 1, mostPromises, &c.PromisesPerAccount)
+	set(s, "idle", span(leastIdle, mostIdle), &c.Idle)
+	set(s, "header", sizeWithin(leastHeader, mostHeader), &c.Header)
+	set(s, "body", sizeWithin(leastBody, mostBody), &c.Body)
+	set(s, "bytes_per_connection", sizeWithin(leastBytes, mostBytes), &c.BytesPerConnection)
+	s.whole("failed_logins", 1, mostFailedLogins, &c.FailedLogins)
 	set(s, "sandbox", oneOf("a way", sandboxes()), &c.Sandbox)
 	set(s, "pairing_expires", span(leastPairing, mostPairing), &c.PairingExpires)
 	set(s, "public", publicAddress, &c.Public)

@@ -184,3 +184,22 @@ func span(least, most time.Duration) func(string) (time.Duration, error) {
 		return d, err
 	}
 }
+
+// sizeWithin accepts sizes from least to most.
+func sizeWithin(least, most rate.Size) func(string) (rate.Size, error) {
+	return func(text string) (rate.Size, error) {
+		n, err := rate.ParseSize(text)
+		if err == nil && (n < least || n > most) {
+			err = fmt.Errorf("%q is out of range: write a size from %q to %q", text, binary(least), binary(most))
+		}
+		return n, err
+	}
+}
+
+// binary writes a bound as it is thought of.
+func binary(n rate.Size) string {
+	if n < 1<<20 {
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return n.String()
+}

@@ -39,6 +39,17 @@ type (
 		Protocol    string        `json:"protocol,omitempty"`
 		Peer        string        `json:"peer,omitempty"`
 		Browser     *Browser      `json:"browser,omitempty"`
+		Bounds      *Bounds       `json:"bounds,omitempty"`
+	}
+
+	// Bounds tells a session worker what its client may have: how long it may be
+	// idle between two requests, and how many bytes the header and the body of one,
+	// and all that it sends, may have.
+	Bounds struct {
+		Idle   time.Duration `json:"idle"`
+		Header int           `json:"header"`
+		Body   int64         `json:"body"`
+		Bytes  int64         `json:"bytes"`
 	}
 
 	// Browser tells a session worker that its connection is one of a console:

@@ -84,6 +84,10 @@ type Limits struct {
 	Connections limit.Bounds  // of each role; a stranger is one that has asked nothing yet
 	Handshake   time.Duration // within which a client must have established TLS
 	Requests    int           // on one connection
+	Client      control.Bounds
+	// FailedLogins is how many may fail from one address before it has to wait; 0
+	// is the usual number.
+	FailedLogins int
 }
 
 // Desk serves users and administrators.
@@ -116,6 +120,7 @@ func New(c Config) (*Desk, error) {
 	for _, role := range []Role{User, Administrator, Browser} {
 		d.connections[role] = limit.New(c.Limits.Connections, c.Clock)
 	}
+	d.setFailedLogins(c.Limits)
 	d.spares = crew.NewSpares(c.Spawner, worker.Session, spares, c.Log)
 	return d, nil
 }
@@ -130,6 +135,13 @@ func (d *Desk) SetLimits(l Limits) {
 	d.mu.Unlock()
 	for _, c := range d.connections {
 		c.Set(l.Connections)
+	}
+	d.setFailedLogins(l)
+}
+
+func (d *Desk) setFailedLogins(l Limits) {
+	if l.FailedLogins > 0 {
+		d.failures.SetFree(l.FailedLogins)
 	}
 }
 
@@ -197,6 +209,9 @@ func (d *Desk) serve(ctx context.Context, conn crew.FileConn, s *session) error 
 	limits, browser := d.limits, d.browser
 	d.mu.Unlock()
 	start := control.Start{Certificate: d.certificate, Handshake: limits.Handshake, Silence: limits.Handshake}
+	if limits.Client != (control.Bounds{}) {
+		start.Bounds = &limits.Client
+	}
 	if s.role == Browser {
 		start.Certificate, start.Browser = nil, &control.Browser{}
 		if s.secure {

@@ -8,7 +8,7 @@ import (
 
 const (
 	// freeFailures is how many logins may fail from an address before it has to
-	// wait: people mistype.
+	// wait, unless that is set: people mistype.
 	freeFailures = 5
 	// firstWait is how long it then waits, twice as long after each that fails
 	// again, and mostWait at most.
@@ -25,6 +25,7 @@ const (
 // again and again. Safe for concurrent use.
 type Failures struct {
 	mu   sync.Mutex
+	free int
 	from map[netip.Addr]failures
 }
 
@@ -35,7 +36,16 @@ type failures struct {
 }
 
 // NewFailures makes a Failures.
-func NewFailures() *Failures { return &Failures{from: make(map[netip.Addr]failures)} }
+func NewFailures() *Failures {
+	return &Failures{free: freeFailures, from: make(map[netip.Addr]failures)}
+}
+
+// SetFree says how many may fail from an address before it has to wait.
+func (f *Failures) SetFree(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.free = n
+}
 
 // Failed counts a failure from addr and gives how long it has to wait now.
 func (f *Failures) Failed(addr netip.Addr, now time.Time) time.Duration {
@@ -49,7 +59,7 @@ func (f *Failures) Failed(addr netip.Addr, now time.Time) time.Duration {
 	known.count++
 	known.last = now
 	wait := time.Duration(0)
-	if over := known.count - freeFailures; over > 0 {
+	if over := known.count - f.free; over > 0 {
 		// More doublings than reach mostWait change nothing.
 		wait = min(firstWait<<min(over-1, 16), mostWait)
 	}

@@ -34,6 +34,13 @@ func TestFailures(t *testing.T) {
 	for range freeFailures + 1 {
 		f.Failed(here, now)
 	}
+	if f.SetFree(100); f.Failed(other, now) != 0 {
+		t.Error("it waits at once where more may fail")
+	}
+	f.SetFree(1)
+	if f.Failed(other, now) != firstWait {
+		t.Error("it does not wait where one may fail")
+	}
 	if f.Forget(here); f.Blocked(here, now) {
 		t.Error("it waits after a success")
 	}

@@ -4,6 +4,7 @@
 package session
 
 import (
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -22,20 +23,22 @@ const ALPN = "http/1.1"
 
 // Limits on a client's connection.
 const (
-	maxHeader    = 16 << 10
 	headerWithin = 10 * time.Second // and a body in as long again
-	idleFor      = 2 * time.Minute  // between two requests
 	// takenWithin is how long a client may take for each piece of an answer. How
 	// long the whole takes is its own affair: a film may be watched for hours.
 	takenWithin = time.Minute
 	piece       = 64 << 10
 )
 
+// usual are the bounds where the supervisor says nothing of them.
+var usual = control.Bounds{Idle: 2 * time.Minute, Header: 16 << 10}
+
 // Session is a session worker's connection.
 type Session struct {
 	*Supervisor
 	conn    net.Conn
 	browser *control.Browser
+	bounds  control.Bounds
 }
 
 // Take waits for a client's connection to be handed over, as a spare worker, and
@@ -50,7 +53,11 @@ func Take(c *control.Conn) (*Session, error) {
 		c.Fail(err)
 		return nil, err
 	}
-	return &Session{Supervisor: Ask(c), conn: conn, browser: start.Browser}, nil
+	s := &Session{Supervisor: Ask(c), conn: conn, browser: start.Browser, bounds: usual}
+	if start.Bounds != nil {
+		s.bounds = *start.Bounds
+	}
+	return s, nil
 }
 
 // Browser says whether the connection is one of a console.
@@ -65,16 +72,19 @@ func (s *Session) Serve(handler http.Handler) error {
 	if s.Browser() {
 		handler = s.guarded(handler)
 	}
+	if s.bounds.Body > 0 {
+		handler = http.MaxBytesHandler(handler, s.bounds.Body)
+	}
 	closed := make(chan struct{})
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader, ErrorLog: log.New(io.Discard, "", 0),
+		Handler: handler, ReadHeaderTimeout: headerWithin, IdleTimeout: s.bounds.Idle, MaxHeaderBytes: s.bounds.Header, ErrorLog: log.New(io.Discard, "", 0),
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			if state == http.StateClosed || state == http.StateHijacked {
 				close(closed)
 			}
 		},
 	}
-	go server.Serve(&single{conn: patient{s.conn}, closed: closed})
+	go server.Serve(&single{conn: &patient{Conn: s.conn, left: s.bounds.Bytes}, closed: closed})
 	select {
 	case <-closed:
 	case <-s.gone: // the supervisor stops
@@ -105,9 +115,28 @@ func (s *single) Addr() net.Addr { return s.conn.LocalAddr() }
 // patient is a connection whose writes each have a deadline of their own, so that
 // an answer may be as long as it likes, and a client that takes nothing of it
 // ends it.
-type patient struct{ net.Conn }
+// A client that has sent all that one connection may is read no further.
+type patient struct {
+	net.Conn
+	left int64 // bytes that the client may still send; 0 at first is any number
+	sent bool  // all of them
+}
 
-func (p patient) Write(b []byte) (done int, err error) {
+func (p *patient) Read(b []byte) (int, error) {
+	if p.sent {
+		return 0, errSentAll
+	}
+	n, err := p.Conn.Read(b)
+	if p.left > 0 {
+		p.left -= int64(n)
+		p.sent = p.left <= 0
+	}
+	return n, err
+}
+
+var errSentAll = errors.New("the client has sent as much as one connection may")
+
+func (p *patient) Write(b []byte) (done int, err error) {
 	for {
 		if err := p.SetWriteDeadline(time.Now().Add(takenWithin)); err != nil {
 			return done, err

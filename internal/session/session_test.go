@@ -41,7 +41,7 @@ func TestPatience(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &slow{takes: takes}
 			film := bytes.Repeat([]byte("f"), 100*piece+1)
-			n, err := patient{s}.Write(film)
+			n, err := (&patient{Conn: s}).Write(film)
 			if all != (err == nil && n == len(film) && s.taken.Len() == n) {
 				t.Errorf("%v a piece: %d of %d, %v", takes, n, len(film), err)
 			}
@@ -52,9 +52,15 @@ func TestPatience(t *testing.T) {
 // served serves one connection of a browser, plain, and gives the other end.
 func served(t *testing.T, handler http.Handler) net.Conn {
 	t.Helper()
+	return servedIn(t, handler, usual)
+}
+
+// servedIn is served within bounds.
+func servedIn(t *testing.T, handler http.Handler, bounds control.Bounds) net.Conn {
+	t.Helper()
 	here, there := net.Pipe()
 	supervisor := &Supervisor{gone: make(chan struct{})}
-	s := &Session{Supervisor: supervisor, conn: here, browser: &control.Browser{}}
+	s := &Session{Supervisor: supervisor, conn: here, browser: &control.Browser{}, bounds: bounds}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(handler) }()
 	t.Cleanup(func() {
@@ -119,4 +125,50 @@ func TestBody(t *testing.T) {
 			t.Errorf("half a body: %d %q", status, text)
 		}
 	})
+}
+
+// A client has what the supervisor says, and no more: of header, body, idleness, and
+// of all that it sends.
+func TestBounds(t *testing.T) {
+	read := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+		}
+	})
+	post := func(header, body int) string {
+		return fmt.Sprintf("POST / HTTP/1.1\r\nHost: localhost\r\nX: %s\r\nContent-Length: %d\r\n\r\n%s", strings.Repeat("x", header), body, strings.Repeat("y", body))
+	}
+	in := control.Bounds{Idle: time.Minute, Header: 4 << 10, Body: 1 << 10, Bytes: 1 << 20}
+	for _, c := range []struct {
+		header, body, status int
+	}{{10, 10, 200}, {10, 1 << 10, 200}, {10, 1<<10 + 1, 413}, {12 << 10, 10, 431}} {
+		if status, _ := asks(t, servedIn(t, read, in), post(c.header, c.body)); status != c.status {
+			t.Errorf("%+v: %d", c, status)
+		}
+	}
+	in.Bytes = 5000
+	conn := servedIn(t, read, in)
+	answered := 0
+	r := bufio.NewReader(conn)
+	for ; answered < 10; answered++ {
+		go io.WriteString(conn, post(500, 500))
+		conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		answer, err := http.ReadResponse(r, nil)
+		if err != nil {
+			break
+		}
+		answer.Body.Close()
+	}
+	if answered < 3 || answered > 5 {
+		t.Errorf("%d requests of a kilobyte are answered where 5,000 bytes may be sent", answered)
+	}
+	in.Idle = 10 * time.Millisecond
+	conn = servedIn(t, read, in)
+	if status, _ := asks(t, conn, post(1, 1)); status != 200 {
+		t.Error(status)
+	}
+	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if n, err := conn.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("an idle client is kept: %d bytes, %v", n, err)
+	}
 }
