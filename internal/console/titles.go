@@ -121,7 +121,9 @@ func (c Console) addTitle(w http.ResponseWriter, r *http.Request) {
 	var err error
 	if length != "" {
 		var d time.Duration
-		if d, err = moment.ParseDuration(length + "m"); err != nil {
+		if minutes, bad := strconv.ParseFloat(strings.Replace(length, ",", ".", 1), 64); bad == nil && minutes > 0 && minutes < 1e6 {
+			d = time.Duration(minutes * float64(time.Minute))
+		} else {
 			d, err = moment.ParseDuration(length)
 		}
 		form.Duration = d.Milliseconds()

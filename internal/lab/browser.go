@@ -1,0 +1,46 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// browserModules are what drives the browser, and what looks at pages as people
+// with a screen reader would.
+var browserModules = []string{"playwright-core@1.65.1", "axe-core@4.14.1"}
+
+// Browser makes sure that Debian's Chromium and Node are here, and gives the
+// directory of Node's modules, which are fetched at the first use and kept.
+func Browser(ctx context.Context) (modules string, err error) {
+	if err := Need(ctx, map[string]string{"chromium": "chromium", "node": "nodejs", "npm": "npm"}); err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "browser")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	// Of several who need them, one fetches them.
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return "", err
+	}
+	have := filepath.Join(dir, "have")
+	if text, err := os.ReadFile(have); err == nil && string(text) == strings.Join(browserModules, "\n") {
+		return filepath.Join(dir, "node_modules"), nil
+	}
+	cmd := exec.CommandContext(ctx, "npm", append([]string{"install", "--no-audit", "--no-fund", "--prefix", dir}, browserModules...)...)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("npm install: %w:\n%s", err, said)
+	}
+	return filepath.Join(dir, "node_modules"), os.WriteFile(have, []byte(strings.Join(browserModules, "\n")), 0o644)
+}
