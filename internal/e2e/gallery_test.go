@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"image"
 	"image/jpeg"
 	"io"
 	"mime"
@@ -12,10 +13,17 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"golang.org/x/sys/unix"
+
+	device "videoclub/internal/capture"
+	"videoclub/internal/control"
 	"videoclub/internal/frame"
 	"videoclub/internal/sample"
 )
@@ -219,4 +227,94 @@ func hostileStore(t *testing.T, r *reception, b *browser, film, dcp string) {
 			t.Errorf("%s: %d", path, answer.StatusCode)
 		}
 	}
+}
+
+// A recording is seen at the reception while it is made: each picture once, in
+// order, soon after it was taken, and its sound; then it is a deposit as any other.
+func TestLiveIsSeen(t *testing.T) {
+	t.Parallel()
+	r := startReception(t, "")
+	c := startCentral(t, "", link{"mateo.test", r, ""})
+	d := c.ask(c.add("La cámara", liveTitle, 0.3), "mateo.test")
+	c.until(d.ID, "begun", func(d control.DeliveryStory) bool { return d.Offset > 100_000 })
+	b := browse(t, r.daemon)
+	_, page := b.ask("GET", "/", "Accept-Language", "en")
+	found := regexp.MustCompile(`href="(/arriving/[0-9a-f]{8}-[0-9]+)"`).FindStringSubmatch(page)
+	if found == nil || !strings.Contains(page, "La cámara") {
+		t.Fatalf("what is arriving is not shown: %s", page)
+	}
+	at := found[1]
+	if _, page := b.ask("GET", at); !strings.Contains(page, at+"/pictures") || !strings.Contains(page, at+"/sound.wav") {
+		t.Errorf("its page: %s", page)
+	}
+
+	answer, err := b.Get(b.at + at + "/pictures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	_, parameters, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := multipart.NewReader(answer.Body, parameters["boundary"])
+	var delays []time.Duration
+	last := device.Mark{Number: -1}
+	for len(delays) < 60 {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			t.Fatalf("after %d pictures: %v", len(delays), err)
+		}
+		length, err := strconv.Atoi(part.Header.Get("Content-Length"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		picture := make([]byte, length)
+		if _, err := io.ReadFull(part, picture); err != nil {
+			t.Fatal(err)
+		}
+		var now unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+			t.Fatal(err)
+		}
+		mark := markOf(t, picture)
+		if mark.Number <= last.Number || mark.At <= last.At {
+			t.Fatalf("picture %d of %v comes after %d of %v", mark.Number, mark.At, last.Number, last.At)
+		}
+		last = mark
+		delays = append(delays, time.Duration(now.Nano())-mark.At)
+	}
+	slices.Sort(delays)
+	t.Logf("a picture is seen %v after it was taken, the slowest of %d after %v", delays[len(delays)/2], len(delays), delays[len(delays)-1])
+	answer.Body.Close()
+
+	if _, shot := b.ask("GET", at+"/snapshot.jpg"); markOf(t, []byte(shot)).Number <= last.Number {
+		t.Error("the latest picture is older than one that was seen")
+	}
+	c.deposited(d.ID)
+	if answer, page := b.ask("GET", at, "Accept-Language", "en"); answer.Request.URL.Path != strings.Replace(at, "arriving", "deposits", 1) || !strings.Contains(page, "Whole and correct") || !strings.Contains(page, "No gaps") {
+		t.Errorf("when it has arrived, %s: %s", answer.Request.URL, page)
+	}
+	got, w := r.provenLive(c.deposited(d.ID))
+	at = strings.Replace(at, "arriving", "deposits", 1)
+	if _, page := b.ask("GET", at); !strings.Contains(page, got.SHA256) {
+		t.Error("its proof has another digest")
+	}
+	if _, sound := b.ask("GET", at+"/sound.wav"); int64(len(sound)-44) < w.samples*4-4*4800 {
+		t.Errorf("its sound has %d bytes of %d", len(sound)-44, w.samples*4)
+	}
+}
+
+// markOf is what a picture of a pattern carries.
+func markOf(t *testing.T, picture []byte) device.Mark {
+	t.Helper()
+	m, err := jpeg.Decode(bytes.NewReader(picture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark, err := device.ReadMark(m.(*image.YCbCr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mark
 }
