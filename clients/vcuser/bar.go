@@ -65,7 +65,8 @@ func newBar(screen *mpb.Progress, p *program, first control.Delivery, which stri
 			defer b.mu.Unlock()
 			return p.Palette.Paint(client.ColourOf(b.last), line)
 		})))
-	b.bar.SetTotal(max(first.Size, 1), false)
+	_, all := first.Measure()
+	b.bar.SetTotal(max(all, 1), false)
 	return b
 }
 
@@ -75,7 +76,11 @@ func (b *bar) show(d control.Delivery) {
 	b.mu.Lock()
 	b.last = d
 	b.mu.Unlock()
-	b.bar.SetCurrent(d.Offset)
+	have, all := d.Measure()
+	if d.Live {
+		b.bar.SetTotal(max(all, 1), false) // its bytes are known at its end
+	}
+	b.bar.SetCurrent(have)
 	switch {
 	case d.State == deposited:
 		b.bar.SetTotal(max(d.Size, 1), true)

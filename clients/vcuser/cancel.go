@@ -33,6 +33,10 @@ func (p *program) cancelOne(ctx context.Context, client *api.Client, id int64) e
 	case p.JSON:
 		return p.PrintJSON(story)
 	}
-	_, err = fmt.Fprintf(p.Out, p.words.cancelled+"\n", id, terminal.Clean(story.Title), terminal.Clean(story.Reception), p.Percent(story.Delivery), terminal.Roughly(story.Offset))
+	said := p.words.cancelled
+	if story.State != "cancelled" { // a live one ends, and what there is of it arrives
+		said = p.words.endsHere
+	}
+	_, err = fmt.Fprintf(p.Out, said+"\n", id, terminal.Clean(story.Title), terminal.Clean(story.Reception), p.Percent(story.Delivery), terminal.Roughly(story.Offset))
 	return err
 }

@@ -52,10 +52,12 @@ func (v *plainLines) show(d control.Delivery) {
 		one = &plainLine{}
 		v.shown[d.ID] = one
 		fmt.Fprintln(v.program.Out, v.program.headline(d))
-		one.progress.Start(now, d.Offset, d.Size)
+		have, all := d.Measure()
+		one.progress.Start(now, have, all)
 	}
 	// What does not move has no line for the time that passes.
-	due := d.Offset != one.last.Offset && one.progress.Due(now, d.Offset, d.Size)
+	have, all := d.Measure()
+	due := d.Offset != one.last.Offset && one.progress.Due(now, have, all)
 	if !first && !due && !noteworthy(one.last, d) {
 		return
 	}
@@ -84,7 +86,7 @@ type part struct {
 // statusLine is a delivery in one line of at most width columns; 0 is no
 // bound.
 func (p *program) statusLine(d control.Delivery, now time.Time, width int) string {
-	parts := []part{{text: p.Percent(d)}, {fmt.Sprintf(p.words.of, terminal.Roughly(d.Offset), terminal.Roughly(d.Size)), 4}}
+	parts := []part{{text: p.Percent(d)}, {p.bytesOf(d), 4}}
 	switch {
 	case ended(d.State):
 		parts = append(parts, part{text: p.State(d.State)})
@@ -103,6 +105,14 @@ func (p *program) statusLine(d control.Delivery, now time.Time, width int) strin
 		parts = append(parts, part{note, 5})
 	}
 	return fit(parts, width)
+}
+
+// bytesOf is how many bytes are there, and of how many if that is known.
+func (p *program) bytesOf(d control.Delivery) string {
+	if d.Size < 0 {
+		return terminal.Roughly(d.Offset)
+	}
+	return fmt.Sprintf(p.words.of, terminal.Roughly(d.Offset), terminal.Roughly(d.Size))
 }
 
 // fit joins as many parts as width holds.
@@ -128,7 +138,7 @@ func fit(parts []part, width int) string {
 // while it has one, else as planned, and never before now.
 func expectedEnd(d control.Delivery, now time.Time) time.Time {
 	end := d.End
-	if d.Rate > 0 {
+	if d.Rate > 0 && d.Size >= 0 {
 		end = now.Add(rate.Rate(d.Rate).Time(d.Size - d.Offset))
 	}
 	if end.Before(now) {

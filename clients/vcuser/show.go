@@ -94,7 +94,11 @@ func (p *program) printStory(s control.DeliveryStory) error {
 	}
 	f.AddIn(p.Palette, client.ColourOf(s.Delivery), p.Words.State, state)
 	f.Add(p.words.reason, terminal.Clean(s.Detail))
-	f.Add(p.Words.Progress, fmt.Sprintf("%s, "+p.words.of, p.Percent(s.Delivery), sizeOf(s.Offset), sizeOf(s.Size)))
+	progress := fmt.Sprintf("%s, "+p.words.of, p.Percent(s.Delivery), sizeOf(s.Offset), sizeOf(max(0, s.Size)))
+	if s.Size < 0 {
+		progress = p.Percent(s.Delivery) + ", " + sizeOf(s.Offset)
+	}
+	f.Add(p.Words.Progress, progress)
 	f.Add(p.Words.Title, strconv.Itoa(s.Number))
 	f.Add(p.words.requested, p.Instant(s.Requested))
 	f.Add(p.Words.Deadline, p.Instant(terminal.SecondsUp(s.Deadline)))
@@ -132,7 +136,7 @@ func (p *program) event(e control.Event, d control.Delivery) string {
 		kind = terminal.Clean(e.Kind)
 	}
 	parts := []string{kind}
-	if e.Offset > 0 {
+	if e.Offset > 0 && d.Size >= 0 {
 		d.Offset = e.Offset
 		parts = append(parts, p.Percent(d))
 	}
@@ -174,6 +178,7 @@ func (p *program) printReceipt(r receipt.Receipt, doubt error) error {
 		if r.Version == receipt.VersionFolder {
 			f.Add(p.words.files, strconv.Itoa(r.Files))
 		}
+		p.addRecorded(&f, r)
 		for _, warning := range r.Warnings {
 			f.Add(p.words.warning, terminal.Clean(dcp.Words(p.Language, warning)))
 		}
@@ -187,6 +192,25 @@ func (p *program) printReceipt(r receipt.Receipt, doubt error) error {
 	}
 	_, err := fmt.Fprintln(p.Out, line)
 	return err
+}
+
+// addRecorded says what was captured of a live source, and what is missing.
+func (p *program) addRecorded(f *terminal.Form, r receipt.Receipt) {
+	if r.Version != receipt.VersionLive {
+		return
+	}
+	millis := func(ms int64) string { return (time.Duration(ms) * time.Millisecond).String() }
+	f.Add(p.words.captured, p.Instant(r.Captured)+", "+millis(r.Duration))
+	for i, t := range r.Tracks {
+		f.Add(fmt.Sprintf(p.words.track, i+1), fmt.Sprintf(p.words.frames, t.Frames, t.Lost))
+	}
+	for _, g := range r.Gaps {
+		meaning, _ := g.Reason.Words(p.Language)
+		f.Add(p.words.gap, fmt.Sprintf(p.words.missing, millis(g.From), millis(g.To), g.Track, g.Lost, terminal.Clean(meaning)))
+	}
+	if r.MoreGaps > 0 {
+		f.Add(p.words.gap, fmt.Sprintf(p.words.moreGaps, r.MoreGaps))
+	}
 }
 
 // margin says how long before or after its deadline something happened.

@@ -10,6 +10,9 @@ type words struct {
 	notBefore, reason, events, receipt, path, digest, key string
 	promisedFor, depositedAt, files, warning              string
 
+	// Of a live source.
+	captured, track, frames, gap, missing, moreGaps, endsHere string
+
 	// Kinds of events, and what keeps a request from being granted.
 	kinds, constraints map[string]string
 
@@ -54,10 +57,14 @@ func english() words {
 		requested: "requested", planned: "planned", started: "started", finished: "finished", resumes: "resumes",
 		notBefore: "not before", reason: "reason", events: "events", receipt: "receipt", path: "path", digest: "sha256", key: "key",
 		promisedFor: "promised for", depositedAt: "deposited", files: "files", warning: "WARNING",
+		captured: "captured", track: "track %d", frames: "%d pictures or sound frames, %d missing", gap: "GAP", missing: "%s to %s, track %d, %d missing: %s",
+		moreGaps: "and %d more",
+		endsHere: "ended: delivery %d, %s to %s, at %s (%s had arrived); what was captured is deposited",
 
 		kinds: map[string]string{
 			"promised": "promised", "started": "started", "interrupted": "interrupted", "resumed": "resumed",
 			"verifying": "verifying", "deposited": "deposited", "failed": "failed", "cancelled": "cancelled", "at_risk": "at risk",
+			"recording": "recording", "stopped": "ended sooner",
 		},
 		constraints: map[string]string{
 			"link":     "the link to the reception carries no more until then",
@@ -65,6 +72,7 @@ func english() words {
 			"window":   "the reception's window is closed until then",
 			"max_pace": "the max_pace of one delivery is too slow for that",
 			"disk":     "the reception has no space left for it",
+			"live":     "a recording is not over before its time",
 		},
 
 		early: "%s early", lateBy: "%s late", left: "%s left", laxity: "laxity %s",
@@ -122,10 +130,13 @@ func spanish() words {
 		requested: "solicitada", planned: "prevista", started: "iniciada", finished: "terminada", resumes: "reanudaciones",
 		notBefore: "no antes de", reason: "motivo", events: "sucesos", receipt: "recibo", path: "ruta", digest: "sha256", key: "clave",
 		promisedFor: "prometida para", depositedAt: "depositada", files: "archivos", warning: "ATENCIÓN",
+		captured: "captada", track: "pista %d", frames: "%d imágenes o muestras, faltan %d", gap: "HUECO", missing: "%s a %s, pista %d, faltan %d: %s",
+		moreGaps: "y %d más",
+		endsHere: "terminada: entrega %d, %s a %s, en %s (habían llegado %s); lo que se captó se deposita",
 
 		kinds: map[string]string{
 			"promised": "prometida", "started": "iniciada", "interrupted": "interrumpida", "resumed": "reanudada",
-			"verifying": "verificando", "deposited": "depositada", "failed": "fallida", "cancelled": "cancelada", "at_risk": "en riesgo",
+			"verifying": "verificando", "deposited": "depositada", "failed": "fallida", "cancelled": "cancelada", "recording": "grabando", "stopped": "terminada antes", "at_risk": "en riesgo",
 		},
 		constraints: map[string]string{
 			"link":     "el enlace con la recepción no da para más hasta entonces",
@@ -133,6 +144,7 @@ func spanish() words {
 			"window":   "la ventana de la recepción está cerrada hasta entonces",
 			"max_pace": "el max_pace de una entrega es muy lento para eso",
 			"disk":     "la recepción no tiene espacio para él",
+			"live":     "una grabación no termina antes de su tiempo",
 		},
 
 		early: "%s antes", lateBy: "%s tarde", left: "faltan %s", laxity: "holgura %s",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -80,8 +81,12 @@ func ColourOf(d control.Delivery) terminal.Colour {
 	return terminal.Plain
 }
 
-// Percent is how much of a delivery is there.
+// Percent is how much of a delivery is there; of a live one that goes on, how
+// much was captured.
 func (p *Program) Percent(d control.Delivery) string {
+	if d.Live && d.Size < 0 {
+		return terminal.Span(time.Duration(d.Captured)*time.Millisecond) + " / " + terminal.Span(time.Duration(d.Lasts)*time.Millisecond)
+	}
 	return strconv.Itoa(journal.Percent(d.Offset, d.Size)) + " %"
 }
 

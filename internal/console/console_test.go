@@ -121,7 +121,7 @@ func TestOtherSites(t *testing.T) {
 // Every word is in both languages, and every word that is in both is used.
 func TestWords(t *testing.T) {
 	used := make(map[string]bool)
-	for _, w := range []string{"receptions", "accounts", "link", "uplink", "window", "max_pace", "disk", "promised", "sending", "verifying", "deposited", "failed", "cancelled", "started", "resumed", "interrupted"} {
+	for _, w := range []string{"receptions", "accounts", "link", "uplink", "window", "max_pace", "disk", "promised", "sending", "verifying", "deposited", "failed", "cancelled", "started", "resumed", "interrupted", "recording", "stopped"} {
 		used[w] = true // by what the supervisor says
 	}
 	key := regexp.MustCompile(`\{\{t "(\w+)"|\bt "(\w+)"|made\.Say\([^,]+, "(\w+)"\)|c\.page\(r, "\w*", "(\w+)"`)

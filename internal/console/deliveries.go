@@ -30,7 +30,7 @@ func (d row) Running() bool {
 
 // Left is how long it takes at the measured rate; 0 where there is none.
 func (d row) Left() time.Duration {
-	if d.Rate <= 0 || d.Offset >= d.Size {
+	if d.Rate <= 0 || d.Offset >= d.Size || d.Size < 0 {
 		return 0
 	}
 	return time.Duration(float64(d.Size-d.Offset) / float64(d.Rate) * float64(time.Second)).Round(time.Second)

@@ -93,6 +93,8 @@ var words = look.Words{
 	"cancelled":     {"cancelled", "cancelada"},
 	"started":       {"started", "comenzada"},
 	"resumed":       {"resumed", "reanudada"},
+	"recording":     {"recording", "grabando"},
+	"stopped":       {"ended sooner", "terminada antes"},
 	"interrupted":   {"interrupted", "interrumpida"},
 	"cancel":        {"Cancel", "Cancelar"},
 	"cancel_it":     {"Cancel this delivery", "Cancelar esta entrega"},
@@ -217,6 +219,8 @@ func percent(d control.Delivery) int {
 	switch {
 	case d.State == "deposited":
 		return 100
+	case d.Live && d.Size < 0:
+		return int(min(d.Captured*100/max(1, d.Lasts), 99))
 	case d.Size <= 0:
 		return 0
 	}

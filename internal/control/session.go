@@ -239,6 +239,21 @@ type Delivery struct {
 	AtRisk    bool        `json:"at_risk"`
 	Late      bool        `json:"late"`
 	Resumes   int         `json:"resumes"`
+
+	// Of a live source: how much of it was captured, in milliseconds, and how
+	// much is to be. Its size is -1 until it has ended.
+	Live     bool  `json:"live,omitempty"`
+	Captured int64 `json:"captured_ms,omitempty"`
+	Lasts    int64 `json:"duration_ms,omitempty"`
+}
+
+// Measure is how far a delivery is, and how far it goes: by its bytes, or where
+// nobody knows how many there will be, by its time.
+func (d Delivery) Measure() (have, all int64) {
+	if d.Live && d.Size < 0 {
+		return d.Captured, max(1, d.Lasts)
+	}
+	return d.Offset, d.Size
 }
 
 // DeliveryPage is part of the list of deliveries; More says that there are others.

@@ -229,11 +229,15 @@ func (s asker) show(ctx context.Context, q control.ShowQuery) (*control.Delivery
 }
 
 func publicOf(v dispatch.View) control.Delivery {
-	return control.Delivery{
+	d := control.Delivery{
 		ID: v.ID, Title: v.Name, Number: v.Title, Reception: v.Reception, State: string(v.State), Offset: v.Offset, Size: v.Size,
 		Rate: v.Rate, Deadline: v.Deadline.UTC(), Start: v.Start.UTC(), End: v.End.UTC(), Started: utc(v.Started), Finished: utc(v.Finished),
 		SHA256: v.SHA256, Reason: v.Reason, Detail: cut(v.Detail, 300), AtRisk: v.AtRisk, Late: v.Late, Resumes: v.Resumes,
 	}
+	if v.Live.Asked {
+		d.Live, d.Captured, d.Lasts = true, v.Captured.Milliseconds(), v.Duration.Milliseconds()
+	}
+	return d
 }
 
 func utc(t time.Time) time.Time {

@@ -22,6 +22,7 @@ type words struct {
 	bytes, early, late, onTime, unknown            string
 	attached, left, why, detail, whatNow, underWay string
 	warning                                        string
+	missing, gap, more                             string // of a live source
 }
 
 func wordsIn(language string) words {
@@ -38,6 +39,7 @@ func wordsIn(language string) words {
 			attached: "El recibo, firmado por el servidor de recepción, va adjunto (receipt.json).\nPara comprobarlo: vcuser show %d",
 			left:     "El recibo, firmado por el servidor de recepción, se ve y se comprueba con: vcuser show %d",
 			why:      "Motivo", detail: "Detalle", whatNow: "Qué hacer",
+			missing: "Lo que falta en la grabación, desde su comienzo:", gap: "%s a %s: %s", more: "y %d huecos más",
 			warning:  "ATENCIÓN: llegó tal como está en el servidor central, pero allí le pasa esto:",
 			underWay: "La entrega continúa sola, tan rápido como se puede. Para seguirla: vcuser watch %d",
 		}
@@ -54,6 +56,7 @@ func wordsIn(language string) words {
 		attached: "The receipt, signed by the reception server, is attached (receipt.json).\nTo verify it: vcuser show %d",
 		left:     "The receipt, signed by the reception server, is shown and verified by: vcuser show %d",
 		why:      "Reason", detail: "Detail", whatNow: "What to do",
+		missing: "What is missing in the recording, from its beginning:", gap: "%s to %s: %s", more: "and %d more gaps",
 		warning:  "WARNING: it arrived as it is at the central server, but there this is wrong with it:",
 		underWay: "The delivery goes on by itself, as fast as can be. To follow it: vcuser watch %d",
 	}
@@ -99,7 +102,7 @@ func (l *Letter) tellDeposit(lines *table, w words, attached bool) (after string
 		lines.add(w.resumes, fmt.Sprint(r.Resumes))
 		lines.add(w.key, r.Key)
 	}
-	after = l.warn(w)
+	after = l.warn(w) + l.gaps(w)
 	if attached {
 		return after + fmt.Sprintf(w.attached, l.Delivery)
 	}
@@ -114,6 +117,27 @@ func (l *Letter) warn(w words) string {
 	text := w.warning + "\n"
 	for _, warning := range l.Receipt.Warnings {
 		text += "  " + plain(dcp.Words(l.Language, warning)) + "\n"
+	}
+	return text + "\n"
+}
+
+// mostGaps is how many gaps a letter names; the receipt has them all.
+const mostGaps = 10
+
+// gaps says what is missing of a live source, as its receipt has it.
+func (l *Letter) gaps(w words) string {
+	if l.Receipt == nil || len(l.Receipt.Gaps) == 0 {
+		return ""
+	}
+	text := w.missing + "\n"
+	millis := func(ms int64) string { return (time.Duration(ms) * time.Millisecond).String() }
+	for i, g := range l.Receipt.Gaps {
+		if i == mostGaps {
+			text += fmt.Sprintf("  "+w.more+"\n", int64(len(l.Receipt.Gaps)-i)+l.Receipt.MoreGaps)
+			break
+		}
+		meaning, _ := g.Reason.Words(l.Language)
+		text += fmt.Sprintf("  "+w.gap+"\n", millis(g.From), millis(g.To), plain(meaning))
 	}
 	return text + "\n"
 }
