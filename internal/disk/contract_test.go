@@ -27,6 +27,7 @@ func TestContract(t *testing.T) {
 			t.Run("open", func(t *testing.T) { testOpen(t, make(t)) })
 			t.Run("names", func(t *testing.T) { testNames(t, make(t)) })
 			t.Run("bytes", func(t *testing.T) { testBytes(t, make(t)) })
+			t.Run("copy", func(t *testing.T) { testCopy(t, make(t)) })
 			t.Run("allocate", func(t *testing.T) { testAllocate(t, make(t)) })
 			t.Run("rename", func(t *testing.T) { testRename(t, make(t)) })
 			t.Run("directories", func(t *testing.T) { testDirectories(t, make(t)) })
@@ -120,6 +121,33 @@ func testNames(t *testing.T, fsys disk.FS) {
 		is(t, err, fs.ErrInvalid)
 		put(t, fsys, "a", "")
 	}
+}
+
+// What is copied is the same, and stays so whatever becomes of where it was.
+func testCopy(t *testing.T, fsys disk.FS) {
+	content := make([]byte, 3<<20+17)
+	for i := range content {
+		content[i] = byte(i * i >> 7)
+	}
+	from, err := fsys.OpenFile("from", os.O_RDWR|os.O_CREATE, 0o600)
+	ok(t, err)
+	defer from.Close()
+	_, err = from.WriteAt(content, 0)
+	ok(t, err)
+	to, err := fsys.OpenFile("to", os.O_RDWR|os.O_CREATE, 0o600)
+	ok(t, err)
+	defer to.Close()
+	const step = 1 << 20
+	for at := int64(0); at < int64(len(content)); at += step {
+		ok(t, disk.Copy(to, from, at, min(step, int64(len(content))-at)))
+	}
+	_, err = from.WriteAt([]byte("other"), 0)
+	ok(t, err)
+	got := make([]byte, len(content))
+	if n, err := to.ReadAt(got, 0); n != len(got) || !slices.Equal(got, content) {
+		t.Errorf("%d bytes are there, or others, %v", n, err)
+	}
+	is(t, disk.Copy(to, from, int64(len(content))-1, 2), io.ErrUnexpectedEOF)
 }
 
 func testBytes(t *testing.T, fsys disk.FS) {

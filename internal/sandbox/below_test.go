@@ -43,3 +43,33 @@ func TestBelow(t *testing.T) {
 		t.Errorf("made was %q, %v", text, err)
 	}
 }
+
+// Of the second directory a worker may read what lies below, copy from it into
+// its own, and nothing else.
+func TestBeside(t *testing.T) {
+	if k := Look(); k.Landlock == 0 {
+		t.Fatalf("there is no %s", k.Lacks())
+	}
+	top := t.TempDir()
+	var dirs []*os.File
+	for _, name := range []string{"own", "base"} {
+		at := filepath.Join(top, name)
+		if err := errors.Join(os.Mkdir(at, 0o700), os.WriteFile(filepath.Join(at, "a"), []byte(name), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		dir, err := os.Open(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer dir.Close()
+		dirs = append(dirs, dir)
+	}
+	if err := os.WriteFile(filepath.Join(top, "secret"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, said := child(t, "read beside", dirs...)
+	done(t, said)
+	if text, err := os.ReadFile(filepath.Join(top, "own/copy")); string(text) != "b" || err != nil {
+		t.Errorf("copied was %q, %v", text, err)
+	}
+}

@@ -49,6 +49,7 @@ var children = map[string]func() error{
 	"became":      became,
 	"read below":  below(Read),
 	"write below": below(Write),
+	"read beside": beside,
 	"time": func() error {
 		start := time.Now()
 		err := Confine(Policy{Calls: []Group{Connection, Taking}}, nil)
@@ -432,6 +433,35 @@ func BenchmarkConfine(b *testing.B) {
 	slices.Sort(all)
 	b.ReportMetric(float64(all[len(all)/2]), "median-ns")
 	b.ReportMetric(float64(all[len(all)*99/100]), "p99-ns")
+}
+
+// beside does what may and may not be done with a second directory, open as 4.
+func beside() error {
+	if err := Confine(Policy{Calls: []Group{Storing, Looking, Making, Copying}, FileSize: 4096, Below: Write, Dir: 3, Also: 4}, []int{3, 4}); err != nil {
+		return err
+	}
+	from, err := unix.Openat(4, "a", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("reading beside: %w", err)
+	}
+	to, err := unix.Openat(3, "copy", unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return err
+	}
+	if n, err := unix.CopyFileRange(from, nil, to, nil, 1, 0); err != nil || n != 1 {
+		return fmt.Errorf("copied are %d bytes, %v", n, err)
+	}
+	for what, err := range map[string]error{
+		"a folder": unix.Mkdirat(4, "new", 0o700), "removing": unix.Unlinkat(4, "a", 0),
+		"writing": func() error { _, err := unix.Openat(4, "a", unix.O_RDWR|unix.O_CLOEXEC, 0); return err }(),
+		"above":   func() error { _, err := unix.Openat(4, "../secret", unix.O_RDONLY|unix.O_CLOEXEC, 0); return err }(),
+	} {
+		if err != unix.EACCES {
+			return fmt.Errorf("%s beside: %v", what, err)
+		}
+	}
+	fmt.Println("done")
+	return nil
 }
 
 // below does what may and may not be done with the directory that is open as 3.

@@ -265,3 +265,44 @@ func TestOpenFolder(t *testing.T) {
 		t.Errorf("%+v, %v", sum, err)
 	}
 }
+
+// A file of 100 GB that takes no space, and one behind it: offsets are as they
+// are beyond what 32 bits hold, and what is left out of the stream shifts it.
+func TestFolderOfAHugeFile(t *testing.T) {
+	const huge = 100_000_000_000
+	f := newFolder(t, map[string]string{"a": "first", "b": "", "c": "last"})
+	at := filepath.Join(f.dir, "b")
+	if err := os.Truncate(at, huge); err != nil {
+		t.Fatal(err)
+	}
+	w, err := os.OpenFile(at, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.WriteAt([]byte("end"), huge-3); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if err := f.describe(); err != nil || f.sum.Size != huge+9 {
+		t.Fatalf("described %+v, %v", f.sum, err)
+	}
+	for _, c := range []struct {
+		offset int64
+		want   string
+	}{{0, "first\x00"}, {5 + huge - 4, "\x00endlast"}, {5 + huge, "last"}} {
+		got := make([]byte, len(c.want))
+		if err := f.take().ReadAt(got, c.offset); err != nil || string(got) != c.want {
+			t.Errorf("at %d: %q, %v", c.offset, got, err)
+		}
+	}
+	reuse, err := manifest.ParseReuse([]byte("vc reuse v1\n1 1 0\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := TakeFolder(f.open(), f.list, reuse, 9)
+	defer src.Close()
+	got := make([]byte, 9)
+	if err := src.ReadAt(got, 0); err != nil || string(got) != "firstlast" || src.OneVersion() != nil {
+		t.Errorf("what is not shared is %q, %v", got, err)
+	}
+}
