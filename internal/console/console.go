@@ -41,7 +41,9 @@ func (c Console) Handler() http.Handler {
 	for path, page := range map[string]http.HandlerFunc{
 		"GET /{$}":                          c.titles,
 		"POST /titles":                      c.addTitle,
+		"POST /live":                        c.addLive,
 		"POST /titles/{number}/remove":      c.removeTitle,
+		"POST /titles/{number}/replace":     c.replaceTitle,
 		"GET /titles/{number}":              c.ask,
 		"GET /titles/{number}/where":        c.where,
 		"POST /titles/{number}":             c.request,

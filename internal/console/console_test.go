@@ -2,6 +2,8 @@ package console
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -289,5 +292,103 @@ func TestAssets(t *testing.T) {
 		if code, _ := get(t, c, "/assets/"+name, "en"); code == http.StatusOK {
 			t.Errorf("%q is served", name)
 		}
+	}
+}
+
+// A live source is put together of its parts, and goes on to its request; a new
+// version is what was written.
+func TestSources(t *testing.T) {
+	d, c := newConsole(t, true)
+	for want, form := range map[string]url.Values{
+		"v4l2:/dev/video0?size=1280x720&fps=30000/1001+alsa:hw:0,0?rate=48000&channels=2": {"picture": {"/dev/video0"}, "size": {"1280x720"}, "fps": {"30000/1001"}, "sound": {"hw:0,0"}, "rate": {"48000"}, "channels": {"2"}},
+		"pattern:+tone:": {"picture": {"pattern"}, "sound": {"tone"}},
+		"alsa:hw:1,0":    {"sound": {"hw:1,0"}, "size": {"1x1"}},
+	} {
+		form.Set("name", "En vivo")
+		form.Set("minutes", "1,5")
+		code, to := post(t, c, "/live", form)
+		if got := d.added[len(d.added)-1]; code != http.StatusSeeOther || to != "/titles/8" || got.Location != want || got.Duration != 90_000 {
+			t.Errorf("%d to %s: %+v, want %s", code, to, got, want)
+		}
+	}
+	if code, body := post(t, c, "/live", url.Values{"name": {"Nada"}, "minutes": {"1"}}); code != http.StatusBadRequest || !strings.Contains(body, `value="Nada"`) {
+		t.Errorf("of nothing: %d", code)
+	}
+	if code, body := post(t, c, "/titles/1/replace", url.Values{"location": {"/srv/b.mp4"}, "minutes": {"2h"}}); code != http.StatusOK || !strings.Contains(body, "La Piedra has a new version") {
+		t.Errorf("%d", code)
+	}
+	if q := d.replaced[0]; q.Number != 1 || q.Location != "/srv/b.mp4" || q.Duration != 7_200_000 {
+		t.Errorf("%+v", q)
+	}
+}
+
+// A browser logs in by what it was given, keeps the secret where no script sees
+// it, and is sent back to where it wanted to go, if that is here.
+func TestLogin(t *testing.T) {
+	d, c := newConsole(t, false)
+	d.visitor, d.secret = nil, "ana.abc"
+	if code, to := get(t, c, "/deliveries?before=7", "en"); code != http.StatusSeeOther || to != "/login?to=%2Fdeliveries%3Fbefore%3D7" {
+		t.Errorf("%d to %s", code, to)
+	}
+	if code, _ := get(t, c, "/events", "en"); code != http.StatusUnauthorized {
+		t.Errorf("events: %d", code)
+	}
+	for _, wrong := range []string{"", "no", "vc://x", strings.Repeat("a", 300)} {
+		if code, _ := post(t, c, "/login", url.Values{"login": {wrong}}); code != http.StatusUnauthorized {
+			t.Errorf("%q: %d", wrong, code)
+		}
+	}
+	for to, want := range map[string]string{"": "/", "/schedule?hours=6": "/schedule?hours=6", "https://evil.example/": "/", "//evil.example/": "/", "/\\evil": "/", "javascript:alert(1)": "/"} {
+		for secure, name := range map[bool]string{false: "vc-central", true: "__Host-vc-central"} {
+			c.Secure = secure
+			r := httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"login": {" https://h:8400/login/ana.abc\n"}, "to": {to}}.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			w := httptest.NewRecorder()
+			c.Handler().ServeHTTP(w, r)
+			cookie := w.Result().Cookies()
+			if w.Code != http.StatusSeeOther || w.Header().Get("Location") != want || len(cookie) != 1 {
+				t.Fatalf("%q: %d to %q, %v", to, w.Code, w.Header().Get("Location"), cookie)
+			}
+			if k := cookie[0]; k.Name != name || k.Value != "sesame" || !k.HttpOnly || k.SameSite != http.SameSiteStrictMode || k.Secure != secure || k.Path != "/" || k.Domain != "" {
+				t.Errorf("%+v", k)
+			}
+		}
+	}
+	c.Secure = false
+	r := httptest.NewRequest("GET", "/", nil)
+	r.AddCookie(&http.Cookie{Name: "vc-central", Value: "sesame"})
+	if code, body := do(c, r); code != http.StatusOK || !strings.Contains(body, `action="/logout"`) || !strings.Contains(body, ">ana<") {
+		t.Errorf("%d", code)
+	}
+	r = httptest.NewRequest("POST", "/logout", nil)
+	r.AddCookie(&http.Cookie{Name: "vc-central", Value: "sesame"})
+	if code, to := do(c, r); code != http.StatusSeeOther || to != "/" || len(d.sessions) != 0 {
+		t.Errorf("%d to %s, %d sessions", code, to, len(d.sessions))
+	}
+}
+
+// All that a browser gets of a console is small, whichever console it is.
+func TestSize(t *testing.T) {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	for _, dir := range []string{"../look", ".", "../gallery"} {
+		for _, part := range []string{"assets", "pages"} {
+			files, err := os.ReadDir(filepath.Join(dir, part))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range files {
+				text, err := os.ReadFile(filepath.Join(dir, part, f.Name()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				z.Write(text)
+			}
+		}
+	}
+	z.Close()
+	t.Logf("%d bytes compressed", out.Len())
+	if out.Len() > 200_000 {
+		t.Errorf("%d bytes compressed, at most 200 kB are wanted", out.Len())
 	}
 }

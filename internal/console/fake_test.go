@@ -22,6 +22,8 @@ type desk struct {
 	refusal    *control.Refusal // of the next request
 	wheres     []control.WhereQuery
 	changed    chan struct{} // for those who wait for a story
+	added      []control.AddTitle
+	replaced   []control.ReplaceTitle
 
 	visitor  *control.Visitor // who has no session; nil is refused
 	secret   string           // that is taken for a login
@@ -104,9 +106,13 @@ func (d *desk) ask(ctx context.Context, c control.Call) (control.Reply, error) {
 		if c.Add.Location == "/etc/shadow" {
 			return control.Reply{Refusal: &control.Refusal{Code: reason.TitleUnreadable, Detail: "/etc/shadow is not under the roots"}}, nil
 		}
+		d.added = append(d.added, *c.Add)
 		t := control.Title{Number: 8, Name: c.Add.Name, Duration: c.Add.Duration / 1000, Description: c.Add.Description}
 		d.titles = append(d.titles, t)
 		return control.Reply{Change: &control.TitleChange{Title: t}}, nil
+	case c.Replace != nil:
+		d.replaced = append(d.replaced, *c.Replace)
+		return control.Reply{Change: &control.TitleChange{}}, nil
 	case c.Remove != nil:
 		if !c.Remove.Force {
 			return control.Reply{Refusal: &control.Refusal{Code: reason.TitleInUse, Detail: "delivery 3 depends on it"}}, nil

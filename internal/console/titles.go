@@ -5,11 +5,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"videoclub/internal/control"
 	"videoclub/internal/look"
-	"videoclub/internal/moment"
 	"videoclub/internal/reason"
 )
 
@@ -40,7 +38,7 @@ type titlesPage struct {
 	Empty  bool // there are no titles at all
 	Form   control.AddTitle
 	Length string
-	Open   bool // the form is being filled in
+	Live   liveForm
 }
 
 // mostPages bounds how many pages of titles a search looks at.
@@ -117,17 +115,9 @@ func (c Console) title(r *http.Request) (film, error) {
 func (c Console) addTitle(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "titles", "titles", nil)
 	form := control.AddTitle{Name: r.FormValue("name"), Location: r.FormValue("location"), Description: r.FormValue("description")}
-	length := strings.TrimSpace(r.FormValue("minutes"))
-	var err error
-	if length != "" {
-		var d time.Duration
-		if minutes, bad := strconv.ParseFloat(strings.Replace(length, ",", ".", 1), 64); bad == nil && minutes > 0 && minutes < 1e6 {
-			d = time.Duration(minutes * float64(time.Minute))
-		} else {
-			d, err = moment.ParseDuration(length)
-		}
-		form.Duration = d.Milliseconds()
-	}
+	minutes := strings.TrimSpace(r.FormValue("minutes"))
+	lasts, err := length(minutes)
+	form.Duration = lasts.Milliseconds()
 	var reply control.Reply
 	if err == nil {
 		reply, err = c.call(r.Context(), control.Call{Add: &form})
@@ -137,7 +127,7 @@ func (c Console) addTitle(w http.ResponseWriter, r *http.Request) {
 		if reason.Of(err).Exit() != reason.ExitUsage {
 			p.Problem += ": " + err.Error()
 		}
-		c.titlesAgain(w, r, p, titlesPage{Form: form, Length: length, Open: true}, look.Status(err))
+		c.titlesAgain(w, r, p, titlesPage{Form: form, Length: minutes}, look.Status(err))
 		return
 	}
 	p.Done = fmt.Sprintf(made.Say(p.Lang, "added"), reply.Change.Title.Name, reply.Change.Title.Number)
@@ -151,7 +141,7 @@ func (c Console) titlesAgain(w http.ResponseWriter, r *http.Request, p page, for
 		c.fail(w, r, err, look.Status(err))
 		return
 	}
-	data.Form, data.Length, data.Open = form.Form, form.Length, form.Open
+	data.Form, data.Length, data.Live = form.Form, form.Length, form.Live
 	p.Data = data
 	c.show(w, code, "titles.html", p)
 }

@@ -69,6 +69,10 @@ func (p person) deliver(f film, c *catcher) error {
 // invite says where the consoles are, and prints a link that lets a browser into
 // the central one as its administrator.
 func (p person) invite(central, reception string) error {
+	// Something to film, for who has no camera.
+	if err := p.does("vcadmin", "add", "A picture that is made", "pattern:?size=640x360&fps=15+tone:", "--duration", "1m", "--description", "filmed when it is requested"); err != nil {
+		return err
+	}
 	fmt.Printf("\nBoth have a console for a browser:\n  %-24s request titles and watch them arrive\n  %-24s see and play what has arrived\nTo administer, with a link that works once:\n", central, reception)
 	return p.does("vcadmin", "console")
 }

@@ -65,13 +65,3 @@ if (axis) {
   const clock = new Intl.DateTimeFormat(locale, form);
   for (const t of axis.querySelectorAll("text[data-at]")) t.textContent = clock.format(new Date(t.dataset.at));
 }
-
-// A source of pictures and sounds is put together from its parts.
-const device = document.querySelector("form[data-device]");
-if (device) {
-  const show = () => {
-    for (const part of device.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(device.elements.kind.value);
-  };
-  device.elements.kind.addEventListener("change", show);
-  show();
-}

@@ -15,12 +15,19 @@ function told(at, brief) {
   return (at.toDateString() === new Date().toDateString() ? short : dated).format(at);
 }
 
+// What a time reads as is found out once.
+const read = new Map();
+
 function localize(root) {
   for (const t of root.querySelectorAll("time[datetime]")) {
-    const at = new Date(t.dateTime);
-    if (isNaN(at)) continue;
-    t.title = long.format(at);
-    t.textContent = told(at, t.classList.contains("brief"));
+    const key = t.dateTime + t.className;
+    if (!read.has(key)) {
+      const at = new Date(t.dateTime);
+      if (isNaN(at)) continue;
+      if (read.size > 2000) read.clear();
+      read.set(key, [long.format(at), told(at, t.classList.contains("brief"))]);
+    }
+    [t.title, t.textContent] = read.get(key);
   }
 }
 
@@ -32,29 +39,34 @@ function lost(is) {
   document.body.classList.toggle("stale", is);
 }
 
-// What a part shows anew while somebody is busy with it; the rest of it waits
-// until they leave it.
-const fresh = ["progress", ".meta", ".badges", ".figures"];
+// Makes an element as another is, and changes nothing else: what has the focus keeps
+// it, what is open stays open, what plays plays on.
+function become(old, next) {
+  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  for (const { name } of [...old.attributes]) if (!next.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+  if (old.childNodes.length !== next.childNodes.length) {
+    if (!old.contains(document.activeElement) || old === document.activeElement) old.replaceChildren(...next.childNodes);
+    return;
+  }
+  [...next.childNodes].forEach((to, i) => {
+    const from = old.childNodes[i];
+    if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName) from.replaceWith(to);
+    else if (to.nodeType === Node.ELEMENT_NODE) become(from, to);
+    else if (from.data !== to.data) from.data = to.data;
+  });
+}
 
 function take(part) {
   const made = document.createElement("template");
   made.innerHTML = part.html;
   localize(made.content);
   const next = made.content.firstElementChild, old = document.getElementById(part.id);
-  if (!old) {
-    const list = document.querySelector(next.dataset.into || "[data-events]");
-    if (list) list.prepend(next);
+  if (old) {
+    become(old, next);
     return;
   }
-  const open = [...old.querySelectorAll("details[open], video, audio")].length > 0;
-  if (!open && !old.contains(document.activeElement)) {
-    old.replaceWith(next);
-    return;
-  }
-  for (const name of fresh) {
-    const before = old.querySelector(name), after = next.querySelector(name);
-    if (before && after && !before.contains(document.activeElement)) before.replaceWith(after);
-  }
+  const list = document.querySelector(next.dataset.into || "[data-events]");
+  if (list) list.prepend(next);
 }
 
 // Parts of the page as the server makes them anew, while the page can be seen:

@@ -42,15 +42,16 @@ async function administrator(b) {
   await again.context().close();
 
   const add = async (name, location, minutes, about) => {
-    await page.getByLabel("Name").fill(name);
-    await page.getByLabel("Location on the server").fill(location);
-    await page.getByLabel(/Duration in minutes/).fill(minutes);
-    await page.getByLabel(/Description/).fill(about);
-    await page.getByRole("button", { name: "Add", exact: true }).click();
+    const form = page.locator("#add form");
+    await form.getByLabel("Name").fill(name);
+    await form.getByLabel("Location on the server").fill(location);
+    await form.getByLabel(/Duration in minutes/).fill(minutes);
+    await form.getByLabel(/Description/).fill(about);
+    await form.getByRole("button").click();
   };
   await add("Nowhere", "/nowhere/at/all.webm", "1", "");
   assert.match(await page.locator("[role=alert]").innerText(), /nowhere/);
-  assert.equal(await page.getByLabel("Location on the server").inputValue(), "/nowhere/at/all.webm");
+  assert.equal(await page.locator("#add").getByLabel("Location on the server").inputValue(), "/nowhere/at/all.webm");
   await add("The Night Train", given.film, "0.25", "A white square crosses a field of noise, and hums.");
   assert.match(await page.locator(".note.good").innerText(), /The Night Train/);
   await b.looked(page, "titles");
