@@ -21,7 +21,7 @@ func main() {
 	runs := flag.Int("runs", 5, "runs of each; the median is shown")
 	memory := flag.String("memory", "/dev/shm", "a directory in memory (tmpfs)")
 	disk := flag.String("disk", os.TempDir(), "a directory on a disk")
-	only := flag.String("only", "", "run these alone, comma separated: throughput,disk,memory,folders,resume,users,encoding")
+	only := flag.String("only", "", "run these alone, comma separated: throughput,disk,memory,folders,resume,users,encoding,live")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -80,6 +80,11 @@ func (b *bench) all(ctx context.Context, memory, disk, only string) error {
 	if wanted("encoding") {
 		if err := b.encoding(ctx, memory); err != nil {
 			return fmt.Errorf("encoding: %w", err)
+		}
+	}
+	if wanted("live") {
+		if err := b.live(ctx, disk); err != nil {
+			return fmt.Errorf("live: %w", err)
 		}
 	}
 	if wanted("resume") {

@@ -89,21 +89,45 @@ func watch(t *testing.T, path string) watched {
 }
 
 // unbroken checks that no picture or sound frame is missing, doubled or out of
-// its order and time.
-func (w watched) unbroken(t *testing.T) {
+// its order and time, save for what the machine was too slow to take where the
+// receipt says so.
+func (w watched) unbroken(t *testing.T, r receipt.Receipt) {
 	t.Helper()
+	missing := int64(0)
 	for i, p := range w.pictures {
-		first := w.pictures[0]
-		if off := (p.At - first.At) - (p.in - first.in); p.Number != first.Number+int64(i) || off.Abs() > 2*time.Millisecond {
-			t.Fatalf("picture %d has the number %d after %d, and is off by %v", i, p.Number, first.Number, off)
+		first, before := w.pictures[0], w.pictures[max(0, i-1)]
+		if off := (p.At - first.At) - (p.in - first.in); off.Abs() > 2*time.Millisecond || i > 0 && p.Number <= before.Number {
+			t.Fatalf("picture %d has the number %d after %d, and is off by %v", i, p.Number, before.Number, off)
+		}
+		missing += max(0, p.Number-before.Number-1)
+	}
+	if missing != r.Tracks[0].Lost {
+		t.Errorf("%d pictures are missing, the receipt has %+v", missing, r)
+	}
+	for i, run := range w.sound[1:] {
+		if before := w.sound[i]; run.Position < before.Position+before.Frames {
+			t.Errorf("sound frame %d comes after %d", run.Position, before.Position+before.Frames)
 		}
 	}
-	if len(w.sound) != 1 || w.sound[0].Frames < w.samples-128 {
+	if len(w.sound) != 1 && r.Tracks[1].Lost == 0 || w.sound[0].Frames < w.samples-128 && r.Tracks[1].Lost == 0 {
 		t.Errorf("the sound has the runs %+v of %d sound frames", w.sound, w.samples)
+	}
+	for _, g := range r.Gaps {
+		if g.Reason != reason.DeviceOverrun {
+			t.Errorf("there is a gap: %+v", g)
+		}
 	}
 }
 
-// livePart is what a test has asked to be recorded.
+// end ends a live delivery.
+func (c *central) end(id int64) {
+	c.t.Helper()
+	if d, err := c.client.Cancel(quick(c.t), id); err != nil || d.State == "cancelled" {
+		c.t.Fatalf("it is %s: %v", d.State, err)
+	}
+}
+
+// liveTitle is what is recorded.
 const liveTitle = "pattern:?size=160x120&fps=25+tone:"
 
 // proven checks a live delivery: its receipt, and the file by what is in it.
@@ -151,15 +175,12 @@ func TestLive(t *testing.T) {
 	}
 	second := c.ask(n, "rex.test")
 	got, w := r.provenLive(c.deposited(first.ID))
-	w.unbroken(t)
-	if len(got.Gaps) > 0 || got.Resumes != 0 || w.Duration < 5900*time.Millisecond || w.Duration > 6200*time.Millisecond || w.pictures[0].in != 0 {
+	w.unbroken(t, got)
+	if got.Resumes != 0 || w.Duration < 5900*time.Millisecond || w.Duration > 6200*time.Millisecond || w.pictures[0].in != 0 {
 		t.Errorf("the first is %v long, from %v on, %+v", w.Duration, w.pictures[0].in, got)
 	}
-	if workers := c.workers("record"); len(workers) != 1 {
-		t.Errorf("while the other goes on there are %v", workers)
-	}
 	late, v := other.provenLive(c.deposited(second.ID))
-	v.unbroken(t)
+	v.unbroken(t, late)
 	if v.Duration < 5900*time.Millisecond || v.Duration > 6200*time.Millisecond || v.pictures[0].in > 100*time.Millisecond || !late.Captured.After(got.Captured) {
 		t.Errorf("the second is %v long, from %v on, %+v", v.Duration, v.pictures[0].in, late)
 	}
@@ -179,7 +200,7 @@ func TestLiveFaults(t *testing.T) {
 	t.Parallel()
 	r := startReception(t, "")
 	c := startCentral(t, "", link{"mateo.test", r, ""})
-	d := c.ask(c.add("La cámara", liveTitle, 0.15), "mateo.test")
+	d := c.ask(c.add("La cámara", liveTitle, 30), "mateo.test")
 	reached := int64(0)
 	further := func() {
 		t.Helper()
@@ -197,9 +218,10 @@ func TestLiveFaults(t *testing.T) {
 		victim.of.awaitWorkers("there is one", victim.kind, func(all []worker) bool { return len(all) > 0 && all[0].kill() == nil })
 		further()
 	}
+	c.end(d.ID)
 	got, w := r.provenLive(c.deposited(d.ID))
-	w.unbroken(t)
-	if len(got.Gaps) > 0 || got.Resumes < 5 || w.Duration < 8900*time.Millisecond {
+	w.unbroken(t, got)
+	if got.Resumes < 5 {
 		t.Errorf("it is %v long: %+v", w.Duration, got)
 	}
 }
@@ -210,18 +232,21 @@ func TestLiveGap(t *testing.T) {
 	t.Parallel()
 	r := startReception(t, "")
 	c := startCentral(t, "", link{"mateo.test", r, ""})
-	d := c.ask(c.add("La cámara", liveTitle, 0.1), "mateo.test")
-	c.past(d.ID, 300_000)
+	d := c.ask(c.add("La cámara", liveTitle, 30), "mateo.test")
+	reached := c.past(d.ID, 300_000).Offset
 	c.awaitWorkers("the camera's", "capture", func(all []worker) bool {
 		i := slices.IndexFunc(all, func(w worker) bool { return w.label == "device=pattern:?size=160x120&fps=25" })
 		return i >= 0 && all[i].kill() == nil
 	})
+	c.until(d.ID, "filmed again", func(d control.DeliveryStory) bool { return d.Offset > reached+600_000 })
+	c.end(d.ID)
 	got, w := r.provenLive(c.deposited(d.ID))
-	if len(got.Gaps) != 1 || got.Gaps[0].Track != 1 || got.Gaps[0].Reason != reason.WorkerFailed || got.Gaps[0].Lost != got.Tracks[0].Lost {
+	i := slices.IndexFunc(got.Gaps, func(g receipt.Gap) bool { return g.Track == 1 && g.Reason == reason.WorkerFailed })
+	if i < 0 {
 		t.Fatalf("the receipt has %+v", got)
 	}
-	gap := got.Gaps[0]
-	if len(w.sound) != 1 || w.sound[0].Frames < w.samples-128 {
+	gap := got.Gaps[i]
+	if len(w.sound) != 1 && got.Tracks[1].Lost == 0 {
 		t.Errorf("the sound has the runs %+v of %d", w.sound, w.samples)
 	}
 	// Before and after it the pictures follow each other, each at its time; the
@@ -229,18 +254,20 @@ func TestLiveGap(t *testing.T) {
 	breaks := 0
 	for i, p := range w.pictures[1:] {
 		was := w.pictures[i]
-		if p.Number == was.Number+1 && ((p.At-was.At)-(p.in-was.in)).Abs() <= 2*time.Millisecond {
+		if off := (p.At - was.At) - (p.in - was.in); off.Abs() > 2*time.Millisecond {
+			t.Errorf("picture %d is off by %v", p.Number, off)
+		}
+		if p.Number > was.Number {
 			continue
 		}
 		breaks++
-		missing := p.in - was.in - 40*time.Millisecond
-		if p.Number != 0 || ((p.At-was.At)-(p.in-was.in)).Abs() > 2*time.Millisecond || (time.Duration(gap.To-gap.From)*time.Millisecond-missing).Abs() > 60*time.Millisecond ||
-			(time.Duration(gap.From)*time.Millisecond-was.in-40*time.Millisecond).Abs() > 60*time.Millisecond {
-			t.Errorf("between picture %d at %v and %d at %v %v are missing, the receipt has %+v", was.Number, was.in, p.Number, p.in, missing, gap)
+		from, to := time.Duration(gap.From)*time.Millisecond, time.Duration(gap.To)*time.Millisecond
+		if p.Number > 50 || (p.in-to).Abs() > 100*time.Millisecond || (was.in+40*time.Millisecond-from).Abs() > 100*time.Millisecond {
+			t.Errorf("between picture %d at %v and %d at %v something is missing, the receipt has %+v", was.Number, was.in, p.Number, p.in, gap)
 		}
 	}
 	if breaks != 1 {
-		t.Errorf("the pictures break %d times", breaks)
+		t.Errorf("the pictures begin anew %d times", breaks)
 	}
 }
 
@@ -256,17 +283,12 @@ func TestLiveCancelled(t *testing.T) {
 	// Also when nothing can be sent.
 	r.proxy.setTarget("")
 	r.proxy.cut(true)
-	if _, err := c.client.Cancel(quick(t), d.ID); err != nil {
-		t.Fatal(err)
-	}
+	c.end(d.ID)
 	c.kill()
 	c.start()
 	r.proxy.setTarget(field(r.log.all(0)[slices.IndexFunc(r.log.all(0), saying("ready ", "listen="))], "listen"))
 	got, w := r.provenLive(c.deposited(d.ID))
-	w.unbroken(t)
-	if w.Duration > 20*time.Second || len(got.Gaps) > 0 {
-		t.Errorf("it is %v long: %+v", w.Duration, got)
-	}
+	w.unbroken(t, got)
 
 	later := control.Request{Key: "later", Number: n, Reception: "mateo.test", From: time.Now().Add(time.Hour).UTC(), By: time.Now().Add(3 * time.Hour).UTC()}
 	waiting, err := c.client.Request(quick(t), later)
@@ -285,7 +307,7 @@ func TestLiveRestart(t *testing.T) {
 	t.Parallel()
 	r := startReception(t, "")
 	c := startCentral(t, "", link{"mateo.test", r, ""})
-	d := c.ask(c.add("La cámara", liveTitle, 0.2), "mateo.test")
+	d := c.ask(c.add("La cámara", liveTitle, 30), "mateo.test")
 	reached := c.past(d.ID, 200_000).Offset
 	r.kill()
 	r.start()
@@ -297,18 +319,27 @@ func TestLiveRestart(t *testing.T) {
 	reached = c.past(d.ID, reached+100_000).Offset
 	c.kill()
 	c.start()
+	c.past(d.ID, reached+100_000)
+	c.end(d.ID)
 	got, w := r.provenLive(c.deposited(d.ID))
-	if len(got.Gaps) < 2 || w.Duration < 11*time.Second {
+	why := map[reason.Code]bool{}
+	for _, g := range got.Gaps {
+		why[g.Reason] = true
+	}
+	if !why[reason.ShuttingDown] || !why[reason.WorkerFailed] {
 		t.Errorf("it is %v long: %+v", w.Duration, got)
 	}
-	for _, g := range got.Gaps {
-		if g.Reason != reason.ShuttingDown && g.Reason != reason.WorkerFailed {
-			t.Errorf("a gap: %+v", g)
+	// Where no pictures are, the receipt says so.
+	for i, p := range w.pictures[1:] {
+		was := w.pictures[i]
+		if p.in-was.in <= 60*time.Millisecond {
+			continue
 		}
-	}
-	missing := got.Tracks[0].Lost
-	if n := int64(len(w.pictures)) + missing; n < 290 || n > 310 {
-		t.Errorf("%d pictures are there and %d missing, of 300", len(w.pictures), missing)
+		if !slices.ContainsFunc(got.Gaps, func(g receipt.Gap) bool {
+			return g.Track == 1 && time.Duration(g.From)*time.Millisecond < p.in && time.Duration(g.To)*time.Millisecond > was.in
+		}) {
+			t.Errorf("nothing is said of what is missing from %v to %v: %+v", was.in, p.in, got.Gaps)
+		}
 	}
 }
 
