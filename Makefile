@@ -85,11 +85,14 @@ fuzz:
 # packages are fetched and not installed; recordings as ffmpeg reads them; a camera
 # and a sound card, which Debian's kernel under qemu has drivers for; hosts with a
 # systemd of their own, which go through restarts, kills, reboots, cuts and a full
-# disk; and a reception under qemu that loses its power 20 times.
+# disk; a reception under qemu that loses its power 20 times; and both consoles in
+# Chromium, whose driver npm fetches into the same cache: VC_SCREENS=docs/screens
+# keeps the pictures that it takes of each page.
 e2e: package
 	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 15m ./internal/installed
 	$(GO) test -tags root -count=1 -timeout 15m ./internal/capture ./internal/record
 	$(GO) test -tags root -count=1 -timeout 10m -v ./internal/lab
+	$(GO) test -tags root -count=1 -timeout 5m -v -run '^TestWatchingIsCheap$$' ./internal/console
 	VC_FAULTS=200 VC_REQUESTS=1000 $(GO) test -tags root -count=1 -timeout 30m ./internal/e2e
 	VC_SIEGE=60 $(GO) test -count=1 -timeout 5m -run '^TestSiege$$' -v ./internal/e2e
 
