@@ -78,7 +78,9 @@ func (p *program) milliseconds(of, text string) (int64, error) {
 func (p *program) printAdded(c control.TitleChange) error {
 	f := terminal.Form{}
 	f.Add(p.Words.Duration, terminal.Running(c.Title.Duration))
-	if s := c.Title.TitleSource; s != nil {
+	if s := c.Title.TitleSource; s != nil && s.Size < 0 { // a live one has neither size nor digest yet
+		f.Add(p.words.location, terminal.Clean(s.Location))
+	} else if s != nil {
 		f.Add(p.Words.Size, p.size(s))
 		f.Add(p.words.location, terminal.Clean(s.Location))
 		// It may have begun by now, or not; what is known already stays so.

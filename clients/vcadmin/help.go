@@ -97,6 +97,14 @@ fast the way to it is; and says what to do where something is not well. To measu
 the way, up to some megabytes are sent, for about a second.`, Example: `
   vcadmin reception check mateo.elo.utfsm.cl
   vcadmin reception check mateo.elo.utfsm.cl --json`},
+			"sources": {Short: "list the cameras and microphones of the server", Long: `sources prints the devices that the server can capture, each by the location with
+which a title names it: what it can do, for which titles it is captured now, or why it
+cannot be. A pattern and a tone are made by the server, for trying without devices.
+A live title lasts as long as --duration says.`, Example: `
+  vcadmin sources
+  vcadmin add "The yard" "v4l2:/dev/video0?size=1280x720&fps=30" --duration 30m
+  vcadmin add "The yard, heard" "v4l2:/dev/video0+alsa:hw:0,0" --duration 30m
+  vcadmin add "A trial" "pattern:+tone:" --duration 10s`},
 			"console": {Short: "print a link to the web console", Long: `console prints a link that lets a browser into the web console of the server as
 whoever asks for it: once, within ten minutes. The link is a secret until then.`, Example: `
   vcadmin console
@@ -195,6 +203,14 @@ a ella; y dice qué hacer donde algo no está bien. Para medir el camino se env�
 unos megabytes, durante cerca de un segundo.`, Example: `
   vcadmin reception check mateo.elo.utfsm.cl
   vcadmin reception check mateo.elo.utfsm.cl --json`},
+			"sources": {Short: "listar las cámaras y los micrófonos del servidor", Long: `sources muestra los dispositivos que el servidor puede capturar, cada uno con la
+ubicación con que un título lo nombra: qué puede hacer, para qué títulos se captura
+ahora, o por qué no se puede. Un patrón y un tono los hace el servidor mismo, para
+probar sin dispositivos. Un título en vivo dura lo que diga --duration.`, Example: `
+  vcadmin sources
+  vcadmin add "El patio" "v4l2:/dev/video0?size=1280x720&fps=30" --duration 30m
+  vcadmin add "El patio, con sonido" "v4l2:/dev/video0+alsa:hw:0,0" --duration 30m
+  vcadmin add "Una prueba" "pattern:+tone:" --duration 10s`},
 			"console": {Short: "escribe un enlace a la consola web", Long: `console escribe un enlace que deja entrar a un navegador en la consola web del
 servidor como quien lo pide: una vez, dentro de diez minutos. Hasta entonces el
 enlace es un secreto.`, Example: `

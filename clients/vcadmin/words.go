@@ -9,6 +9,8 @@ type words struct {
 	added, removed, withdrawn, sameLocation           string
 	badDuration, badTitle, noDuration                 string
 	menuList, menuAdd, menuRemove, menuDeliveries     string
+	menuSources, can, usedBy, upTo, channels          string
+	aPattern, aTone                                   string
 	askName, askLocation, askDescription, askDuration string
 	caret                                             string
 	askNumber, askForce, yes, no, yesOrNo             string
@@ -36,6 +38,8 @@ func english() words {
 		noDuration:   "the file does not say how long it lasts",
 
 		menuList: "list the titles", menuAdd: "add a title", menuRemove: "remove a title", menuDeliveries: "deliveries",
+		menuSources: "list the cameras and microphones", can: "can do", usedBy: "captured for", upTo: "%s up to %s", channels: "%s channels",
+		aPattern: "a pattern, made", aTone: "a tone, made",
 		caret:   "the name has a `^`, which separates the fields of the file of titles",
 		askName: "name", askLocation: "location on the server", askDescription: "description (may be empty)",
 		askDuration: "duration, such as 1h52m or 112 (minutes)", askNumber: "number of the title",
@@ -56,6 +60,8 @@ func spanish() words {
 		noDuration:   "el archivo no dice cuánto dura",
 
 		menuList: "listar los títulos", menuAdd: "agregar un título", menuRemove: "eliminar un título", menuDeliveries: "entregas",
+		menuSources: "listar las cámaras y los micrófonos", can: "puede", usedBy: "se captura para", upTo: "%s hasta %s", channels: "%s canales",
+		aPattern: "un patrón, hecho aquí", aTone: "un tono, hecho aquí",
 		caret:   "el nombre tiene un `^`, que separa los campos del archivo de títulos",
 		askName: "nombre", askLocation: "ubicación en el servidor", askDescription: "descripción (puede quedar vacía)",
 		askDuration: "duración, como 1h52m o 112 (minutos)", askNumber: "número del título",

@@ -25,6 +25,9 @@ func belonging(mux *resources, call caller) {
 	mux.HandleFunc("POST /v1/receptions/{name}/check", answer(call, func(r *http.Request) (control.Call, error) {
 		return control.Call{CheckReception: &control.ReceptionName{Name: r.PathValue("name")}}, nil
 	}))
+	mux.HandleFunc("GET /v1/sources", answer(call, func(r *http.Request) (control.Call, error) {
+		return control.Call{Sources: &control.SourcesQuery{}}, nil
+	}))
 	mux.HandleFunc("GET /v1/accounts", answer(call, func(r *http.Request) (control.Call, error) {
 		return control.Call{Accounts: after(r)}, nil
 	}))

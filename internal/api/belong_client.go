@@ -48,6 +48,13 @@ func (c *Client) LinkOnce(ctx context.Context) (control.OnceLink, error) {
 	return do[control.OnceLink](ctx, c, http.MethodPost, "/v1/console-links", nil, "")
 }
 
+// Sources gives the live sources that the server has, which takes some seconds
+// where a driver hangs.
+func (c *Client) Sources(ctx context.Context) ([]control.LiveSource, error) {
+	list, err := get[control.SourceList](ctx, c, "/v1/sources", nil)
+	return list.Sources, err
+}
+
 // Accounts gives all accounts, by name.
 func (c *Client) Accounts(ctx context.Context) ([]control.KnownAccount, error) {
 	return paged(func(after string) ([]control.KnownAccount, bool, error) {

@@ -86,6 +86,7 @@ var described = map[string]struct {
 	"OlderPage": {is: control.OlderPage{}}, "Older": {is: control.Older{}}, "Comparing": {is: control.Comparing{}},
 	"NewVersion": {is: control.ReplaceTitle{}, fromUsers: true, without: []string{"number"}},
 	"Redelivery": {is: control.Redeliver{}, fromUsers: true, without: []string{"key", "number"}},
+	"SourceList": {is: control.SourceList{}}, "Source": {is: control.LiveSource{}}, "Form": {is: control.DeviceShape{}}, "Range": {is: control.Range{}},
 	"NewTitle": {is: control.AddTitle{}, fromUsers: true}, "NewReception": {is: control.AddReception{}, fromUsers: true},
 	"NewAccount": {is: control.AddAccount{}, fromUsers: true}, "Request": {is: control.Request{}, fromUsers: true, without: []string{"key"}},
 }
@@ -214,6 +215,7 @@ var replies = map[string]func(*control.Reply) any{
 	"removeReception":  func(r *control.Reply) any { r.Removed = &control.Removed{}; return r.Removed },
 	"checkReception":   func(r *control.Reply) any { r.Findings = &control.Findings{}; return r.Findings },
 	"listRoster":       func(r *control.Reply) any { r.Roster = &control.ReceptionPage{}; return r.Roster },
+	"listSources":      func(r *control.Reply) any { r.Sources = &control.SourceList{}; return r.Sources },
 	"listAccounts":     func(r *control.Reply) any { r.Accounts = &control.AccountPage{}; return r.Accounts },
 	"addAccount":       func(r *control.Reply) any { r.Account = &control.MadeAccount{}; return r.Account },
 	"removeAccount":    func(r *control.Reply) any { r.Removed = &control.Removed{}; return r.Removed },

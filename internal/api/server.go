@@ -224,6 +224,8 @@ func answer(call caller, ask func(*http.Request) (control.Call, error)) http.Han
 			say(w, http.StatusCreated, reply.Code)
 		case reply.Findings != nil:
 			say(w, http.StatusOK, reply.Findings)
+		case reply.Sources != nil:
+			say(w, http.StatusOK, reply.Sources)
 		case reply.Accounts != nil:
 			say(w, http.StatusOK, reply.Accounts)
 		case reply.Account != nil:

@@ -39,6 +39,7 @@ type Call struct {
 	RemoveReception *ReceptionName `json:"remove_reception,omitempty"`
 	CheckReception  *ReceptionName `json:"check_reception,omitempty"`
 	Accounts        *NamesQuery    `json:"accounts,omitempty"`
+	Sources         *SourcesQuery  `json:"sources,omitempty"`
 	AddAccount      *AddAccount    `json:"add_account,omitempty"`
 	RemoveAccount   *AccountName   `json:"remove_account,omitempty"`
 
@@ -72,6 +73,7 @@ type Reply struct {
 	Code     *PairingCode   `json:"code,omitempty"`
 	Findings *Findings      `json:"findings,omitempty"`
 	Accounts *AccountPage   `json:"accounts,omitempty"`
+	Sources  *SourceList    `json:"sources,omitempty"`
 	Account  *MadeAccount   `json:"account,omitempty"`
 	Removed  *Removed       `json:"removed,omitempty"`
 

@@ -11,13 +11,13 @@ import (
 // administrative says whether a call is about who belongs to the server.
 func administrative(c control.Call) bool {
 	return c.Roster != nil || c.AddReception != nil || c.RemoveReception != nil || c.CheckReception != nil ||
-		c.Accounts != nil || c.AddAccount != nil || c.RemoveAccount != nil
+		c.Accounts != nil || c.Sources != nil || c.AddAccount != nil || c.RemoveAccount != nil
 }
 
 // administer does what administrators alone may, about receptions and accounts.
 func (s asker) administer(ctx context.Context, c control.Call) (r control.Reply, err error) {
 	if !s.admin {
-		return r, reason.New(reason.NotPermitted, "receptions and accounts are for administrators, on their own port")
+		return r, reason.New(reason.NotPermitted, "receptions, accounts and live sources are for administrators, on their own port")
 	}
 	switch {
 	case c.Roster != nil:
@@ -35,6 +35,12 @@ func (s asker) administer(ctx context.Context, c control.Call) (r control.Reply,
 			found[i].Detail = cut(found[i].Detail, 300)
 		}
 		r.Findings = &control.Findings{Findings: found}
+	case c.Sources != nil:
+		r.Sources = &control.SourceList{Sources: s.desk.Studio.Sources(ctx)}
+		for i := range r.Sources.Sources {
+			l := &r.Sources.Sources[i]
+			l.Problem, l.Name = cut(l.Problem, 300), cut(l.Name, 100)
+		}
 	case c.Accounts != nil:
 		r.Accounts, err = s.accounts(ctx, c.Accounts.After)
 	case c.AddAccount != nil:

@@ -42,8 +42,9 @@ type Config struct {
 	Dir   string
 	Clock moment.Clock
 	Log   *slog.Logger
-	// Open opens a device; nil is the real one.
+	// Open opens a device, and Find says which there are; nil is the real ones.
 	Open func(a *feed.Ask) (*os.File, error)
+	Find func() []capture.Found
 }
 
 // Settings are what may change while it runs; recordings under way keep theirs.
@@ -97,6 +98,9 @@ func (t *taker) end() time.Duration { return t.part.At + t.wish.Duration }
 func New(c Config, s Settings) *Studio {
 	if c.Open == nil {
 		c.Open = openNode
+	}
+	if c.Find == nil {
+		c.Find = find
 	}
 	st := &Studio{Config: c, settings: s, cameras: make(map[string]*camera), reels: make(map[string]*reel), takers: make(map[int64]*taker)}
 	st.ctx, st.end = context.WithCancel(context.Background())

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -576,4 +577,36 @@ func TestTwoRecordings(t *testing.T) {
 	if names, err := filepath.Glob(filepath.Join(p.dir, "*", "index")); err != nil || len(names) != 2 || !slices.IsSorted(names) {
 		t.Errorf("%v, %v", names, err)
 	}
+}
+
+// What is there is said with who has it; of a device that cannot be looked at,
+// with the reason.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.Find = func() []capture.Found {
+		return []capture.Found{
+			{Kind: feed.V4L2, Node: "/dev/video77", Location: "v4l2:/dev/video77"},
+			{Kind: feed.V4L2, Node: "/dev/null", Location: "v4l2:/dev/null"}, // no camera
+			{Kind: feed.ALSA, Node: "/dev/null", Location: "alsa:hw:7,7"},
+		}
+	}
+	p.join(Wish{Delivery: 1, Location: "tone:", Title: "Tone", Duration: time.Hour})
+	got := p.Sources(t.Context())
+	want := []control.LiveSource{
+		{Location: "v4l2:/dev/video77", Node: "/dev/video77", Kind: control.SourceCamera, Reason: reason.DeviceAbsent},
+		{Location: "alsa:hw:7,7", Node: "/dev/null", Kind: control.SourceMicrophone, Reason: reason.DeviceUnfit},
+		{Location: "pattern:", Kind: control.SourcePattern},
+		{Location: "tone:", Kind: control.SourceTone, Titles: []string{"Tone"}},
+	}
+	for i := range got {
+		if got[i].Reason != "" && got[i].Problem == "" {
+			t.Errorf("%s has no words", got[i].Location)
+		}
+		got[i].Problem = ""
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	p.Leave(1)
 }
