@@ -33,7 +33,7 @@ func (b *bench) newClub(ctx context.Context, dir, address, settings string, titl
 	}
 	var videos strings.Builder
 	for i, path := range titles {
-		fmt.Fprintf(&videos, "%d ^ Title %d ^ 10 %s\n", i+1, i+1, path)
+		fmt.Fprintf(&videos, "%d ^ Title %d ^ %d %s\n", i+1, i+1, b.minutes, path)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "videos.txt"), []byte(videos.String()), 0o644); err != nil {
 		return nil, err

@@ -21,11 +21,12 @@ func main() {
 	runs := flag.Int("runs", 5, "runs of each; the median is shown")
 	memory := flag.String("memory", "/dev/shm", "a directory in memory (tmpfs)")
 	disk := flag.String("disk", os.TempDir(), "a directory on a disk")
-	only := flag.String("only", "", "run these alone, comma separated: throughput,disk,memory,folders,resume,users,encoding,live")
+	only := flag.String("only", "", "run these alone, comma separated: throughput,disk,memory,folders,resume,users,encoding,live,beside")
+	minutes := flag.Int("minutes", 10, "how long a live source is recorded beside files")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	b := &bench{runs: *runs}
+	b := &bench{runs: *runs, minutes: *minutes}
 	var err error
 	if b.bin, err = filepath.Abs(*bin); err == nil {
 		err = b.all(ctx, *memory, *disk, *only)
@@ -39,6 +40,8 @@ func main() {
 type bench struct {
 	bin  string
 	runs int
+	// minutes is how long a title lasts.
+	minutes int
 }
 
 const (
@@ -85,6 +88,11 @@ func (b *bench) all(ctx context.Context, memory, disk, only string) error {
 	if wanted("live") {
 		if err := b.live(ctx, disk); err != nil {
 			return fmt.Errorf("live: %w", err)
+		}
+	}
+	if wanted("beside") {
+		if err := b.beside(ctx, memory, disk); err != nil {
+			return fmt.Errorf("live beside files: %w", err)
 		}
 	}
 	if wanted("resume") {
