@@ -4,7 +4,7 @@
 
 // The deadline is meant in the zone of who writes it.
 function ask(form) {
-  const by = form.elements.by, offset = form.elements.offset, soonest = form.elements.earliest, said = form.querySelector("[data-said]");
+  const by = form.elements.by, offset = form.elements.offset, soonest = form.querySelector("input[name=earliest]"), said = form.querySelector("[data-said]");
   let waiting, latest = 0;
   const zone = () => { offset.value = by.value ? -new Date(by.value).getTimezoneOffset() : ""; };
   const look = async () => {
