@@ -84,6 +84,11 @@ func (d *Desk) count(ctx context.Context, after string) (*control.Metrics, error
 	add(metrics.SentTotal, "", float64(c.Sent))
 	add(metrics.AckedTotal, "", float64(c.Acked))
 	add(metrics.Rate, "", float64(c.Rate))
+	live := d.Studio.State()
+	add(metrics.Recordings, "", float64(live.Recordings))
+	add(metrics.SpoolBytes, "", float64(live.Bytes))
+	add(metrics.DevicesUsed, "", float64(live.Devices))
+	add(metrics.LostTotal, "", float64(live.Lost))
 	for state, n := range kept.Mails {
 		if state == ledger.MailGivenUp {
 			state = "given_up"

@@ -81,7 +81,7 @@ func TestWorkersAreConfined(t *testing.T) {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
 			tried := attempts(t, programs, setting)
-			for _, kind := range []string{"session", "session of the reception", "survey", "read", "send", "mail", "receive", "store"} {
+			for _, kind := range []string{"session", "session of the reception", "survey", "read", "send", "mail", "receive", "store", "capture", "record"} {
 				if len(tried[kind]) < 30 {
 					t.Errorf("the %s worker has tried %d things", kind, len(tried[kind]))
 				}
@@ -144,14 +144,23 @@ func attempts(t *testing.T, programs, setting string) map[string]map[string]stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	live, err := admin.AddTitle(quick(t), control.AddTitle{Name: "Live", Location: "pattern:?size=160x120&fps=10", Duration: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	captured, err := admin.Request(quick(t), control.Request{Key: "live", Number: live.Title.Number, Reception: "cinema.test", ByEarliest: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	signed := r.proven(c.deposited(d.ID), source)
+	c.deposited(captured.ID)
 	// Who looks at what arrived has what was opened for it, and no more.
 	aim("vcvrs", secret, other, filepath.Join(r.state, "keys", "tls.key"), filepath.Join(r.store, signed.Path), filepath.Join(r.store, ".vc", "receipts"))
 	if answer, text := browse(t, r.daemon).ask("GET", "/deposits/"+signed.Delivery+"/file"); answer.StatusCode != 200 || int64(len(text)) != source.size {
 		t.Errorf("sandbox %s: the console gives %d, %d bytes", setting, answer.StatusCode, len(text))
 	}
 	r.log.await(t, 0, saying("probe kind=session", "done"))
-	for kind, said := range map[string]*log{"session": c.log, "survey": c.log, "read": c.log, "send": c.log, "mail": c.log, "receive": r.log, "store": r.log} {
+	for kind, said := range map[string]*log{"session": c.log, "survey": c.log, "read": c.log, "send": c.log, "mail": c.log, "receive": r.log, "store": r.log, "capture": c.log, "record": c.log} {
 		said.await(t, 0, saying("probe kind="+kind, "done"))
 	}
 	c.log.await(t, 0, saying("mail sent ", "kind=deposited"))

@@ -36,6 +36,11 @@ const (
 	AckedTotal  = "acknowledged_bytes_total"
 	Rate        = "rate_bytes_per_second"
 
+	Recordings  = "recordings"
+	SpoolBytes  = "spool_bytes"
+	DevicesUsed = "devices"
+	LostTotal   = "recording_lost_total"
+
 	ReceptionFree  = "reception_free_bytes"
 	ReceptionOpen  = "reception_deliveries"
 	ReceptionBytes = "reception_queue_bytes"
@@ -75,6 +80,11 @@ var families = map[string]family{
 	SentTotal:   {"counter", "", "Bytes of titles that were sent, those sent again included."},
 	AckedTotal:  {"counter", "", "Bytes of titles that receptions have called durable."},
 	Rate:        {"gauge", "", "Bytes a second of all deliveries together."},
+
+	Recordings:  {"gauge", "", "Recordings of live titles that are being made."},
+	SpoolBytes:  {"gauge", "", "Bytes of recordings that a delivery still needs."},
+	DevicesUsed: {"gauge", "", "Cameras and microphones that are captured."},
+	LostTotal:   {"counter", "", "Pictures and sound frames that recordings lost."},
 
 	ReceptionFree:  {"gauge", "reception", "Bytes that a reception had for another delivery, if it has said so in the last 10 minutes."},
 	ReceptionOpen:  {"gauge", "reception", "Deliveries to a reception that have not ended."},

@@ -141,6 +141,7 @@ func (c *camera) once() (gave bool, err error) {
 	go m.Listen(context.Background(), said)
 	end := c.ctx.Done()
 	var failure error
+	opening := false
 	for {
 		select {
 		case word := <-said:
@@ -150,6 +151,12 @@ func (c *camera) once() (gave bool, err error) {
 			case control.Failed:
 				failure = reason.New(message.Code, "%s", message.Detail)
 			case control.OpenDevice:
+				if opening { // who waits for one asks for no other
+					m.Kill()
+					failure = reason.New(reason.WorkerFailed, "the capture worker asks for its device twice")
+					break
+				}
+				opening = true
 				// A driver may hang; this goroutine must not.
 				go func() {
 					f, err := c.studio.Open(c.ask)
@@ -171,6 +178,7 @@ func (c *camera) once() (gave bool, err error) {
 				failure = reason.New(reason.WorkerFailed, "the capture worker says %T", message)
 			}
 		case d := <-opened:
+			opening = false
 			c.answer(&m, d, func(code reason.Code, detail string) control.Message {
 				return control.DeviceOpened{Code: code, Detail: detail}
 			})

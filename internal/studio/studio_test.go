@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 
 	"videoclub/internal/capture"
 	"videoclub/internal/control"
+	"videoclub/internal/crew/puppet"
 	"videoclub/internal/encode"
 	"videoclub/internal/feed"
 	"videoclub/internal/matroska"
@@ -42,6 +44,9 @@ func capturing(in *worker.Inside) error {
 	c, err := in.File("control")
 	if err != nil {
 		return err
+	}
+	if script, ok := strings.CutPrefix(os.Args[0], puppetCaptures); ok {
+		return puppet.Follow(io.NopCloser(strings.NewReader(script)), c, nil)
 	}
 	return (&Capturer{Control: control.New(c)}).Run()
 }
@@ -68,6 +73,9 @@ func recording(in *worker.Inside) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	if script, ok := strings.CutPrefix(os.Args[0], puppetRecords); ok {
+		return puppet.Follow(io.NopCloser(strings.NewReader(script)), files[3], nil)
+	}
 	return (&Recorder{Data: files[0], Marks: files[1], Index: files[2], Control: control.New(files[3])}).Run()
 }
 
@@ -86,6 +94,8 @@ type place struct {
 	t    *testing.T
 	dir  string
 	stop func() // ends Run, and the workers with it
+
+	program string // as the workers see it
 
 	mu  sync.Mutex
 	log bytes.Buffer
@@ -108,7 +118,11 @@ func newPlace(t *testing.T) *place {
 // start starts a Studio in the place, after taking up what parts there were.
 func (p *place) start(set Settings, before func()) {
 	p.t.Helper()
-	spawner, err := worker.NewSpawner("test")
+	program := "test"
+	if p.program != "" {
+		program = p.program
+	}
+	spawner, err := worker.NewSpawner(program)
 	if err != nil {
 		p.t.Fatal(err)
 	}
