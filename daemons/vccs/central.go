@@ -38,7 +38,7 @@ type central struct {
 	log                   *slog.Logger
 	manager               *service.Manager
 	users, administrators net.Listener
-	local                 *net.UnixListener // nil where there is none
+	local                 local
 	console               startup.Console
 	titles                *titles.File
 	surveyor              *survey.Surveyor
@@ -163,11 +163,11 @@ func (c *central) listen(s settings, sockets *service.Sockets) (err error) {
 	if c.console.Listener != nil {
 		c.closers = append(c.closers, func() { c.console.Close() })
 	}
-	startup.Refuse(sockets, c.log)
-	if c.local, err = s.listenLocal(c.log); err != nil {
+	if c.local, err = s.listenLocal(sockets, c.log); err != nil {
 		return err
 	}
-	if c.local != nil {
+	startup.Refuse(sockets, c.log)
+	if c.local.UnixListener != nil {
 		c.closers = append(c.closers, func() { c.local.Close() })
 	}
 	return nil
@@ -175,7 +175,7 @@ func (c *central) listen(s settings, sockets *service.Sockets) (err error) {
 
 // socket is the path of the socket of this machine, "" where there is none.
 func (c *central) socket() string {
-	if c.local == nil {
+	if c.local.UnixListener == nil {
 		return ""
 	}
 	return c.local.Addr().String()
@@ -202,8 +202,8 @@ func (c *central) run(ctx context.Context, hangups <-chan os.Signal, reload func
 	for role, l := range listeners {
 		running.Go(func() { fail(c.counter.Serve(ctx, l, role)) })
 	}
-	if c.local != nil {
-		running.Go(func() { fail(c.counter.ServeLocal(ctx, c.local)) })
+	if c.local.UnixListener != nil {
+		running.Go(func() { fail(c.counter.ServeLocal(ctx, c.local.UnixListener, c.local.admits)) })
 	}
 	running.Go(func() { startup.OnHangup(ctx, hangups, func() { c.manager.Reload(reload) }) })
 	c.manager.Ready()

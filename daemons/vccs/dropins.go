@@ -10,7 +10,7 @@ import (
 const standard = "/etc/vc/vccs.toml"
 
 // units are those that listen for vccs.
-const units = "vccs-user.socket vccs-admin.socket vccs-console.socket"
+const units = "'vccs*.socket'"
 
 // dropins are what the configuration at path asks of the units.
 func dropins(path string) ([]dropin.Dropin, error) {

@@ -12,6 +12,7 @@ import (
 
 	"videoclub/internal/config"
 	"videoclub/internal/reason"
+	"videoclub/internal/service"
 	"videoclub/internal/startup"
 )
 
@@ -43,34 +44,57 @@ func (s settings) publicAddress(l net.Listener) string {
 
 // socketPath is where this machine administers, "" for nowhere.
 func (s settings) socketPath() string {
-	switch {
-	case s.AdminSocket == config.None:
+	switch s.AdminSocket {
+	case config.None:
 		return ""
-	case s.AdminSocket != "":
-		return s.AdminSocket
-	case os.Getenv("RUNTIME_DIRECTORY") != "":
-		return filepath.Join(os.Getenv("RUNTIME_DIRECTORY"), "admin.sock")
+	case "":
+		return filepath.Join(s.state, "admin.sock")
 	}
-	return filepath.Join(s.state, "admin.sock")
+	return s.AdminSocket
 }
 
-// listenLocal listens at the socket of this machine. Who may is decided by the
-// kernel's word of who connects, so that its mode lets everybody try. Where a
-// socket that was not asked for cannot be had, it goes on without one.
-func (s settings) listenLocal(log *slog.Logger) (*net.UnixListener, error) {
-	path := s.socketPath()
-	if path == "" {
-		return nil, nil
+// local is where this machine administers.
+type local struct {
+	*net.UnixListener      // nil is nowhere
+	admits            bool // who can open it may administer
+}
+
+// listenLocal listens at the socket of this machine. Of systemd's, its owner and
+// mode decide who may: the unit is for the administrator to write, and the service
+// may not see who others are (PrivateUsers=yes). Of one of its own, that is
+// decided by the kernel's word of who connects, so that its mode lets everybody
+// try. Where a socket that was not asked for cannot be had, it goes on without one.
+func (s settings) listenLocal(sockets *service.Sockets, log *slog.Logger) (local, error) {
+	if s.AdminSocket == config.None {
+		return local{}, nil
 	}
+	handed, err := sockets.Listener(service.Local)
+	if err != nil {
+		return local{}, err
+	}
+	if l, ok := handed.(*net.UnixListener); ok {
+		if at := l.Addr().String(); s.AdminSocket != "" && s.AdminSocket != at {
+			l.Close()
+			return local{}, reason.New(reason.ConfigInvalid, "admin_socket = %q, and vccs-admin-local.socket listens at %s; run: %s", s.AdminSocket, at, startup.Adopt("vccs-admin-local.socket"))
+		}
+		// It is systemd's to remove.
+		l.SetUnlinkOnClose(false)
+		return local{l, true}, nil
+	}
+	if handed != nil {
+		handed.Close()
+		return local{}, reason.New(reason.ConfigInvalid, "vccs-admin-local.socket listens at %v, which is no Unix socket", handed.Addr())
+	}
+	path := s.socketPath()
 	l, err := listenUnix(path)
 	if err != nil && s.AdminSocket == "" {
 		log.Warn("there is no socket for this machine to administer, going on without", "socket", path, "error", err)
-		return nil, nil
+		return local{}, nil
 	}
 	if err != nil {
-		return nil, reason.Wrap(reason.ConfigInvalid, err, "admin_socket")
+		return local{}, reason.Wrap(reason.ConfigInvalid, err, "admin_socket")
 	}
-	return l, nil
+	return local{l, false}, nil
 }
 
 func listenUnix(path string) (*net.UnixListener, error) {

@@ -10,7 +10,7 @@ const (
 	// standard is the configuration that the units name.
 	standard = "/etc/vc/vcvrs.toml"
 	// units are those that listen for vcvrs.
-	units = "vcvrs.socket vcvrs-console.socket"
+	units = "'vcvrs*.socket'"
 )
 
 // dropins are what the configuration at path asks of the units.

@@ -40,8 +40,9 @@ func (u localUser) authorise() (caller, error) {
 }
 
 // ServeLocal takes connections to the administrators' socket of this machine
-// until ctx ends, as Serve does.
-func (d *Desk) ServeLocal(ctx context.Context, l *net.UnixListener) error {
+// until ctx ends, as Serve does. Where it admits, who can open it may administer;
+// else the kernel's word of who connects decides.
+func (d *Desk) ServeLocal(ctx context.Context, l *net.UnixListener, admits bool) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	places := make(chan struct{}, localSessions)
@@ -58,7 +59,7 @@ func (d *Desk) ServeLocal(ctx context.Context, l *net.UnixListener) error {
 		if err != nil {
 			return err
 		}
-		peer, err := d.peerOf(conn)
+		peer, err := d.peerOf(conn, admits)
 		if err != nil {
 			d.Log.Warn("a local connection is refused", "error", err)
 			conn.Close()
@@ -84,8 +85,8 @@ const localSessions = 32
 
 // peerOf asks the kernel who is at the other end of conn (unix(7), SO_PEERCRED
 // and SO_PEERGROUPS): root, whom this server runs as, and the members of the
-// group that is configured may administer.
-func (d *Desk) peerOf(conn *net.UnixConn) (localUser, error) {
+// group that is configured may administer, or everybody where the socket admits.
+func (d *Desk) peerOf(conn *net.UnixConn, admits bool) (localUser, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return localUser{}, err
@@ -101,7 +102,7 @@ func (d *Desk) peerOf(conn *net.UnixConn) (localUser, error) {
 		return localUser{}, err
 	}
 	u := localUser{uid: credentials.Uid, group: d.AdminGroup}
-	u.allowed = u.uid == 0 || int(u.uid) == unix.Geteuid()
+	u.allowed = admits || u.uid == 0 || int(u.uid) == unix.Geteuid()
 	if u.allowed || d.AdminGroup == "" {
 		return u, nil
 	}

@@ -281,7 +281,7 @@ func TestLocal(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- d.ServeLocal(ctx, l) }()
+	go func() { served <- d.ServeLocal(ctx, l, false) }()
 	client := api.NewClient(api.Unix+path, nil)
 	defer client.Close()
 	if all, err := client.Accounts(t.Context()); err != nil || len(all) != 1 {

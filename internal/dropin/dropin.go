@@ -43,7 +43,7 @@ func Central(file string, c config.Central, there func(path string) bool) []Drop
 	}
 	service := s.text() + devices(c.Live)
 	service += credentials(there, [][2]string{{MailPassword, c.Mail.PasswordFile}, {ConsoleCertificate, c.Console.Certificate}, {ConsoleKey, c.Console.Key}, {MetricsToken, c.Console.Metrics}})
-	return written(file, socket("vccs-user.socket", c.Users), socket("vccs-admin.socket", c.Administrators), console("vccs-console.socket", c.Console),
+	return written(file, socket("vccs-user.socket", c.Users), socket("vccs-admin.socket", c.Administrators), local("vccs-admin-local.socket", c), console("vccs-console.socket", c.Console),
 		Dropin{"vccs.service", section("Service", service)})
 }
 
@@ -79,10 +79,30 @@ func credentials(there func(path string) bool, named [][2]string) string {
 	return "# Read as root: the files are nobody else's.\n" + b.String()
 }
 
+// local gives the drop-in for the socket of this machine, which there may be none of.
+func local(unit string, c config.Central) Dropin {
+	if c.AdminSocket == config.None {
+		return absent(unit)
+	}
+	text := ""
+	if c.AdminSocket != "" {
+		text += "ListenStream=\nListenStream=" + strings.ReplaceAll(c.AdminSocket, "%", "%%") + "\n"
+	}
+	if c.AdminGroup != "" {
+		text += "SocketGroup=" + strings.ReplaceAll(c.AdminGroup, "%", "%%") + "\n"
+	}
+	return Dropin{unit, section("Socket", text)}
+}
+
+// absent gives the drop-in of a socket that is not to be.
+func absent(unit string) Dropin {
+	return Dropin{unit, section("Unit", "# It is not wanted: this is never so.\nConditionPathExists=!/\n")}
+}
+
 // console is socket for a console, which there may be none of.
 func console(unit string, c config.Console) Dropin {
 	if c.Address == "" {
-		return Dropin{unit, section("Unit", "# There is to be no console: this is never so.\nConditionPathExists=!/\n")}
+		return absent(unit)
 	}
 	return socket(unit, c.Address)
 }

@@ -27,8 +27,9 @@ func TestCentral(t *testing.T) {
 			"== vccs-console.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:8400\n"},
 		"all": {"users = \":4200\"\nadministrators = \"[fe80::1%eth0]:0\"\nvideos = \"/srv/club/videos.txt\"\nstate = \"/srv/state\"\n" +
 			"roots = [\"/srv/films\", \"/home/ana/dcp\"]\n" +
-			"console = \":8443\"\nconsole_certificate = \"/etc/vc/c.pem\"\nconsole_key = \"/etc/vc/k.pem\"\n[mail]\nusername = \"club\"\npassword_file = \"/etc/vc/secret\"", true,
+			"admin_socket = \"/run/100%/a\"\nadmin_group = \"club\"\nconsole = \":8443\"\nconsole_certificate = \"/etc/vc/c.pem\"\nconsole_key = \"/etc/vc/k.pem\"\n[mail]\nusername = \"club\"\npassword_file = \"/etc/vc/secret\"", true,
 			"== vccs-user.socket\n" + head + "[Socket]\nListenStream=\nListenStream=4200\n" +
+				"== vccs-admin-local.socket\n" + head + "[Socket]\nListenStream=\nListenStream=/run/100%%/a\nSocketGroup=club\n" +
 				"== vccs-console.socket\n" + head + "[Socket]\nListenStream=\nListenStream=8443\n" +
 				"== vccs.service\n" + head + "[Service]\nReadOnlyPaths=\"-/srv/films\"\nReadOnlyPaths=\"-/home/ana/dcp\"\nBindReadOnlyPaths=\"-/home/ana/dcp\"\n" +
 				"ReadWritePaths=\"-/srv/state\"\nReadWritePaths=\"-/srv/club\"\n# Homes are empty but for what is bound above.\nProtectHome=tmpfs\n" +
@@ -40,7 +41,7 @@ func TestCentral(t *testing.T) {
 		"no devices": {"users = \":0\"\nadministrators = \":0\"\nconsole = \":0\"\n[live]\nenabled = false\ndevices = [\"/dev/video0\"]", true, ""},
 		"no console": {"console = \"none\"", true, "== vccs-user.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4100\n" +
 			"== vccs-admin.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4101\n" +
-			"== vccs-console.socket\n" + head + "[Unit]\n# There is to be no console: this is never so.\nConditionPathExists=!/\n"},
+			"== vccs-console.socket\n" + head + "[Unit]\n# It is not wanted: this is never so.\nConditionPathExists=!/\n"},
 	} {
 		settings, err := config.ParseCentral("vccs.toml", []byte(c.toml))
 		if err != nil {

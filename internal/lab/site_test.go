@@ -41,7 +41,8 @@ func (h *host) sh(script string) string {
 	h.t.Helper()
 	out, err := h.try(script)
 	if err != nil {
-		h.t.Fatal(err, "\n", out)
+		journal, _ := h.try("journalctl -b -n 40 --no-pager -o short-monotonic; ss -tanp")
+		h.t.Fatal(err, "\n", out, "\n", journal)
 	}
 	return out
 }

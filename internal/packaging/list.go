@@ -124,7 +124,7 @@ var unitFolders = map[string]string{
 
 // expected are the files of units/ without which a part is no service.
 var expected = map[string][]string{
-	central:   {"vccs.service", "vccs-user.socket", "vccs-admin.socket", "vccs-console.socket", "sysusers.d/vccs.conf", "tmpfiles.d/vccs.conf", "generators/vccs-generator", "catalog/vccs.catalog", "catalog/vccs.es.catalog"},
+	central:   {"vccs.service", "vccs-user.socket", "vccs-admin.socket", "vccs-admin-local.socket", "vccs-console.socket", "sysusers.d/vccs.conf", "tmpfiles.d/vccs.conf", "generators/vccs-generator", "catalog/vccs.catalog", "catalog/vccs.es.catalog"},
 	reception: {"vcvrs.service", "vcvrs.socket", "vcvrs-console.socket", "vcvrs-deposits.path", "vcvrs-deposits.service", "vc-deposit@.service", "sysusers.d/vcvrs.conf", "tmpfiles.d/vcvrs.conf", "generators/vcvrs-generator", "catalog/vcvrs.catalog", "catalog/vcvrs.es.catalog"},
 }
 

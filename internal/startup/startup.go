@@ -109,7 +109,7 @@ func Listen(sockets *service.Sockets, p Place, log *slog.Logger) (net.Listener, 
 		return nil, err
 	case l != nil && !service.Agrees(p.Address, l.Addr()):
 		l.Close()
-		return nil, reason.New(reason.ConfigInvalid, "%s = %q, and %s listens at %v; run: %s", p.Setting, p.Address, p.Unit, l.Addr(), adopt(p.Unit))
+		return nil, reason.New(reason.ConfigInvalid, "%s = %q, and %s listens at %v; run: %s", p.Setting, p.Address, p.Unit, l.Addr(), Adopt(p.Unit))
 	case l != nil:
 		return l, nil
 	}
@@ -120,7 +120,7 @@ func Listen(sockets *service.Sockets, p Place, log *slog.Logger) (net.Listener, 
 		// As after daemon-reload with another port: systemd has closed the
 		// socket at the old one.
 		log.Warn("listening without systemd, which starts nothing when somebody connects and keeps no connection over a restart",
-			"setting", p.Setting, "address", l.Addr(), "run", adopt(p.Unit))
+			"setting", p.Setting, "address", l.Addr(), "run", Adopt(p.Unit))
 	}
 	return l, nil
 }
@@ -128,9 +128,9 @@ func Listen(sockets *service.Sockets, p Place, log *slog.Logger) (net.Listener, 
 // managed says whether systemd has started this daemon (sd_notify(3)).
 func managed() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
-// adopt is the command that has systemd listen where the settings say. The
+// Adopt is the command that has systemd listen where the settings say. The
 // service requires its sockets, so it is restarted with them.
-func adopt(unit string) string { return "systemctl daemon-reload && systemctl restart " + unit }
+func Adopt(unit string) string { return "systemctl daemon-reload && systemctl restart " + unit }
 
 // Confined explains an error that comes of a path which the unit does not let
 // the daemon use: that of a setting which systemd has not read yet.
@@ -138,7 +138,7 @@ func Confined(err error, units string) error {
 	if !managed() || !errors.Is(err, syscall.EROFS) && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return reason.Wrap(reason.Of(err), err, "the unit may not let it be used yet; once it is there, run: %s", adopt(units))
+	return reason.Wrap(reason.Of(err), err, "the unit may not let it be used yet; once it is there, run: %s", Adopt(units))
 }
 
 // Refuse lets go of the sockets that systemd has handed over and nobody took,
@@ -183,7 +183,7 @@ func OnHangup(ctx context.Context, hangups <-chan os.Signal, reload func()) {
 // listen: the service requires them, and is restarted with them.
 func WarnRestart(log *slog.Logger, running, loaded map[string]string, units string) {
 	if managed() {
-		log = log.With("run", adopt(units))
+		log = log.With("run", Adopt(units))
 	}
 	for _, key := range slices.Sorted(maps.Keys(running)) {
 		if running[key] != loaded[key] {
