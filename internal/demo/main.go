@@ -95,7 +95,10 @@ func run(ctx context.Context, bin, video string, once bool) error {
 	if err := p.deliver(f, catcher); err != nil {
 		return err
 	}
-	fmt.Printf("\nThe video lies in %s:\n", reception)
+	if err := p.film(); err != nil {
+		return err
+	}
+	fmt.Printf("\nBoth lie in %s:\n", reception)
 	if err := list(reception); err != nil {
 		return err
 	}

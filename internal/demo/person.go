@@ -66,6 +66,33 @@ func (p person) deliver(f film, c *catcher) error {
 	return p.does("vcuser", "show", "1")
 }
 
+// liveSource is what is filmed: pictures and a sound that the program makes, for
+// there may be no camera here; liveLasts is for how long.
+const (
+	liveSource = "pattern:?size=640x480&fps=25+tone:"
+	liveLasts  = "6s"
+)
+
+// film adds a live title, and has it recorded and delivered.
+func (p person) film() error {
+	fmt.Println("\nA camera is a title like any other. It is delivered while it is filmed:")
+	for _, args := range [][]string{
+		{"vcadmin", "add", "Pattern and tone", liveSource, "--duration", liveLasts, "--description", "live, made by the server itself"},
+		{"vcuser", "request", "3", "--at", "localhost", "--by-earliest"},
+	} {
+		if err := p.does(args[0], args[1:]...); err != nil {
+			return err
+		}
+	}
+	p.said.hold()
+	err := p.does("vcuser", "watch", "2")
+	p.said.release()
+	if err != nil {
+		return err
+	}
+	return p.does("vcuser", "show", "2")
+}
+
 // invite says where the consoles are, and prints a link that lets a browser into
 // the central one as its administrator.
 func (p person) invite(central, reception string) error {

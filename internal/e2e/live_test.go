@@ -353,7 +353,7 @@ func TestLiveRefused(t *testing.T) {
 	ask := control.Request{Key: "soon", Number: n, Reception: "mateo.test", By: time.Now().Add(5 * time.Minute).UTC()}
 	_, err := c.client.Request(quick(t), ask)
 	var refused *api.Refused
-	if !errors.As(err, &refused) || refused.Code != reason.DeadlineTooSoon || refused.Constraint != "live" || refused.Earliest.Sub(time.Now()) < 10*time.Minute || refused.Earliest.Sub(time.Now()) > 11*time.Minute {
+	if !errors.As(err, &refused) || refused.Code != reason.DeadlineTooSoon || refused.Constraint != "live" || time.Until(refused.Earliest) < 10*time.Minute || time.Until(refused.Earliest) > 11*time.Minute {
 		t.Fatalf("refused with %+v", refused)
 	}
 	ask.Key, ask.By = "then", refused.Earliest.Add(time.Second)

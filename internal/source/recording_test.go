@@ -225,7 +225,7 @@ func TestRecordingGrows(t *testing.T) {
 	}
 	var stream []byte
 	select {
-	case stream = <-done:
+	case <-done:
 		t.Fatal("it ended before it was over")
 	case <-time.After(3 * overEvery):
 		f.Over()

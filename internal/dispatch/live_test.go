@@ -1,0 +1,139 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"videoclub/internal/control"
+	"videoclub/internal/ledger"
+	"videoclub/internal/reason"
+	"videoclub/internal/studio"
+)
+
+// still is a studio in which nothing happens.
+type still struct{}
+
+func (still) Check(string) error { return nil }
+func (still) Join(context.Context, studio.Wish) (studio.Part, error) {
+	return studio.Part{}, reason.New(reason.DeviceAbsent, "there is none")
+}
+func (still) Take(studio.Wish, studio.Part) error { return nil }
+func (still) Files(string) (data, marks, index *os.File, err error) {
+	return nil, nil, nil, os.ErrNotExist
+}
+func (still) Hold(int64, int64)        {}
+func (still) Stop(int64)               {}
+func (still) Leave(int64)              {}
+func (still) Over(int64) (bool, error) { return false, nil }
+
+// voice is a sound of some 195,000 bytes a second; a link of three carries 95,000.
+var voice = Title{Number: 2, Name: "Voice", Location: "tone:", Duration: time.Minute}
+
+// whisper is one of a sixth of that, for ten minutes.
+var whisper = Title{Number: 3, Name: "Whisper", Location: "tone:?channels=1&rate=8000", Duration: 10 * time.Minute}
+
+func liveStand(t *testing.T) *stand {
+	t.Helper()
+	s := newStand(t, three(), films{"/night": 9_500_000})
+	s.Studio = still{}
+	return s
+}
+
+// A live source is not promised before it is over, nor where its rate is not
+// free while it lasts, unless it may come later; and what was promised to it
+// stays its own.
+func TestPromiseLive(t *testing.T) {
+	s, ctx := liveStand(t), t.Context()
+	ask := func(key string, title Title, by time.Duration) Ask {
+		a := asking(key, by, "hall")
+		a.Title = title
+		return a
+	}
+	var refused *Refusal
+	_, err := s.Promise(ctx, ask("soon", whisper, 9*time.Minute))
+	if !errors.As(err, &refused) || refused.Constraint != liveBinds || !refused.Earliest.Equal(noon.Add(10*time.Minute+liveSettle)) || refused.Code != reason.DeadlineTooSoon {
+		t.Fatalf("before it is over: %+v, %v", refused, err)
+	}
+	made, err := s.Promise(ctx, ask("then", whisper, refused.Earliest.Sub(noon)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := made[0]
+	if l.Size != -1 || !l.Live.Asked || !l.Start.Equal(noon) || l.End.Sub(noon.Add(10*time.Minute)).Abs() > time.Second {
+		t.Errorf("promised is %+v", l)
+	}
+	// What is left of the link in the time, and not one kilobyte more.
+	left := (95_000 - l.Pace) * 600
+	if _, err := s.Promise(ctx, Ask{Key: "large", Title: Title{Number: 1, Name: "N", Location: "/night"}, Receptions: []string{"hall"}, By: noon.Add(9_500_000 / time.Duration(95_000-l.Pace) * time.Second)}); err == nil {
+		t.Error("a file was promised what is the live source's")
+	}
+	if _, err := s.Promise(ctx, asking("fits", time.Duration(9_500_000/(95_000-l.Pace)+4)*time.Second, "hall")); err != nil {
+		t.Errorf("a file that fits into the %d bytes that are left: %v", left, err)
+	}
+	// More than the link carries while it lasts comes later, out of its spool.
+	_, err = s.Promise(ctx, Ask{Key: "loud", Title: voice, Receptions: []string{"attic"}, By: noon.Add(time.Minute + liveSettle)})
+	if !errors.As(err, &refused) || refused.Constraint != "link" || refused.Earliest.IsZero() {
+		t.Fatalf("more than the link carries: %+v, %v", refused, err)
+	}
+	if made, err = s.Promise(ctx, Ask{Key: "later", Title: voice, Receptions: []string{"attic"}, By: refused.Earliest}); err != nil {
+		t.Fatalf("at the time of the counter-offer: %v", err)
+	}
+	s.mu.Lock()
+	s.replan(noon)
+	atRisk := s.jobs[made[0].ID].atRisk
+	s.mu.Unlock()
+	if atRisk {
+		t.Error("what was promised for later is at risk")
+	}
+	// As early as can be.
+	early, err := s.Promise(ctx, Ask{Key: "early", Title: whisper, Receptions: []string{"studio"}, ByEarliest: true, From: noon.Add(time.Hour)})
+	if err != nil || !early[0].Deadline.Equal(noon.Add(70*time.Minute+liveSettle)) || !early[0].Earliest.Equal(noon.Add(time.Hour)) {
+		t.Errorf("as early as can be: %+v, %v", early, err)
+	}
+	if s.Studio = nil; true {
+		if _, err := s.Promise(ctx, ask("none", whisper, time.Hour)); reason.Of(err) != reason.NotPermitted {
+			t.Errorf("without a studio: %v", err)
+		}
+	}
+}
+
+// How much there is of a recording, and is to come, is learned from it.
+func TestLiveLearns(t *testing.T) {
+	began := noon
+	j := &job{Delivery: ledger.Delivery{
+		ID: 1, Size: -1, Pace: 1000, Duration: 100 * time.Second, Deadline: noon.Add(time.Hour),
+		Live: ledger.Live{Asked: true, Recording: "r", Head: 10, Base: 500, Lasts: 100 * time.Second, Began: began},
+	}}
+	at := func(seconds int) time.Time { return began.Add(time.Duration(seconds) * time.Second) }
+	if n := j.bytes(at(0)); n != 100_000 {
+		t.Errorf("at first it is thought to come to %d", n)
+	}
+	j.live.produced, j.acked = control.Recording{Size: 30_000, Lasts: 10 * time.Second}, 20_000
+	if n := j.bytes(at(10)); n != 300_000 {
+		t.Errorf("after 10 s it is thought to come to %d", n)
+	}
+	if s := j.scheduled(at(10)); s.Remaining != 280_000 || s.Pace != 3000 || !s.Until.Equal(at(100)) || !s.Deadline.Equal(at(100)) {
+		t.Errorf("it is scheduled as %+v", s)
+	}
+	// On time it is leased some times its rate, behind all there is.
+	j.acked = 29_000
+	if s := j.leased(at(10)); s.MaxRate != burst*leastLive {
+		t.Errorf("on time it is leased %v", s.MaxRate)
+	}
+	j.live.produced, j.acked = control.Recording{Size: 4_000_000, Lasts: 10 * time.Second}, 29_000
+	if s := j.leased(at(10)); s.MaxRate != 0 {
+		t.Errorf("behind it is leased %v", s.MaxRate)
+	}
+	// When it is over, it is as a file with something to come.
+	j.acked = 4_000_000 * 10
+	if s := j.scheduled(at(101)); !s.Until.IsZero() || s.Remaining != leastLive || !s.Deadline.Equal(j.Deadline.Add(-settle)) {
+		t.Errorf("when it is over: %+v", s)
+	}
+	j.Size = 50_000_000
+	if s := j.scheduled(at(101)); s.Remaining != 10_000_000 {
+		t.Errorf("when its size is known: %+v", s)
+	}
+}
