@@ -91,7 +91,7 @@ fuzz:
 e2e: package
 	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 15m ./internal/installed
 	$(GO) test -tags root -count=1 -timeout 15m ./internal/capture ./internal/record ./internal/encode ./internal/studio
-	$(GO) test -tags root -count=1 -timeout 10m -v ./internal/lab
+	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 15m -v ./internal/lab
 	$(GO) test -tags root -count=1 -timeout 5m -v -run '^TestWatchingIsCheap$$' ./internal/console
 	VC_FAULTS=200 VC_REQUESTS=1000 $(GO) test -tags root -count=1 -timeout 30m ./internal/e2e
 	VC_SIEGE=60 $(GO) test -count=1 -timeout 5m -run '^TestSiege$$' -v ./internal/e2e
