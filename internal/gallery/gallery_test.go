@@ -167,6 +167,8 @@ func (s *store) put(n int, name string, files map[string][]byte, order ...string
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.deposits = append(s.deposits, control.Shown{Deposit: &d, Path: name, Receipt: text, Receiver: r.Receiver, ReceiptKey: r.Key})
 	return key
 }

@@ -58,8 +58,9 @@ func OpensToOthers(address string) bool {
 
 // ListenConsole listens for browsers, by the socket of the unit or by one of its
 // own. Where nobody has chosen the port, because it is that of standard, and
-// another program has it, any other one will do. An address that other machines
-// reach is refused without a certificate.
+// another program has it, any other one will do; where there is no such address,
+// as on a machine without a loopback, it goes on without a console. An address that
+// other machines reach is refused without a certificate.
 func ListenConsole(sockets *service.Sockets, c config.Console, standard, unit string, log *slog.Logger) (Console, error) {
 	if c.Address == "" {
 		return Console{}, nil
@@ -74,6 +75,10 @@ func ListenConsole(sockets *service.Sockets, c config.Console, standard, unit st
 		log.Info("another program listens where the console should be, taking any free port", "address", c.Address)
 		place.Address = "127.0.0.1:0"
 		l, err = Listen(sockets, place, log)
+	}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) && c.Address == standard {
+		log.Warn("this machine has no loopback, going on without a console", "address", c.Address, "error", err)
+		return Console{}, nil
 	}
 	if err != nil {
 		return Console{}, err
