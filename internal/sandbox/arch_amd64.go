@@ -5,9 +5,6 @@ import "golang.org/x/sys/unix"
 // statAt is what unix.Fstatat calls.
 const statAt = unix.SYS_NEWFSTATAT
 
-// pollCall is what unix.Poll calls.
-const pollCall = unix.SYS_POLL
-
 // How calls of this program reach the kernel (linux/audit.h).
 const (
 	architecture = 0xc000003e // AUDIT_ARCH_X86_64

@@ -5,9 +5,6 @@ import "golang.org/x/sys/unix"
 // statAt is what unix.Fstatat calls.
 const statAt = unix.SYS_FSTATAT
 
-// pollCall is what unix.Poll calls.
-const pollCall = unix.SYS_PPOLL
-
 // How calls of this program reach the kernel (linux/audit.h).
 const (
 	architecture = 0xc00000b7 // AUDIT_ARCH_AARCH64

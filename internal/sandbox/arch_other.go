@@ -9,7 +9,7 @@ const (
 	foreignFrom  = 0
 )
 
-const statAt, pollCall = 1<<31 - 1, 1<<31 - 1 // no call has such a number
+const statAt = 1<<31 - 1 // no call has such a number
 
 // older are calls for what has newer ones: there are none here.
 var older Group

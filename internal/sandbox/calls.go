@@ -93,10 +93,10 @@ var Copying = plain(unix.SYS_COPY_FILE_RANGE)
 var Syncing = plain(unix.SYS_FSYNC)
 
 // Capturing is for those that have a camera or a microphone: they ask its driver
-// by the requests of V4L2 ('V') and ALSA ('A') alone, and wait for it. Its memory
-// is mapped as any other.
+// by the requests of V4L2 ('V') and ALSA ('A') alone, and wait for it (unix.Poll
+// is ppoll(2) on every architecture). Its memory is mapped as any other.
 // Where another program encodes for them, they say that nothing more comes.
-var Capturing = append(plain(pollCall, unix.SYS_SHUTDOWN), when(unix.SYS_IOCTL, condition{1, 0xff00, []uint32{'V' << 8, 'A' << 8}}))
+var Capturing = append(plain(unix.SYS_PPOLL, unix.SYS_SHUTDOWN), when(unix.SYS_IOCTL, condition{1, 0xff00, []uint32{'V' << 8, 'A' << 8}}))
 
 // Storing is for those that make a file durable: it is cut to what is, its
 // space is reserved where the file system can, and it is synced.

@@ -42,6 +42,7 @@ var children = map[string]func() error{
 	"every way":   func() error { return then(Policy{}, everyThread(openDenied(unix.EPERM))) },
 	"Landlock":    landlockAlone,
 	"work":        func() error { return then(Policy{}, work) },
+	"capture":     func() error { return then(Policy{Calls: []Group{Capturing}}, capture) },
 	"bomb":        func() error { return then(Policy{}, bomb) },
 	"descriptors": descriptors,
 	"nothing":     func() error { return nil },
@@ -247,6 +248,30 @@ func landlockAlone() error {
 func TestRuntimeWorks(t *testing.T) {
 	_, said := child(t, "work")
 	done(t, said)
+}
+
+// Who captures may wait for a device, by whatever call unix.Poll is made of.
+func TestCapturingWaits(t *testing.T) {
+	_, said := child(t, "capture")
+	done(t, said)
+}
+
+func capture() error {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return err
+	}
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	if n, err := unix.Poll(fds, 1); err != nil || n != 0 {
+		return fmt.Errorf("of nothing, poll says %d, %v", n, err)
+	}
+	if _, err := unix.Write(fd, []byte{1, 0, 0, 0, 0, 0, 0, 0}); err != nil {
+		return err
+	}
+	if n, err := unix.Poll(fds, -1); err != nil || n != 1 || fds[0].Revents != unix.POLLIN {
+		return fmt.Errorf("of one that is ready, poll says %d, %+v, %v", n, fds, err)
+	}
+	return nil
 }
 
 func work() error {
