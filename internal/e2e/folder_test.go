@@ -221,12 +221,11 @@ func TestFolderChanges(t *testing.T) {
 		"replaced": func(path string) error { return replaceBy(path, os.Mkdir(path+".new", 0o700)) },
 	}
 	ids := map[string]int64{}
-	for name := range changes {
+	for name, change := range changes {
 		// The last file is out of the read worker's reach for a while.
 		f := makeFolder(t, c.dir, name, map[string]io.Reader{"1": noise(1, 12<<20), "2": noise(2, 4<<20), "3/late": noise(3, 1<<20)})
-		ids[name] = c.ask(c.add(name, f.path, 1), "cinema.test").ID
-	}
-	for name, change := range changes {
+		number := c.add(name, f.path, 1)
+		ids[name] = c.ask(number, "cinema.test").ID
 		if err := change(filepath.Join(c.dir, name, "3/late")); err != nil {
 			t.Fatal(err)
 		}
