@@ -45,7 +45,7 @@ test:
 
 # The race detector needs gcc.
 race:
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
@@ -89,11 +89,11 @@ fuzz:
 # Chromium, whose driver npm fetches into the same cache: VC_SCREENS=docs/screens
 # keeps the pictures that it takes of each page.
 e2e: package
-	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 15m ./internal/installed
+	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 20m ./internal/installed
 	$(GO) test -tags root -count=1 -timeout 15m ./internal/capture ./internal/record ./internal/encode ./internal/studio
 	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 15m -v ./internal/lab
 	$(GO) test -tags root -count=1 -timeout 5m -v -run '^TestWatchingIsCheap$$' ./internal/console
-	VC_FAULTS=200 VC_REQUESTS=1000 $(GO) test -tags root -count=1 -timeout 30m ./internal/e2e
+	VC_FAULTS=200 VC_REQUESTS=1000 $(GO) test -tags root -count=1 -timeout 40m ./internal/e2e
 	VC_SIEGE=60 $(GO) test -count=1 -timeout 5m -run '^TestSiege$$' -v ./internal/e2e
 
 # The figures of the README, next to scp and rsync in the same run.
