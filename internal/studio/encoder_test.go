@@ -51,7 +51,7 @@ func TestEncoder(t *testing.T) {
 	p.start(set, nil)
 	w := Wish{Delivery: 1, Location: "pattern:?size=320x180&fps=15&encode=h264+tone:?encode=flac", Title: "Bars", Duration: 5 * time.Second}
 	part := p.join(w)
-	time.Sleep(2 * time.Second)
+	p.recorded(part, 2*time.Second)
 	all := encoders(t)
 	if len(all) != 1 {
 		t.Fatalf("the encoders are %v", all)

@@ -315,6 +315,31 @@ func (p *place) pids(kind worker.Kind, what string) (all []int) {
 	return all
 }
 
+// recorded waits until so much of a part is recorded.
+func (p *place) recorded(part Part, d time.Duration) {
+	p.t.Helper()
+	data, marks, index, err := p.Files(part.Recording)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer data.Close()
+	defer marks.Close()
+	defer index.Close()
+	f, at := spool.Follow(data, marks, index), part.Base
+	p.until("enough is recorded", func() bool {
+		some, err := f.Clusters(at, 100)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		for _, c := range some {
+			if at = c.End; c.To >= part.At+d {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 func (p *place) kill(kind worker.Kind, what string) {
 	p.t.Helper()
 	all := p.pids(kind, what)
@@ -364,7 +389,7 @@ func TestJoin(t *testing.T) {
 	p := newPlace(t)
 	first := Wish{Delivery: 1, Location: picture + "+" + sound, Title: "Bars", Duration: 2 * time.Second}
 	firstPart := p.join(first)
-	time.Sleep(700 * ms) // the recording is to be under way
+	p.recorded(firstPart, 700*ms)
 	second, third := first, first
 	second.Delivery, third.Delivery, third.Duration = 2, 3, time.Hour
 	secondPart, thirdPart := p.join(second), p.join(third)
@@ -402,7 +427,7 @@ func TestKilled(t *testing.T) {
 			height := map[worker.Kind]int64{worker.Capture: 124, worker.Record: 126}[kind]
 			w := Wish{Delivery: height, Location: fmt.Sprintf("pattern:?size=160x%d&fps=25", height), Title: "Bars", Duration: 3 * time.Second}
 			part := p.join(w)
-			time.Sleep(time.Second)
+			p.recorded(part, time.Second)
 			p.kill(kind, what)
 			got := p.take(w, part)
 			if len(got.gaps) != 1 || got.gaps[0].Code != reason.WorkerFailed || got.gaps[0].Track != 1 {
