@@ -7,9 +7,9 @@ type helpTexts struct {
 	long     string // with a session as it looks
 	commands map[string]client.Help
 	// What the flags are for, and how the commands with flags are called.
-	at, by, byEarliest, from, mail, key string
-	requestUse, whereUse                string
-	whereAt, whereBy                    string
+	at, by, byEarliest, atTime, from, mail, key string
+	requestUse, whereUse                        string
+	whereAt, whereBy                            string
 }
 
 // helpIn gives the help in a language: "es", or English for any other.
@@ -41,7 +41,8 @@ their deliveries.
   receipt: verified`,
 		at: "deliver to the reception server called `RECEPTION`; several: all of them or none", by: "promise that it is there by `TIME`",
 		byEarliest: "promise the earliest time that can be kept",
-		from:       "do not begin before `TIME`", mail: "write to `ADDRESS` when it is there",
+		atTime:     "of a live title: begin to film at `TIME`, not as soon as possible; of a file the same as --from",
+		from:       "do not begin before `TIME`; of a live title the same as --at-time", mail: "write to `ADDRESS` when it is there",
 		key:        "make the request under `KEY` (random unless given): the same key never makes a second delivery",
 		requestUse: "request N --at RECEPTION… {--by TIME | --by-earliest}",
 		whereUse:   "where N --by TIME [--at RECEPTION…]",
@@ -69,6 +70,9 @@ Several receptions, at most 32, are given with --at more than once or joined by
 commas. Then all of them are promised or none, and where not all can be, each is
 reported on: whether it could have it, and otherwise by when and why not sooner.
 
+A live title is filmed from --at-time on, or as soon as possible, for as long as
+the list says; "vcuser cancel" ends it sooner, and what was captured is deposited.
+
 When no answer comes, the same request is made again. It has a random key, so
 that it never becomes two deliveries.
 
@@ -76,7 +80,8 @@ The exit status is 3 when the request is refused, 2 when it is not well formed,
 4 when it is not permitted and 5 when the server cannot be reached.`, Example: `
   vcuser request 1 --at mateo.elo.utfsm.cl --by "friday 18:30"
   vcuser request 1 --at mateo.elo.utfsm.cl --by-earliest --from 22:00
-  vcuser request 1 --at hall,studio --at attic --by "tomorrow 08:00"`},
+  vcuser request 1 --at hall,studio --at attic --by "tomorrow 08:00"
+  vcuser request 7 --at hall --by-earliest --at-time "friday 21:00"`},
 		"where": {Short: "say which receptions could have a title by a deadline", Long: `where says at which reception servers title N could be by a deadline, as things
 are now, and when it would arrive; for the others, what keeps it from being there
 and the earliest deadline that could be promised. Each is looked at for itself.
@@ -112,7 +117,7 @@ this machine may see it. "vcuser login -" reads it from standard input instead.`
   vcuser login vc://films.example.org:4100/...
   vcuser login - < link`},
 		"cancel": {Short: "cancel a delivery", Long: `cancel ends delivery D. What the reception holds of it is removed there as soon
-as it can be reached.`, Example: `
+as it can be reached. What was captured of a live title is deposited.`, Example: `
   vcuser cancel 3`},
 	}
 }
@@ -138,7 +143,8 @@ entregas.
   recibo: verificado`,
 		at: "entrega en el servidor de recepción llamado `RECEPCIÓN`; varios: en todos o en ninguno", by: "promete que estará allí antes de `HORA`",
 		byEarliest: "promete la hora más temprana que se pueda cumplir",
-		from:       "no comienza antes de `HORA`", mail: "escribe a `DIRECCIÓN` cuando esté allí",
+		atTime:     "de un título en vivo: comienza a filmar a `HORA`, no cuanto antes; de un archivo, lo mismo que --from",
+		from:       "no comienza antes de `HORA`; de un título en vivo, lo mismo que --at-time", mail: "escribe a `DIRECCIÓN` cuando esté allí",
 		key:        "hace la solicitud con la clave `CLAVE` (al azar si no se indica): la misma clave nunca hace una segunda entrega",
 		requestUse: "request N --at RECEPCIÓN… {--by HORA | --by-earliest}",
 		whereUse:   "where N --by HORA [--at RECEPCIÓN…]",
@@ -167,6 +173,9 @@ por comas. Entonces se promete a todas o a ninguna, y donde no se pueda a todas
 se informa de cada una: si podría tenerlo, y si no, para cuándo y qué impide que
 sea antes.
 
+Un título en vivo se filma desde --at-time, o cuanto antes, por el tiempo que dice
+la lista; "vcuser cancel" lo termina antes, y lo que se captó se deposita.
+
 Cuando no llega respuesta, la misma solicitud se hace de nuevo. Tiene una clave
 al azar, para que nunca se convierta en dos entregas.
 
@@ -174,7 +183,8 @@ El estado de salida es 3 cuando la solicitud es rechazada, 2 cuando está mal
 formada, 4 cuando no está permitida y 5 cuando no se llega al servidor.`, Example: `
   vcuser request 1 --at mateo.elo.utfsm.cl --by "viernes 18:30"
   vcuser request 1 --at mateo.elo.utfsm.cl --by-earliest --from 22:00
-  vcuser request 1 --at sala,estudio --at altillo --by "mañana 08:00"`},
+  vcuser request 1 --at sala,estudio --at altillo --by "mañana 08:00"
+  vcuser request 7 --at sala --by-earliest --at-time "viernes 21:00"`},
 		"where": {Short: "dice qué recepciones podrían tener un título antes de un plazo", Long: `where dice en qué servidores de recepción podría estar el título N antes de un
 plazo, tal como están las cosas, y cuándo llegaría; de los demás, qué lo impide y
 el plazo más temprano que se podría prometer. Cada uno se mira por sí solo. Nada
@@ -210,7 +220,7 @@ usuarios de esta máquina pueden verlo. "vcuser login -" lo lee de la entrada es
   vcuser login vc://films.example.org:4100/...
   vcuser login - < enlace`},
 		"cancel": {Short: "cancela una entrega", Long: `cancel termina la entrega D. Lo que la recepción tiene de ella se borra allí en
-cuanto se puede llegar a ella.`, Example: `
+cuanto se puede llegar a ella. Lo que se captó de un título en vivo se deposita.`, Example: `
   vcuser cancel 3`},
 	}
 }

@@ -41,10 +41,11 @@ const (
 
 // order is a request as it stands on the command line.
 type order struct {
-	number              int64
-	receptions          []string
-	by, from, mail, key string
-	earliest            bool
+	number        int64
+	receptions    []string
+	by, mail, key string
+	from, atTime  string // two names of one time: of what is sent, and of what is filmed
+	earliest      bool
 }
 
 func (p *program) request() *cobra.Command {
@@ -67,6 +68,7 @@ func (p *program) request() *cobra.Command {
 	c.Flags().StringArrayVar(&o.receptions, "at", nil, h.at)
 	c.Flags().StringVar(&o.by, "by", "", h.by)
 	c.Flags().BoolVar(&o.earliest, "by-earliest", false, h.byEarliest)
+	c.Flags().StringVar(&o.atTime, "at-time", "", h.atTime)
 	c.Flags().StringVar(&o.from, "from", "", h.from)
 	c.Flags().StringVar(&o.mail, "mail", "", h.mail)
 	c.Flags().StringVar(&o.key, "key", "", h.key)
@@ -130,11 +132,18 @@ func (p *program) between(o order) (by, from time.Time, err error) {
 	if by, err = p.time("--by", o.by); err != nil {
 		return by, from, err
 	}
-	if from, err = p.time("--from", o.from); err != nil {
+	flag, text := "--from", o.from
+	if o.atTime != "" {
+		flag, text = "--at-time", o.atTime
+	}
+	if from, err = p.time(flag, text); err != nil {
 		return by, from, err
 	}
-	if o.by != "" && o.from != "" && !from.Before(by) {
-		err = reason.New(reason.Usage, p.words.fromNotBefore, p.Instant(from), p.Instant(by))
+	switch {
+	case o.atTime != "" && o.from != "":
+		err = reason.New(reason.Usage, "%s", p.words.twoBeginnings)
+	case o.by != "" && text != "" && !from.Before(by):
+		err = reason.New(reason.Usage, p.words.fromNotBefore, flag, p.Instant(from), p.Instant(by))
 	}
 	return by, from, err
 }

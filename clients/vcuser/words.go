@@ -6,9 +6,9 @@ type words struct {
 	loginUse, linkArgument, loggedIn string
 
 	// Headings and labels.
-	requested, planned, started, finished, resumes        string
-	notBefore, reason, events, receipt, path, digest, key string
-	promisedFor, depositedAt, files, warning              string
+	requested, planned, started, finished, resumes string
+	reason, events, receipt, path, digest, key     string
+	promisedFor, depositedAt, files, warning       string
 
 	// Of a live source.
 	captured, track, frames, gap, missing, moreGaps, endsHere string
@@ -21,6 +21,7 @@ type words struct {
 	// About the command line.
 	badTitle, badDelivery, badTime                              string
 	noReception, byOrEarliest, fromNotBefore, keyTooLong        string
+	twoBeginnings                                               string
 	badMail                                                     string
 	delivery, thereBy, followIt, expected                       string
 	askingAgain, maybeHeard, earliest, offered, otherConstraint string
@@ -55,7 +56,7 @@ func wordsIn(language string) words {
 func english() words {
 	return words{
 		requested: "requested", planned: "planned", started: "started", finished: "finished", resumes: "resumes",
-		notBefore: "not before", reason: "reason", events: "events", receipt: "receipt", path: "path", digest: "sha256", key: "key",
+		reason: "reason", events: "events", receipt: "receipt", path: "path", digest: "sha256", key: "key",
 		promisedFor: "promised for", depositedAt: "deposited", files: "files", warning: "WARNING",
 		captured: "captured", track: "track %d", frames: "%d pictures or sound frames, %d missing", gap: "GAP", missing: "%s to %s, track %d, %d missing: %s",
 		moreGaps: "and %d more",
@@ -83,7 +84,8 @@ func english() words {
 			`"2026-11-22 18:00", or RFC 3339 such as "2026-11-22T18:00:00Z"`,
 		noReception:   "--at RECEPTION is missing: the name of the reception server",
 		byOrEarliest:  "give either --by TIME or --by-earliest",
-		fromNotBefore: "--from %s is not before --by %s",
+		fromNotBefore: "%s %s is not before --by %s",
+		twoBeginnings: "give either --at-time TIME or --from TIME: they mean the same",
 		keyTooLong:    "--key has %d bytes, 128 are the most",
 		badMail:       "%.80q is not a mail address such as ana@example.org",
 
@@ -128,7 +130,7 @@ func english() words {
 func spanish() words {
 	return words{
 		requested: "solicitada", planned: "prevista", started: "iniciada", finished: "terminada", resumes: "reanudaciones",
-		notBefore: "no antes de", reason: "motivo", events: "sucesos", receipt: "recibo", path: "ruta", digest: "sha256", key: "clave",
+		reason: "motivo", events: "sucesos", receipt: "recibo", path: "ruta", digest: "sha256", key: "clave",
 		promisedFor: "prometida para", depositedAt: "depositada", files: "archivos", warning: "ATENCIÓN",
 		captured: "captada", track: "pista %d", frames: "%d imágenes o muestras, faltan %d", gap: "HUECO", missing: "%s a %s, pista %d, faltan %d: %s",
 		moreGaps: "y %d más",
@@ -155,7 +157,8 @@ func spanish() words {
 			`"2026-11-22 18:00", o RFC 3339 como "2026-11-22T18:00:00Z"`,
 		noReception:   "falta --at RECEPCIÓN: el nombre del servidor de recepción",
 		byOrEarliest:  "indique --by HORA o bien --by-earliest",
-		fromNotBefore: "--from %s no es anterior a --by %s",
+		fromNotBefore: "%s %s no es anterior a --by %s",
+		twoBeginnings: "indique --at-time HORA o bien --from HORA: significan lo mismo",
 		keyTooLong:    "--key tiene %d bytes, 128 es lo máximo",
 		badMail:       "%.80q no es una dirección de correo como ana@example.org",
 
