@@ -59,7 +59,7 @@ SIGHUP reads FILE and the titles anew; a FILE with mistakes changes nothing.`,
 	}
 	startup.CommonFlags(c, &o.config, &o.state, standard)
 	c.Flags().BoolVar(&o.open, "open", false, "with the ports: let other machines connect, and remember their keys at first sight")
-	c.Flags().BoolVar(&o.check, "check", false, "check the configuration and the titles, and exit")
+	c.Flags().BoolVar(&o.check, "check", false, "check the configuration, the titles and the locations of those that are live, and exit")
 	c.Flags().BoolVar(&showIdentity, "identity", false, "print this server's identity, short and in full, and exit")
 	return c
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"videoclub/internal/catalogue"
 	"videoclub/internal/config"
 	"videoclub/internal/control"
 	"videoclub/internal/desk"
@@ -144,6 +145,15 @@ func (s settings) roster() roster.Settings {
 // check is --check: the settings were read; the titles are looked at too.
 func check(out io.Writer, s settings) error {
 	list, problems, err := titles.Read(s.videos)
+	if err == nil {
+		live := s.studio()
+		problems = append(problems, list.Doubts(func(t catalogue.Title) error {
+			if t.Kind() != catalogue.KindLive {
+				return nil
+			}
+			return live.Check(t.Location)
+		})...)
+	}
 	for _, p := range problems {
 		fmt.Fprintf(out, "%s: %v\n", s.videos, p)
 	}

@@ -146,6 +146,21 @@ func beginning(raw string) string {
 	return s[:cut] + "…"
 }
 
+// Doubts names the lines of the titles that check refuses, in the order of the
+// text, as Parse names those that are no titles; at most MaxProblems.
+func (c *Catalogue) Doubts(check func(Title) error) []Problem {
+	var doubts []Problem
+	for i, l := range c.lines {
+		if l.title == nil || len(doubts) == MaxProblems {
+			continue
+		}
+		if err := check(*l.title); err != nil {
+			doubts = append(doubts, Problem{i + 1, beginning(l.raw), err.Error()})
+		}
+	}
+	return doubts
+}
+
 // Titles gives the titles by number, the smallest first.
 func (c *Catalogue) Titles() []Title {
 	titles := make([]Title, 0, len(c.titles))

@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -171,6 +172,26 @@ func TestAddRemoveRefused(t *testing.T) {
 		if err := list.Add(six); reason.Of(err) != code {
 			t.Errorf("with %d bytes left: %v", spare, err)
 		}
+	}
+}
+
+func TestDoubts(t *testing.T) {
+	c, _, err := Parse([]byte("# titles\n1 ^ A ^ 1 good\nno title\n2 ^ B ^ 1 bad\r\n3 ^ C ^ 1 bad\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := c.Doubts(func(one Title) error {
+		if one.Location == "bad" {
+			return errors.New("it is bad")
+		}
+		return nil
+	})
+	want := []Problem{{4, "2 ^ B ^ 1 bad", "it is bad"}, {5, "3 ^ C ^ 1 bad", "it is bad"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if many := c.Doubts(func(Title) error { return nil }); many != nil {
+		t.Errorf("%v", many)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -78,4 +79,43 @@ func TestBrokenReloadChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.proven(c.deposited(c.ask(n, "cinema.test").ID), another)
+}
+
+// What is wrong with the location of a live title is said with its line, as what
+// is wrong with a line is.
+func TestCheckNamesTheLinesOfLiveTitles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	videos, config := filepath.Join(dir, "videos.txt"), filepath.Join(dir, "vccs.toml")
+	check := func(settings, titles string) (said string, status int) {
+		for path, text := range map[string]string{videos: titles, config: "videos = " + strconv.Quote(videos) + "\n" + settings} {
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c := exec.CommandContext(t.Context(), "vccs", "--check", "--config", config, "--state", filepath.Join(dir, "state"))
+		all, err := c.CombinedOutput()
+		if c.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return string(all), c.ProcessState.ExitCode()
+	}
+	good := "1 ^ Trial ^ 1 pattern:?size=640x480+tone:\n2 ^ Hall ^ 1 v4l2:/dev/video0?size=1280x720&fps=30\n"
+	if said, status := check("", good); status != 0 || !strings.Contains(said, "with 2 titles") {
+		t.Errorf("good titles: %d, %s", status, said)
+	}
+	for _, c := range []struct{ settings, line, want string }{
+		{"", "3 ^ Yard ^ 1 v4l2:/dev/video0?fsp=30", `: line 3: the live source "v4l2:/dev/video0?fsp=30": `},
+		{"", "3 ^ Yard ^ 1 alsa:hw:0,0?rate=7", ": line 3: the live source "},
+		{"", "3 ^ Yard ^ 1 alsa:default", ": line 3: the live source "},
+		{"", "3 ^ Yard ^ 1 /dev/sda", ": line 3: the live source "},
+		{"", "3 ^ Yard ^ 1 pattern:+pattern:", ": line 3: the live source "},
+		{"[live]\ndevices = [\"/dev/video0\"]\n", "3 ^ Yard ^ 1 /dev/video1", ": line 3: /dev/video1 is not among those that the setting live.devices names"},
+		{"[live]\nenabled = false\n", "", ": line 2: this server takes no live sources"},
+	} {
+		said, status := check(c.settings, good+c.line+"\n")
+		if status != 1 || !strings.Contains(said, videos+c.want) {
+			t.Errorf("%s with %s: %d, %s", c.line, c.settings, status, said)
+		}
+	}
 }

@@ -91,7 +91,7 @@ func (s *Studio) source(ctx context.Context, f capture.Found) control.LiveSource
 		l.Name, l.Gives = gives.Device, form(*gives)
 	}
 	if parsed, err := feed.Parse(f.Location); err == nil && !permitted(parsed.Asks()[0], devices) {
-		l.Reason, l.Problem = reason.NotPermitted, "it is not among the devices of this server's settings"
+		l.Reason, l.Problem = reason.NotPermitted, "it is not among those that the setting live.devices names"
 		return l
 	}
 	if c != nil && f.Kind == feed.ALSA {

@@ -159,8 +159,7 @@ func (s *Studio) remove(name string) {
 	}
 }
 
-// Check says what is wrong with the location of a live title, as far as that can
-// be said without its devices.
+// Check is that of the settings that count now.
 func (s *Studio) Check(location string) error {
 	_, err := s.parse(location)
 	return err
@@ -170,16 +169,27 @@ func (s *Studio) parse(location string) (feed.Feed, error) {
 	s.mu.Lock()
 	set := s.settings
 	s.mu.Unlock()
+	return set.parse(location)
+}
+
+// Check says what is wrong with the location of a live title, as far as that can
+// be said without its devices.
+func (set Settings) Check(location string) error {
+	_, err := set.parse(location)
+	return err
+}
+
+func (set Settings) parse(location string) (feed.Feed, error) {
 	f, err := feed.ParseWith(location, set.Quality)
 	switch {
 	case err != nil:
 		return f, err
 	case !set.Live:
-		return f, reason.New(reason.NotPermitted, "this server takes no live sources: the setting live says so")
+		return f, reason.New(reason.NotPermitted, "this server takes no live sources: the setting live.enabled says so")
 	}
 	for _, a := range f.Asks() {
 		if !permitted(a, set.Devices) {
-			return f, reason.New(reason.NotPermitted, "%s is not among the devices of this server's settings", a.Device)
+			return f, reason.New(reason.NotPermitted, "%s is not among those that the setting live.devices names", a.Device)
 		}
 	}
 	return f, nil
