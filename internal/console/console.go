@@ -41,6 +41,7 @@ func (c Console) Handler() http.Handler {
 	for path, page := range map[string]http.HandlerFunc{
 		"GET /{$}":                          c.titles,
 		"POST /titles":                      c.addTitle,
+		"GET /live":                         c.live,
 		"POST /live":                        c.addLive,
 		"POST /titles/{number}/remove":      c.removeTitle,
 		"POST /titles/{number}/replace":     c.replaceTitle,

@@ -62,6 +62,7 @@ func TestPages(t *testing.T) {
 		"/?q=mar":           {200, "El Mar", "El Mar"},
 		"/?q=no+such":       {200, "No title matches", "Ningún título coincide"},
 		"/titles/1":         {200, "Where should it be?", "¿Dónde debe estar?"},
+		"/live":             {200, "captured now for", "captado ahora para"},
 		"/titles/9":         {404, "there is no title with that number", "no hay ningún título con ese número"},
 		"/titles/x":         {404, "there is no title with that number", "no hay ningún título con ese número"},
 		"/deliveries":       {200, "at risk", "en riesgo"},
@@ -295,14 +296,28 @@ func TestAssets(t *testing.T) {
 	}
 }
 
-// A live source is put together of its parts, and goes on to its request; a new
-// version is what was written.
+// What the server can capture is there to be chosen, with what it can do and who
+// has it; a device that is written instead is taken for the same.
 func TestSources(t *testing.T) {
 	d, c := newConsole(t, true)
+	code, body := get(t, c, "/live", "en")
+	for _, want := range []string{
+		`value="v4l2:/dev/video0"`, "Integrated Camera", "MJPEG 1280x720", "YUYV 640x480", "captured now for El Mar",
+		`<option value="640x480">MJPEG 30/s, YUYV 30/s</option>`, `value="alsa:hw:0,0"`, "8000–192000 Hz", "16/24 bit", "2 channels",
+		`value="pattern:"`, `value="tone:"`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%d: there is no %q among what can be chosen", code, want)
+		}
+	}
 	for want, form := range map[string]url.Values{
-		"v4l2:/dev/video0?size=1280x720&fps=30000/1001+alsa:hw:0,0?rate=48000&channels=2": {"picture": {"/dev/video0"}, "size": {"1280x720"}, "fps": {"30000/1001"}, "sound": {"hw:0,0"}, "rate": {"48000"}, "channels": {"2"}},
-		"pattern:+tone:": {"picture": {"pattern"}, "sound": {"tone"}},
-		"alsa:hw:1,0":    {"sound": {"hw:1,0"}, "size": {"1x1"}},
+		"v4l2:/dev/video0?size=1280x720&fps=30000/1001&format=mjpeg&encode=h264+alsa:hw:0,0?rate=48000&channels=2&bits=24&encode=flac": {
+			"picture": {"v4l2:/dev/video0"}, "size": {"1280x720"}, "fps": {"30000/1001"}, "format": {"mjpeg"}, "encode": {"h264"},
+			"sound": {"alsa:hw:0,0"}, "rate": {"48000"}, "channels": {"2"}, "bits": {"24"}, "keep": {"flac"}},
+		"pattern:?size=320x180+tone:":        {"picture": {"pattern:"}, "size": {"320x180"}, "format": {"mjpeg"}, "sound": {"tone:"}},
+		"alsa:hw:1,0":                        {"picture": {""}, "other_sound": {"hw:1,0"}, "size": {"1x1"}},
+		"/dev/video2?quality=70&fps=5":       {"picture": {"pattern:"}, "other_picture": {"/dev/video2?quality=70"}, "fps": {"5"}},
+		"pattern:+/dev/snd/pcmC0D0c?bits=16": {"other_picture": {"pattern"}, "other_sound": {"/dev/snd/pcmC0D0c"}, "bits": {"16"}},
 	} {
 		form.Set("name", "En vivo")
 		form.Set("minutes", "1,5")
@@ -311,9 +326,14 @@ func TestSources(t *testing.T) {
 			t.Errorf("%d to %s: %+v, want %s", code, to, got, want)
 		}
 	}
-	if code, body := post(t, c, "/live", url.Values{"name": {"Nada"}, "minutes": {"1"}}); code != http.StatusBadRequest || !strings.Contains(body, `value="Nada"`) {
+	if code, body := post(t, c, "/live", url.Values{"name": {"Nada"}, "minutes": {"1"}, "keep": {"flac"}}); code != http.StatusBadRequest || !strings.Contains(body, `value="Nada"`) || !strings.Contains(body, `value="flac" selected`) {
 		t.Errorf("of nothing: %d", code)
 	}
+}
+
+// A new version is what was written.
+func TestReplace(t *testing.T) {
+	d, c := newConsole(t, true)
 	if code, body := post(t, c, "/titles/1/replace", url.Values{"location": {"/srv/b.mp4"}, "minutes": {"2h"}}); code != http.StatusOK || !strings.Contains(body, "La Piedra has a new version") {
 		t.Errorf("%d", code)
 	}

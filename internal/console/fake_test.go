@@ -193,6 +193,14 @@ func (d *desk) belong(c control.Call) (r control.Reply, err error) {
 		r.Account = &control.MadeAccount{KnownAccount: control.KnownAccount{Name: c.AddAccount.Name}, Link: "vc://films:4100/x/" + c.AddAccount.Name + ".secret"}
 	case c.RemoveAccount != nil:
 		r.Removed = &control.Removed{Name: c.RemoveAccount.Name}
+	case c.Sources != nil:
+		r.Sources = &control.SourceList{Sources: []control.LiveSource{
+			{Location: "v4l2:/dev/video0", Node: "/dev/video0", Kind: control.SourceCamera, Name: "Integrated Camera", Titles: []string{"El Mar"}, Gives: "MJPEG 1280x720", Shapes: []control.DeviceShape{
+				{Pixels: "MJPEG", Width: 640, Height: 480, Rates: []string{"30", "15"}}, {Pixels: "MJPEG", Width: 1280, Height: 720, Rates: []string{"30"}}, {Pixels: "YUYV", Width: 640, Height: 480, Rates: []string{"30"}},
+			}},
+			{Location: "alsa:hw:0,0", Node: "/dev/snd/pcmC0D0c", Kind: control.SourceMicrophone, Name: "HDA Intel", SampleRates: &control.Range{Least: 8000, Most: 192000}, Channels: &control.Range{Least: 2, Most: 2}, Bits: []int{16, 24}, Reason: reason.DeviceBusy},
+			{Location: "pattern:", Kind: control.SourcePattern}, {Location: "tone:", Kind: control.SourceTone},
+		}}
 	case c.Chart != nil:
 		r.Chart = d.chart()
 	default:

@@ -38,7 +38,6 @@ type titlesPage struct {
 	Empty  bool // there are no titles at all
 	Form   control.AddTitle
 	Length string
-	Live   liveForm
 }
 
 // mostPages bounds how many pages of titles a search looks at.
@@ -141,7 +140,7 @@ func (c Console) titlesAgain(w http.ResponseWriter, r *http.Request, p page, for
 		c.fail(w, r, err, look.Status(err))
 		return
 	}
-	data.Form, data.Length, data.Live = form.Form, form.Length, form.Live
+	data.Form, data.Length = form.Form, form.Length
 	p.Data = data
 	c.show(w, code, "titles.html", p)
 }

@@ -58,12 +58,30 @@ var words = look.Words{
 	"replace_it":  {"Deliver this from now on", "Entregar esta desde ahora"},
 	"replaced":    {"%s has a new version. Deliveries of the old one go on.", "%s tiene una versión nueva. Las entregas de la anterior siguen."},
 	"live_source": {"A camera, a microphone, or a made picture", "Una cámara, un micrófono o una imagen fabricada"},
+	"live_what":   {"What this server can capture becomes a title, which is captured when its time has come.", "Lo que este servidor puede captar se vuelve un título, que se capta cuando llega su hora."},
+	"film_it":     {"Film a device", "Filmar un dispositivo"},
+	"look_again":  {"Look again", "Buscar de nuevo"},
 	"picture_of":  {"Picture", "Imagen"},
+	"no_picture":  {"no picture", "sin imagen"},
+	"no_sound":    {"no sound", "sin sonido"},
+	"another":     {"Another one, written", "Otro, escrito"},
+	"by_path":     {"Path of the camera", "Ruta de la cámara"},
+	"by_card":     {"Sound card", "Tarjeta de sonido"},
 	"size_of":     {"Size", "Tamaño"},
 	"fps_of":      {"Pictures a second", "Imágenes por segundo"},
+	"format_of":   {"Taken as", "Tomada como"},
+	"best_of":     {"as is best", "como mejor sea"},
+	"kept_as":     {"Kept as", "Guardado como"},
+	"raw_of":      {"uncompressed", "sin comprimir"},
 	"sound_of":    {"Sound", "Sonido"},
 	"rate_of":     {"Samples a second", "Muestras por segundo"},
 	"channels_of": {"Channels", "Canales"},
+	"channels_in": {"channels", "canales"},
+	"bits_of":     {"Bits of a sample", "Bits por muestra"},
+	"a_pattern":   {"A made picture that moves", "Una imagen fabricada que se mueve"},
+	"a_tone":      {"A made tone", "Un tono fabricado"},
+	"used_for":    {"captured now for", "captado ahora para"},
+	"as_title":    {"As a title", "Como título"},
 	"live_for":    {"Minutes that it is captured for", "Minutos que se captura"},
 	"live_add":    {"Add and request it", "Agregar y solicitarla"},
 
@@ -199,6 +217,22 @@ var functions = template.FuncMap{
 	"answer":   func(reception string, p *control.Prospect) answer { return answer{reception, p} },
 	"answerof": func(p control.Prospect) answer { return answer{p.Reception, &p} },
 	"because":  because,
+	"options":  options,
+}
+
+// option is one of the values that a field can have.
+type option struct {
+	Value, Text string
+	Chosen      bool
+}
+
+// options are the values that a field can have and their texts, in pairs; one of
+// them is chosen.
+func options(chosen string, pairs ...string) (all []option) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		all = append(all, option{pairs[i], pairs[i+1], pairs[i] == chosen})
+	}
+	return all
 }
 
 // answer is what could be at one reception, nil where that is not known.

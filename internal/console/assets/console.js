@@ -1,6 +1,7 @@
 "use strict";
 // What the central console's pages gain from a script besides look.js: an answer
-// while a deadline is being chosen, and times on the axis of the plan.
+// while a deadline is being chosen, what a device can do, and times on the axis of
+// the plan.
 
 // The deadline is meant in the zone of who writes it.
 function ask(form) {
@@ -56,6 +57,19 @@ function ask(form) {
 
 const asked = document.querySelector("form[data-where]");
 if (asked) ask(asked);
+
+// What a camera can do is proposed for the one that is chosen.
+for (const source of document.querySelectorAll("[data-device]")) {
+  const offer = () => {
+    const device = source.querySelector("input[type=radio]:checked")?.value;
+    for (const field of source.querySelectorAll("[data-list]")) {
+      const own = device + "-" + field.dataset.list;
+      field.setAttribute("list", document.getElementById(own) ? own : field.dataset.list);
+    }
+  };
+  source.addEventListener("change", offer);
+  offer();
+}
 
 // An axis has as few letters as will do.
 const axis = document.querySelector(".plan[data-hours]");
