@@ -25,7 +25,7 @@ func (p *program) completeFlags(c *cobra.Command) {
 		names, err := client.Receptions(ctx)
 		return receptionsAfter(begun, names), err
 	})
-	for _, name := range []string{"at", "by", "at-time", "from", "mail", "key"} {
+	for _, name := range []string{"at", "by", "at-time", "from", "pace", "mail", "key"} {
 		complete := cobra.NoFileCompletions
 		if name == "at" {
 			complete = receptions

@@ -7,9 +7,9 @@ type helpTexts struct {
 	long     string // with a session as it looks
 	commands map[string]client.Help
 	// What the flags are for, and how the commands with flags are called.
-	at, by, byEarliest, atTime, from, mail, key string
-	requestUse, whereUse                        string
-	whereAt, whereBy                            string
+	at, by, byEarliest, atTime, from, pace, mail, key string
+	requestUse, whereUse                              string
+	whereAt, whereBy                                  string
 }
 
 // helpIn gives the help in a language: "es", or English for any other.
@@ -42,7 +42,7 @@ their deliveries.
 		at: "deliver to the reception server called `RECEPTION`; several: all of them or none", by: "promise that it is there by `TIME`",
 		byEarliest: "promise the earliest time that can be kept",
 		atTime:     "of a live title: begin to film at `TIME`, not as soon as possible; of a file the same as --from",
-		from:       "do not begin before `TIME`; of a live title the same as --at-time", mail: "write to `ADDRESS` when it is there",
+		from:       "do not begin before `TIME`; of a live title the same as --at-time", pace: "do not go faster than `RATE`, such as 20Mbit/s", mail: "write to `ADDRESS` when it is there",
 		key:        "make the request under `KEY` (random unless given): the same key never makes a second delivery",
 		requestUse: "request N --at RECEPTION… {--by TIME | --by-earliest}",
 		whereUse:   "where N --by TIME [--at RECEPTION…]",
@@ -73,6 +73,9 @@ reported on: whether it could have it, and otherwise by when and why not sooner.
 A live title is filmed from --at-time on, or as soon as possible, for as long as
 the list says; "vcuser cancel" ends it sooner, and what was captured is deposited.
 
+With --pace it never goes faster than that, whatever else is free, and what is
+promised is what can be kept so.
+
 When no answer comes, the same request is made again. It has a random key, so
 that it never becomes two deliveries.
 
@@ -80,6 +83,7 @@ The exit status is 3 when the request is refused, 2 when it is not well formed,
 4 when it is not permitted and 5 when the server cannot be reached.`, Example: `
   vcuser request 1 --at mateo.elo.utfsm.cl --by "friday 18:30"
   vcuser request 1 --at mateo.elo.utfsm.cl --by-earliest --from 22:00
+  vcuser request 1 --at mateo.elo.utfsm.cl --by 18:00 --pace 20Mbit/s
   vcuser request 1 --at hall,studio --at attic --by "tomorrow 08:00"
   vcuser request 7 --at hall --by-earliest --at-time "friday 21:00"`},
 		"where": {Short: "say which receptions could have a title by a deadline", Long: `where says at which reception servers title N could be by a deadline, as things
@@ -144,7 +148,7 @@ entregas.
 		at: "entrega en el servidor de recepción llamado `RECEPCIÓN`; varios: en todos o en ninguno", by: "promete que estará allí antes de `HORA`",
 		byEarliest: "promete la hora más temprana que se pueda cumplir",
 		atTime:     "de un título en vivo: comienza a filmar a `HORA`, no cuanto antes; de un archivo, lo mismo que --from",
-		from:       "no comienza antes de `HORA`; de un título en vivo, lo mismo que --at-time", mail: "escribe a `DIRECCIÓN` cuando esté allí",
+		from:       "no comienza antes de `HORA`; de un título en vivo, lo mismo que --at-time", pace: "no va más rápido que `RITMO`, como 20Mbit/s", mail: "escribe a `DIRECCIÓN` cuando esté allí",
 		key:        "hace la solicitud con la clave `CLAVE` (al azar si no se indica): la misma clave nunca hace una segunda entrega",
 		requestUse: "request N --at RECEPCIÓN… {--by HORA | --by-earliest}",
 		whereUse:   "where N --by HORA [--at RECEPCIÓN…]",
@@ -176,6 +180,9 @@ sea antes.
 Un título en vivo se filma desde --at-time, o cuanto antes, por el tiempo que dice
 la lista; "vcuser cancel" lo termina antes, y lo que se captó se deposita.
 
+Con --pace nunca va más rápido que eso, esté lo que esté libre, y lo que se promete
+es lo que se puede cumplir así.
+
 Cuando no llega respuesta, la misma solicitud se hace de nuevo. Tiene una clave
 al azar, para que nunca se convierta en dos entregas.
 
@@ -183,6 +190,7 @@ El estado de salida es 3 cuando la solicitud es rechazada, 2 cuando está mal
 formada, 4 cuando no está permitida y 5 cuando no se llega al servidor.`, Example: `
   vcuser request 1 --at mateo.elo.utfsm.cl --by "viernes 18:30"
   vcuser request 1 --at mateo.elo.utfsm.cl --by-earliest --from 22:00
+  vcuser request 1 --at mateo.elo.utfsm.cl --by 18:00 --pace 20Mbit/s
   vcuser request 1 --at sala,estudio --at altillo --by "mañana 08:00"
   vcuser request 7 --at sala --by-earliest --at-time "viernes 21:00"`},
 		"where": {Short: "dice qué recepciones podrían tener un título antes de un plazo", Long: `where dice en qué servidores de recepción podría estar el título N antes de un

@@ -82,7 +82,7 @@ func (p *program) askRequest(ctx context.Context, client *api.Client, s *menu.Sc
 		return err
 	}
 	o.receptions = []string{last.reception}
-	if o.by, err = p.askDeadline(s); err != nil {
+	if o.by, o.pace, err = p.askDeadline(s, p.words.earliestWord); err != nil {
 		return err
 	}
 	if o.earliest = o.by == p.words.earliestWord; o.earliest {
@@ -117,15 +117,21 @@ func (p *program) askTitle(ctx context.Context, client *api.Client, s *menu.Scre
 	return number, err
 }
 
-// askDeadline asks for a time, or for the earliest.
-func (p *program) askDeadline(s *menu.Screen) (string, error) {
-	return s.Ask(menu.Question{Text: p.words.askDeadline, Default: p.words.earliestWord, Check: func(answer string) error {
-		if answer == p.words.earliestWord {
-			return nil
+// askDeadline asks for a time, and takes a pace behind it. A word that stands for
+// no time, unless it is empty, is what an empty line means.
+func (p *program) askDeadline(s *menu.Screen, word string) (by, pace string, err error) {
+	_, err = s.Ask(menu.Question{Text: p.words.askDeadline, Default: word, Check: func(answer string) (err error) {
+		by, pace, _ = strings.Cut(answer, ",")
+		by, pace = strings.TrimSpace(by), strings.TrimSpace(pace)
+		if by != word || word == "" {
+			_, err = p.time(p.Words.Deadline, by)
 		}
-		_, err := p.time(p.Words.Deadline, answer)
+		if err == nil {
+			_, err = p.pace(pace)
+		}
 		return err
 	}})
+	return by, pace, err
 }
 
 // noMail is what takes back the address that was given before.
@@ -156,14 +162,11 @@ func (p *program) askWhere(ctx context.Context, client *api.Client, s *menu.Scre
 	if err != nil {
 		return err
 	}
-	by, err := s.Ask(menu.Question{Text: p.words.askDeadline, Check: func(answer string) error {
-		_, err := p.time(p.Words.Deadline, answer)
-		return err
-	}})
+	by, pace, err := p.askDeadline(s, "")
 	if err != nil {
 		return err
 	}
-	return p.lookWhere(ctx, client, order{number: number, by: by})
+	return p.lookWhere(ctx, client, order{number: number, by: by, pace: pace})
 }
 
 // askReception asks where to, and names some of those that the server knows.

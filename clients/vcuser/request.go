@@ -18,6 +18,7 @@ import (
 	"videoclub/internal/control"
 	"videoclub/internal/mailbox"
 	"videoclub/internal/moment"
+	"videoclub/internal/rate"
 	"videoclub/internal/reason"
 	"videoclub/internal/terminal"
 )
@@ -44,6 +45,7 @@ type order struct {
 	number        int64
 	receptions    []string
 	by, mail, key string
+	pace          string
 	from, atTime  string // two names of one time: of what is sent, and of what is filmed
 	earliest      bool
 }
@@ -70,6 +72,7 @@ func (p *program) request() *cobra.Command {
 	c.Flags().BoolVar(&o.earliest, "by-earliest", false, h.byEarliest)
 	c.Flags().StringVar(&o.atTime, "at-time", "", h.atTime)
 	c.Flags().StringVar(&o.from, "from", "", h.from)
+	c.Flags().StringVar(&o.pace, "pace", "", h.pace)
 	c.Flags().StringVar(&o.mail, "mail", "", h.mail)
 	c.Flags().StringVar(&o.key, "key", "", h.key)
 	c.Flags().SortFlags = false
@@ -94,6 +97,9 @@ func (p *program) read(o order) (q control.Request, err error) {
 		return q, reason.New(reason.Usage, p.words.badMail, o.mail)
 	}
 	if q.By, q.From, err = p.between(o); err != nil {
+		return q, err
+	}
+	if q.MaxPace, err = p.pace(o.pace); err != nil {
 		return q, err
 	}
 	if q.Key == "" {
@@ -158,6 +164,19 @@ func (p *program) time(flag, text string) (time.Time, error) {
 		return at, reason.New(reason.Usage, p.words.badTime, flag, text)
 	}
 	return at, nil
+}
+
+// pace reads the rate that it may go at; nothing is no bound. "20Mbit" can only
+// mean that much a second.
+func (p *program) pace(text string) (most int64, err error) {
+	if text == "" {
+		return 0, nil
+	}
+	r, err := rate.ParseRate(strings.TrimSuffix(text, "/s") + "/s")
+	if err != nil {
+		return 0, reason.New(reason.Usage, p.words.badPace, text)
+	}
+	return int64(r), nil
 }
 
 // newKey gives 128 random bits as text: no two requests have the same by chance.
@@ -242,6 +261,7 @@ func (p *program) printPromise(s control.DeliveryStory) error {
 	f := terminal.Form{}
 	f.Add(p.words.thereBy, p.Instant(terminal.SecondsUp(s.Deadline)))
 	f.Add(p.words.expected, p.Period(s.Start, s.End))
+	p.addPace(&f, s.Delivery)
 	if s.State != "promised" { // the same request was made before
 		f.Add(p.Words.State, p.State(s.State)+", "+p.Percent(s.Delivery))
 	}
@@ -250,6 +270,13 @@ func (p *program) printPromise(s control.DeliveryStory) error {
 		return err
 	}
 	return f.Print(p.Out, p.Width)
+}
+
+// addPace says what a delivery may go at, where that is bound.
+func (p *program) addPace(f *terminal.Form, d control.Delivery) {
+	if d.MaxPace > 0 {
+		f.Add(p.words.pace, fmt.Sprintf(p.words.atMost, rate.Rate(d.MaxPace)))
+	}
 }
 
 // headline names a delivery.
@@ -294,6 +321,15 @@ func (p *program) offer(earliest time.Time, q control.Request) {
 	fmt.Fprintf(p.Err, "vcuser: %s\n  %s\n", p.words.offered, p.again(q, false))
 }
 
+// exactly writes a rate so that it is read as the same, to the byte.
+func exactly(r rate.Rate) string {
+	short := strings.ReplaceAll(r.String(), " ", "")
+	if read, err := rate.ParseRate(short); err == nil && read == r {
+		return short
+	}
+	return strconv.FormatInt(int64(r), 10) + "B/s"
+}
+
 // again is the command line of a request, with its times in full, so that it
 // means the same whenever it is pasted. With the key, it is the same request.
 func (p *program) again(q control.Request, withKey bool) string {
@@ -310,6 +346,9 @@ func (p *program) again(q control.Request, withKey bool) string {
 	}
 	if !q.From.IsZero() {
 		args = append(args, "--from", full(q.From))
+	}
+	if q.MaxPace > 0 {
+		args = append(args, "--pace", exactly(rate.Rate(q.MaxPace)))
 	}
 	if q.Mail != "" {
 		args = append(args, "--mail", q.Mail)

@@ -125,6 +125,14 @@ func TestAgain(t *testing.T) {
 	if got := p.again(q, false); got != "vcuser request 1 --at hall,studio --by-earliest --from 2026-11-22T12:00:00Z" {
 		t.Error(got)
 	}
+	q.From, q.MaxPace = time.Time{}, 2_500_000
+	if got := p.again(q, false); got != "vcuser request 1 --at hall,studio --by-earliest --pace 20Mbit/s" {
+		t.Error(got)
+	}
+	q.MaxPace = 1_234_567_891 // 9.877 Gbit/s, nearly
+	if got := p.again(q, false); got != "vcuser request 1 --at hall,studio --by-earliest --pace 1234567891B/s" {
+		t.Error(got)
+	}
 	p.Server, p.ServerGiven = "[::1]:4100", true
 	if got := p.again(control.Request{Number: 1, Reception: "hall", By: noon}, false); got != "vcuser --server '[::1]:4100' request 1 --at hall --by 2026-11-22T12:00:00Z" {
 		t.Error(got)

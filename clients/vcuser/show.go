@@ -105,6 +105,7 @@ func (p *program) printStory(s control.DeliveryStory) error {
 	if !ended(s.State) {
 		f.Add(p.words.planned, p.Period(s.Start, s.End))
 	}
+	p.addPace(&f, s.Delivery)
 	if !s.Started.IsZero() {
 		f.Add(p.words.started, p.Instant(s.Started))
 	}

@@ -31,6 +31,7 @@ func (p *program) where() *cobra.Command {
 	c.Flags().StringVar(&o.by, "by", "", h.whereBy)
 	c.Flags().StringArrayVar(&o.receptions, "at", nil, h.whereAt)
 	c.Flags().StringVar(&o.from, "from", "", h.from)
+	c.Flags().StringVar(&o.pace, "pace", "", h.pace)
 	c.Flags().SortFlags = false
 	p.completeFlags(c)
 	return c
@@ -58,7 +59,10 @@ func (p *program) readWhere(o order) (q control.WhereQuery, err error) {
 	if q.Receptions, err = p.receptions(o.receptions); err != nil {
 		return q, err
 	}
-	q.By, q.From, err = p.between(o)
+	if q.By, q.From, err = p.between(o); err != nil {
+		return q, err
+	}
+	q.MaxPace, err = p.pace(o.pace)
 	return q, err
 }
 

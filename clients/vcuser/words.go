@@ -9,6 +9,7 @@ type words struct {
 	requested, planned, started, finished, resumes string
 	reason, events, receipt, path, digest, key     string
 	promisedFor, depositedAt, files, warning       string
+	pace, atMost                                   string
 
 	// Of a live source.
 	captured, track, frames, gap, missing, moreGaps, endsHere string
@@ -22,7 +23,7 @@ type words struct {
 	badTitle, badDelivery, badTime                              string
 	noReception, byOrEarliest, fromNotBefore, keyTooLong        string
 	twoBeginnings                                               string
-	badMail                                                     string
+	badMail, badPace                                            string
 	delivery, thereBy, followIt, expected                       string
 	askingAgain, maybeHeard, earliest, offered, otherConstraint string
 	cancelled, deliveryOf                                       string
@@ -58,6 +59,7 @@ func english() words {
 		requested: "requested", planned: "planned", started: "started", finished: "finished", resumes: "resumes",
 		reason: "reason", events: "events", receipt: "receipt", path: "path", digest: "sha256", key: "key",
 		promisedFor: "promised for", depositedAt: "deposited", files: "files", warning: "WARNING",
+		pace: "pace", atMost: "%v at most",
 		captured: "captured", track: "track %d", frames: "%d pictures or sound frames, %d missing", gap: "GAP", missing: "%s to %s, track %d, %d missing: %s",
 		moreGaps: "and %d more",
 		endsHere: "ended: delivery %d, %s to %s, at %s (%s had arrived); what was captured is deposited",
@@ -72,6 +74,7 @@ func english() words {
 			"uplink":   "the central server's uplink carries no more until then",
 			"window":   "the reception's window is closed until then",
 			"max_pace": "the max_pace of one delivery is too slow for that",
+			"pace":     "the pace asked for is too slow for that; a faster --pace may do",
 			"disk":     "the reception has no space left for it",
 			"live":     "a recording is not over before its time",
 		},
@@ -87,6 +90,7 @@ func english() words {
 		fromNotBefore: "%s %s is not before --by %s",
 		twoBeginnings: "give either --at-time TIME or --from TIME: they mean the same",
 		keyTooLong:    "--key has %d bytes, 128 are the most",
+		badPace:       `--pace: %.60q is not a rate: write "20Mbit/s", "1.5 MB/s" or "800 kbit/s"`,
 		badMail:       "%.80q is not a mail address such as ana@example.org",
 
 		delivery: "delivery %d: %s to %s", thereBy: "will be there by", followIt: "follow it with", expected: "planned",
@@ -122,7 +126,7 @@ func english() words {
 
 		menuList: "list the titles", menuRequest: "request a title", menuWhere: "where a title could be", menuDeliveries: "deliveries",
 		menuWatch: "watch a delivery", menuShow: "show a delivery and its receipt", menuCancel: "cancel a delivery",
-		askTitle: "number of the title", askReception: "reception server", askDeadline: "latest time of arrival, such as 18:30 or +2h",
+		askTitle: "number of the title", askReception: "reception server", askDeadline: "latest time of arrival, such as 18:30 or +2h (+2h, 20 Mbit/s for a pace)",
 		askMail: "your mail address (may be empty)", askMailAgain: "your mail address (- for none)", askDelivery: "number of the delivery", earliestWord: "earliest",
 	}
 }
@@ -132,6 +136,7 @@ func spanish() words {
 		requested: "solicitada", planned: "prevista", started: "iniciada", finished: "terminada", resumes: "reanudaciones",
 		reason: "motivo", events: "sucesos", receipt: "recibo", path: "ruta", digest: "sha256", key: "clave",
 		promisedFor: "prometida para", depositedAt: "depositada", files: "archivos", warning: "ATENCIÓN",
+		pace: "ritmo", atMost: "%v a lo más",
 		captured: "captada", track: "pista %d", frames: "%d imágenes o muestras, faltan %d", gap: "HUECO", missing: "%s a %s, pista %d, faltan %d: %s",
 		moreGaps: "y %d más",
 		endsHere: "terminada: entrega %d, %s a %s, en %s (habían llegado %s); lo que se captó se deposita",
@@ -145,6 +150,7 @@ func spanish() words {
 			"uplink":   "la subida del servidor central no da para más hasta entonces",
 			"window":   "la ventana de la recepción está cerrada hasta entonces",
 			"max_pace": "el max_pace de una entrega es muy lento para eso",
+			"pace":     "el ritmo pedido es muy lento para eso; un --pace más rápido puede servir",
 			"disk":     "la recepción no tiene espacio para él",
 			"live":     "una grabación no termina antes de su tiempo",
 		},
@@ -160,6 +166,7 @@ func spanish() words {
 		fromNotBefore: "%s %s no es anterior a --by %s",
 		twoBeginnings: "indique --at-time HORA o bien --from HORA: significan lo mismo",
 		keyTooLong:    "--key tiene %d bytes, 128 es lo máximo",
+		badPace:       `--pace: %.60q no es una velocidad: escriba "20Mbit/s", "1.5 MB/s" u "800 kbit/s"`,
 		badMail:       "%.80q no es una dirección de correo como ana@example.org",
 
 		delivery: "entrega %d: %s a %s", thereBy: "estará allí antes de", followIt: "sígala con", expected: "prevista",
@@ -195,7 +202,7 @@ func spanish() words {
 
 		menuList: "listar los títulos", menuRequest: "pedir un título", menuWhere: "dónde podría estar un título", menuDeliveries: "entregas",
 		menuWatch: "observar una entrega", menuShow: "ver una entrega y su recibo", menuCancel: "cancelar una entrega",
-		askTitle: "número del título", askReception: "servidor de recepción", askDeadline: "última hora de llegada, como 18:30 o +2h",
+		askTitle: "número del título", askReception: "servidor de recepción", askDeadline: "última hora de llegada, como 18:30 o +2h (+2h, 20 Mbit/s para un ritmo)",
 		askMail: "su dirección de correo (puede quedar vacía)", askMailAgain: "su dirección de correo (- para ninguna)", askDelivery: "número de la entrega", earliestWord: "antes posible",
 	}
 }

@@ -248,6 +248,9 @@ func (c *Client) Where(ctx context.Context, q control.WhereQuery) ([]control.Pro
 	if !q.From.IsZero() {
 		query.Set("from", q.From.UTC().Format(time.RFC3339Nano))
 	}
+	if q.MaxPace != 0 {
+		query.Set("max_pace", strconv.FormatInt(q.MaxPace, 10))
+	}
 	return paged(func(after string) ([]control.Prospect, bool, error) {
 		if after != "" {
 			query.Set("after", after)

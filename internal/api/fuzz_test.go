@@ -32,6 +32,8 @@ func FuzzRequest(f *testing.F) {
 		"DELETE /v1/accounts/%0a HTTP/1.1\r\nHost: x\r\n\r\n", "GET * HTTP/1.1\r\n\r\n", "\x16\x03\x01",
 		post("/v1/requests", `{"number":7,"receptions":["r","s"],"by_earliest":true,"mail":""}`),
 		post("/v1/requests", `{"number":7,"reception":"r","by":"9999-12-31T23:59:59-23:59","mail":"`+"\xff\\u0000"+`"}`),
+		post("/v1/requests", `{"number":7,"reception":"r","by_earliest":true,"max_pace":-9223372036854775808}`),
+		"GET /v1/titles/7/where?by=2026-11-27T18:00:00Z&max_pace=1e9 HTTP/1.1\r\nHost: x\r\n\r\n",
 		post("/v1/titles", `{"name":"n","location":"l","duration_ms":-5,"number":1}`),
 		post("/v1/receptions", `{"name":"r","address":"x:1","link":1e3}`),
 		post("/v1/receptions/r/check", ""), post("/v1/deliveries/1/cancel", ""),

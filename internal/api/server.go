@@ -134,11 +134,12 @@ func whereCall(r *http.Request) (control.Call, error) {
 	if err1 == nil && by.IsZero() {
 		err1 = reason.New(reason.Usage, "by=INSTANT is missing: the deadline")
 	}
-	q := &control.WhereQuery{Number: n, By: by, From: from, After: r.URL.Query().Get("after")}
+	pace, err3 := number(r, "max_pace")
+	q := &control.WhereQuery{Number: n, By: by, From: from, MaxPace: pace, After: r.URL.Query().Get("after")}
 	for _, names := range r.URL.Query()["at"] {
 		q.Receptions = append(q.Receptions, strings.Split(names, ",")...)
 	}
-	return control.Call{Where: q}, errors.Join(err1, err2)
+	return control.Call{Where: q}, errors.Join(err1, err2, err3)
 }
 
 // titleNumber reads the number of a title in a path.

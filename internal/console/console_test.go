@@ -125,7 +125,7 @@ func TestOtherSites(t *testing.T) {
 // Every word is in both languages, and every word that is in both is used.
 func TestWords(t *testing.T) {
 	used := make(map[string]bool)
-	for _, w := range []string{"receptions", "accounts", "link", "uplink", "window", "max_pace", "disk", "promised", "sending", "verifying", "deposited", "failed", "cancelled", "started", "resumed", "interrupted", "recording", "stopped"} {
+	for _, w := range []string{"receptions", "accounts", "link", "uplink", "window", "pace", "max_pace", "disk", "promised", "sending", "verifying", "deposited", "failed", "cancelled", "started", "resumed", "interrupted", "recording", "stopped"} {
 		used[w] = true // by what the supervisor says
 	}
 	key := regexp.MustCompile(`\{\{t "(\w+)"|\bt "(\w+)"|made\.Say\([^,]+, "(\w+)"\)|c\.page\(r, "\w*", "(\w+)"`)
@@ -163,7 +163,7 @@ func TestRequest(t *testing.T) {
 	if key == nil {
 		t.Fatal("the form has no key")
 	}
-	form := url.Values{"key": {key[1]}, "at": {"casa"}, "other": {"mateo.elo.utfsm.cl"}, "by": {"2026-11-24T18:30"}, "offset": {"-180"}, "mail": {"ana@example.org"}}
+	form := url.Values{"key": {key[1]}, "at": {"casa"}, "other": {"mateo.elo.utfsm.cl"}, "by": {"2026-11-24T18:30"}, "offset": {"-180"}, "mail": {"ana@example.org"}, "pace": {" 20 Mbit "}}
 	for range 2 {
 		if code, to := post(t, c, "/titles/1", form); code != http.StatusSeeOther || to != "/deliveries/3" {
 			t.Fatalf("%d to %s", code, to)
@@ -172,6 +172,9 @@ func TestRequest(t *testing.T) {
 	q := d.requests[0]
 	if q.Key != d.requests[1].Key || q.Key != key[1] {
 		t.Errorf("keys %q and %q", q.Key, d.requests[1].Key)
+	}
+	if q.MaxPace != 2_500_000 {
+		t.Errorf("the pace is %d", q.MaxPace)
 	}
 	if q.Number != 1 || fmt.Sprint(q.Receptions) != "[casa mateo.elo.utfsm.cl]" || q.Mail != "ana@example.org" || !q.By.Equal(time.Date(2026, 11, 24, 21, 30, 0, 0, time.UTC)) {
 		t.Errorf("%+v", q)
@@ -183,19 +186,19 @@ func TestRequest(t *testing.T) {
 func TestCounterOffer(t *testing.T) {
 	d, c := newConsole(t, false)
 	d.refusal = &control.Refusal{Code: reason.DeadlineTooSoon, Detail: "no", Earliest: noon.Add(time.Hour), Constraint: "uplink"}
-	form := url.Values{"key": {"first"}, "at": {"casa"}, "by": {"2026-11-23T12:10"}}
+	form := url.Values{"key": {"first"}, "at": {"casa"}, "by": {"2026-11-23T12:10"}, "pace": {"20"}}
 	code, body := post(t, c, "/titles/1", form)
 	if code != http.StatusConflict || !strings.Contains(body, "the uplink of the central server") || !strings.Contains(body, `datetime="2026-11-23T13:00:00Z"`) || !strings.Contains(body, `<button name="earliest"`) {
 		t.Fatalf("%d: %s", code, body)
 	}
-	if strings.Contains(body, `value="first"`) || !strings.Contains(body, `value="casa" checked`) {
+	if strings.Contains(body, `value="first"`) || !strings.Contains(body, `value="casa" checked`) || !strings.Contains(body, `name="pace" maxlength="40" value="20"`) {
 		t.Error("the form does not go on from what was asked, with another key")
 	}
 	form.Set("earliest", "1")
 	if code, _ := post(t, c, "/titles/1", form); code != http.StatusSeeOther || !d.requests[1].ByEarliest || !d.requests[1].By.IsZero() {
 		t.Errorf("%d: %+v", code, d.requests[1])
 	}
-	for wrong, form := range map[string]url.Values{"no reception": {"by": {"2026-11-23T12:10"}}, "no time": {"at": {"casa"}, "by": {"soon"}}} {
+	for wrong, form := range map[string]url.Values{"no reception": {"by": {"2026-11-23T12:10"}}, "no time": {"at": {"casa"}, "by": {"soon"}}, "no pace": {"at": {"casa"}, "by": {"2026-11-23T12:10"}, "pace": {"fast"}}} {
 		if code, _ := post(t, c, "/titles/1", form); code != http.StatusBadRequest {
 			t.Errorf("%s: %d", wrong, code)
 		}
@@ -204,11 +207,11 @@ func TestCounterOffer(t *testing.T) {
 
 func TestWhere(t *testing.T) {
 	d, c := newConsole(t, false)
-	code, body := get(t, c, "/titles/1/where?by=2026-11-23T18:00&offset=60", "en")
+	code, body := get(t, c, "/titles/1/where?by=2026-11-23T18:00&offset=60&pace=8", "en")
 	if code != 200 || !strings.Contains(body, "can be kept") || !strings.Contains(body, "earliest") || strings.Contains(body, "<html") {
 		t.Errorf("%d: %s", code, body)
 	}
-	if q := d.wheres[0]; q.Number != 1 || !q.By.Equal(time.Date(2026, 11, 23, 17, 0, 0, 0, time.UTC)) {
+	if q := d.wheres[0]; q.Number != 1 || q.MaxPace != 1_000_000 || !q.By.Equal(time.Date(2026, 11, 23, 17, 0, 0, 0, time.UTC)) {
 		t.Errorf("%+v", q)
 	}
 }

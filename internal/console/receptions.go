@@ -140,13 +140,21 @@ func (f receptionForm) call() (q control.AddReception, err error) {
 		q.Address = net.JoinHostPort(strings.Trim(host, "[]"), f.Port)
 	}
 	if f.Link != "" && err == nil {
-		var link rate.Rate
-		if link, err = rate.ParseRate(f.Link); err != nil {
-			link, err = rate.ParseRate(f.Link + " Mbit/s")
-		}
-		q.Link = int64(link)
+		q.Link, err = bytesPerSecond(f.Link)
 	}
 	return q, err
+}
+
+// bytesPerSecond reads a rate that a person wrote: "20" is meant in Mbit/s, and
+// of "20 Mbit" nothing else can be than so much a second.
+func bytesPerSecond(text string) (int64, error) {
+	r, err := rate.ParseRate(text)
+	for _, meant := range []string{"/s", " Mbit/s"} {
+		if other, wrong := rate.ParseRate(text + meant); err != nil && wrong == nil {
+			r, err = other, nil
+		}
+	}
+	return int64(r), err
 }
 
 func (c Console) checkReception(w http.ResponseWriter, r *http.Request) {

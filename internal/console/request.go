@@ -21,8 +21,8 @@ type askPage struct {
 	Receptions []string
 	Chosen     []string
 	Other, By  string
-	Earliest   bool // as early as can be promised, instead of By
-	Pace       string
+	Earliest   bool   // as early as can be promised, instead of By
+	Pace       string // that it may go at, as it was written; empty is as fast as can be
 	Mail       string
 	Instant    string    // that By is in the server's zone, where the server wrote it
 	Key        string    // idempotency key: the same form twice is one request
@@ -135,7 +135,7 @@ func (c Console) request(w http.ResponseWriter, r *http.Request) {
 	}
 	data.Chosen, data.Other = r.PostForm["at"], strings.TrimSpace(r.PostFormValue("other"))
 	data.By, data.Mail = r.PostFormValue("by"), strings.TrimSpace(r.PostFormValue("mail"))
-	data.Earliest = r.PostFormValue("earliest") != ""
+	data.Earliest, data.Pace = r.PostFormValue("earliest") != "", strings.TrimSpace(r.PostFormValue("pace"))
 	q := control.Request{Key: data.Key, Number: data.Title.Number, Receptions: data.Chosen, Mail: data.Mail, Language: p.Lang, ByEarliest: data.Earliest}
 	if data.Other != "" && !slices.Contains(q.Receptions, data.Other) {
 		q.Receptions = append(slices.Clone(q.Receptions), data.Other)
@@ -145,6 +145,9 @@ func (c Console) request(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil && !q.ByEarliest {
 		q.By, err = deadline(r.PostForm)
+	}
+	if err == nil && data.Pace != "" {
+		q.MaxPace, err = bytesPerSecond(data.Pace)
 	}
 	var reply control.Reply
 	if err == nil {
@@ -207,6 +210,9 @@ func (c Console) where(w http.ResponseWriter, r *http.Request) {
 	q := control.WhereQuery{Number: n}
 	if err == nil {
 		q.By, err = deadline(r.URL.Query())
+	}
+	if pace := strings.TrimSpace(r.URL.Query().Get("pace")); err == nil && pace != "" {
+		q.MaxPace, err = bytesPerSecond(pace)
 	}
 	if err == nil {
 		data.Prospects, err = c.prospects(r, q)

@@ -90,6 +90,7 @@ var words = look.Words{
 	"by_name":       {"Name of the reception", "Nombre de la recepción"},
 	"by_when":       {"By when?", "¿Para cuándo?"},
 	"asap":          {"as early as can be promised", "tan pronto como se pueda prometer"},
+	"top_pace":      {"No faster than", "No más rápido que"},
 	"mail_to":       {"Send a mail to", "Avisar por correo a"},
 	"promise_me":    {"Ask for a promise", "Pedir una promesa"},
 	"not_that_soon": {"It cannot be there by then.", "No puede estar allí a esa hora."},
@@ -105,7 +106,9 @@ var words = look.Words{
 	"link":     {"the link to the reception carries no more", "el enlace a la recepción no da más"},
 	"uplink":   {"the uplink of the central server carries no more", "el enlace de subida del servidor central no da más"},
 	"window":   {"the reception's link is closed until then", "el enlace de la recepción está cerrado hasta entonces"},
+	"pace":     {"the pace that was asked for is too slow", "el ritmo pedido es muy lento"},
 	"max_pace": {"the top pace is too slow", "el ritmo máximo es muy lento"},
+	"not_over": {"it is live, and not over before its time", "es en vivo y no termina antes de su hora"},
 	"disk":     {"there is no space at the reception", "no hay espacio en la recepción"},
 
 	"no_deliveries": {"There are no deliveries yet.", "Todavía no hay entregas."},

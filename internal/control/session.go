@@ -130,6 +130,7 @@ type WhereQuery struct {
 	Number     int       `json:"number"`
 	By         time.Time `json:"by"`
 	From       time.Time `json:"from,omitzero"`
+	MaxPace    int64     `json:"max_pace,omitempty"`
 	Receptions []string  `json:"receptions,omitempty"`
 	After      string    `json:"after,omitempty"`
 }
@@ -148,6 +149,7 @@ type Request struct {
 	By         time.Time `json:"by,omitzero"`
 	ByEarliest bool      `json:"by_earliest"` // instead of By: as early as can be promised
 	From       time.Time `json:"from,omitzero"`
+	MaxPace    int64     `json:"max_pace,omitempty"` // bytes a second that it may go at; 0 is as fast as can be
 	Mail       string    `json:"mail"`
 	Language   string    `json:"language,omitempty"` // of the mail: "es" or "en"; empty is the server's
 }
@@ -229,7 +231,8 @@ type Delivery struct {
 	State     string      `json:"state"`
 	Offset    int64       `json:"offset"` // durable at the reception
 	Size      int64       `json:"size"`
-	Rate      int64       `json:"rate"` // measured, while it is sending
+	Rate      int64       `json:"rate"`               // measured, while it is sending
+	MaxPace   int64       `json:"max_pace,omitempty"` // that it may go at; 0 is as fast as can be
 	Deadline  time.Time   `json:"deadline"`
 	Start     time.Time   `json:"start"` // planned
 	End       time.Time   `json:"end"`   // planned

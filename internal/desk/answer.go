@@ -9,6 +9,7 @@ import (
 	"videoclub/internal/control"
 	"videoclub/internal/dispatch"
 	"videoclub/internal/ledger"
+	"videoclub/internal/rate"
 	"videoclub/internal/reason"
 )
 
@@ -151,12 +152,16 @@ func (s asker) promise(ctx context.Context, q control.Request, receptions []stri
 	if err := checkReceptions(receptions); err != nil {
 		return nil, err
 	}
+	if err := checkPace(q.MaxPace); err != nil {
+		return nil, err
+	}
 	// No title is removed from under a promise that is being made.
 	s.desk.promising.RLock()
 	defer s.desk.promising.RUnlock()
 	title, unknown := s.title(q.Number)
 	ask := dispatch.Ask{
-		Account: s.account, Key: q.Key, Receptions: receptions, By: q.By, ByEarliest: q.ByEarliest, From: q.From, Mail: q.Mail, Language: q.Language, Title: title,
+		Account: s.account, Key: q.Key, Receptions: receptions, By: q.By, ByEarliest: q.ByEarliest, From: q.From, MaxPace: rate.Rate(q.MaxPace),
+		Mail: q.Mail, Language: q.Language, Title: title,
 	}
 	var promised []ledger.Delivery
 	if unknown == nil {
@@ -231,7 +236,7 @@ func (s asker) show(ctx context.Context, q control.ShowQuery) (*control.Delivery
 func publicOf(v dispatch.View) control.Delivery {
 	d := control.Delivery{
 		ID: v.ID, Title: v.Name, Number: v.Title, Reception: v.Reception, State: string(v.State), Offset: v.Offset, Size: v.Size,
-		Rate: v.Rate, Deadline: v.Deadline.UTC(), Start: v.Start.UTC(), End: v.End.UTC(), Started: utc(v.Started), Finished: utc(v.Finished),
+		Rate: v.Rate, MaxPace: v.MaxPace, Deadline: v.Deadline.UTC(), Start: v.Start.UTC(), End: v.End.UTC(), Started: utc(v.Started), Finished: utc(v.Finished),
 		SHA256: v.SHA256, Reason: v.Reason, Detail: cut(v.Detail, 300), AtRisk: v.AtRisk, Late: v.Late, Resumes: v.Resumes,
 	}
 	if v.Live.Asked {

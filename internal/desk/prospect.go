@@ -8,6 +8,7 @@ import (
 
 	"videoclub/internal/control"
 	"videoclub/internal/dispatch"
+	"videoclub/internal/rate"
 	"videoclub/internal/reason"
 )
 
@@ -40,6 +41,14 @@ func checkReceptions(names []string) error {
 	return nil
 }
 
+// checkPace refuses a pace that nothing goes at.
+func checkPace(most int64) error {
+	if most < 0 || most > int64(rate.Max) {
+		return reason.New(reason.Usage, "max_pace is %d bytes a second, and has to be from 1 to %d; without it, it is as fast as can be", most, int64(rate.Max))
+	}
+	return nil
+}
+
 // promises answers a request for several receptions.
 func (s asker) promises(ctx context.Context, q control.Request) (*control.Promises, error) {
 	ids, err := s.promise(ctx, q, q.Receptions)
@@ -62,6 +71,9 @@ func (s asker) where(ctx context.Context, q control.WhereQuery) (*control.Prospe
 	if err := checkReceptions(q.Receptions); err != nil {
 		return nil, err
 	}
+	if err := checkPace(q.MaxPace); err != nil {
+		return nil, err
+	}
 	title, err := s.title(q.Number)
 	if err != nil {
 		return nil, err
@@ -72,7 +84,7 @@ func (s asker) where(ctx context.Context, q control.WhereQuery) (*control.Prospe
 			return nil, err
 		}
 	}
-	prospects, err := s.desk.Dispatcher.Where(ctx, dispatch.Ask{Title: title, Receptions: names, By: q.By, From: q.From})
+	prospects, err := s.desk.Dispatcher.Where(ctx, dispatch.Ask{Title: title, Receptions: names, By: q.By, From: q.From, MaxPace: rate.Rate(q.MaxPace)})
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,19 @@ func TestRequestSeveral(t *testing.T) {
 	if r := s.answer(t.Context(), control.Call{Request: &both}); r.Refusal == nil || r.Refusal.Code != reason.Usage {
 		t.Errorf("one and several: %+v", r)
 	}
+	for _, pace := range []int64{-1, int64(rate.Max) + 1} {
+		q := control.Request{Key: "m", Number: 7, Reception: "mateo", ByEarliest: true, MaxPace: pace}
+		w := control.WhereQuery{Number: 7, By: time.Now().Add(time.Hour), MaxPace: pace}
+		for _, c := range []control.Call{{Request: &q}, {Where: &w}} {
+			if r := s.answer(t.Context(), c); r.Refusal == nil || r.Refusal.Code != reason.Usage {
+				t.Errorf("a pace of %d: %+v", pace, r)
+			}
+		}
+	}
+	slow := control.Request{Key: "m", Number: 7, Reception: "mateo", ByEarliest: true, MaxPace: 1000}
+	if r := s.answer(t.Context(), control.Call{Request: &slow}); r.Delivery == nil || r.Delivery.MaxPace != 1000 {
+		t.Errorf("a pace: %+v", r)
+	}
 }
 
 func TestWhere(t *testing.T) {

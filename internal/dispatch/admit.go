@@ -37,14 +37,20 @@ type Prospect struct {
 	Err        error
 }
 
-// diskBinds is the constraint of a reception that has no space left.
-const diskBinds = "disk"
+// Constraints that the schedule does not tell.
+const (
+	// diskBinds is that of a reception that has no space left.
+	diskBinds = "disk"
+	// paceBinds is that of a request that is not to go any faster.
+	paceBinds schedule.Constraint = "pace"
+)
 
 var constraintWords = map[schedule.Constraint]string{
 	schedule.LinkBinds:    "the link to the reception carries no more",
 	schedule.UplinkBinds:  "the uplink of the central server carries no more",
 	schedule.WindowBinds:  "the reception's link is closed until then",
 	schedule.MaxPaceBinds: "the configured max_pace is too slow",
+	paceBinds:             "the pace asked for is too slow",
 }
 
 func refusalOf(l ledger.Delivery, refused *schedule.Refusal) *Refusal {

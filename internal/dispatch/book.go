@@ -18,8 +18,8 @@ type book struct {
 	now      time.Time
 	net      schedule.Network
 	promised []schedule.Job
-	next     int64 // id of the next on trial
-	maxPace  int64
+	next     int64                               // id of the next on trial
+	maxPace  int64                               // of any delivery; 0 is no bound
 	short    map[string]int64                    // by reception: the fewest bytes that wait there for space
 	left     map[string]int64                    // by reception that said so: the bytes that there are for another
 	has      func(ledger.Delivery) (bool, error) // at its reception already, where it takes no space
@@ -67,8 +67,11 @@ func (b *book) trial(reception string) *book {
 
 // asked is l as the schedule is asked for it.
 func (b *book) asked(l *ledger.Delivery) schedule.Job {
-	l.ID, l.MaxPace = b.next, b.maxPace
-	if l.MaxPace > 0 {
+	l.ID = b.next
+	if b.maxPace > 0 && (l.MaxPace == 0 || l.MaxPace > b.maxPace) {
+		l.MaxPace = b.maxPace
+	}
+	if l.MaxPace > 0 && !l.Live.Asked { // of a live source it says how much there will be
 		l.Pace = min(l.Pace, l.MaxPace)
 	}
 	return (&job{Delivery: *l, acked: l.Shared}).inSchedule(b.now)
@@ -142,5 +145,9 @@ func (b *book) tooSoon(l ledger.Delivery, asked schedule.Job, least time.Time) e
 // refusal is why l was not admitted.
 func (b *book) refusal(l ledger.Delivery) *Refusal {
 	asked, _ := relaxed(b.asked(&l), l)
-	return refusalOf(l, b.Explain(asked))
+	refused := b.Explain(asked)
+	if refused.Binding == schedule.MaxPaceBinds && l.MaxPace != b.maxPace {
+		refused.Binding = paceBinds
+	}
+	return refusalOf(l, refused)
 }

@@ -24,6 +24,7 @@ type Ask struct {
 	By         time.Time // the deadline
 	ByEarliest bool      // instead of By: the earliest that can be promised, for each
 	From       time.Time // not before; zero is now
+	MaxPace    rate.Rate // never faster than this; 0 is as fast as can be
 	Mail       string
 	Language   string // of the mail; "" is the server's
 }
@@ -121,7 +122,11 @@ func (a Ask) fingerprint() string {
 		by = a.By.UTC().Format(time.RFC3339Nano)
 	}
 	receptions := strings.Join(slices.Sorted(slices.Values(a.Receptions)), ",")
-	sum := sha256.Sum256([]byte(fmt.Sprintf("%d\n%s\n%s\n%s\n%s", a.Title.Number, receptions, by, a.From.UTC().Format(time.RFC3339Nano), a.Mail)))
+	asked := fmt.Sprintf("%d\n%s\n%s\n%s\n%s", a.Title.Number, receptions, by, a.From.UTC().Format(time.RFC3339Nano), a.Mail)
+	if a.MaxPace > 0 { // without, it is as the ledger has it of versions that knew no pace
+		asked += fmt.Sprintf("\n%d", a.MaxPace)
+	}
+	sum := sha256.Sum256([]byte(asked))
 	return fmt.Sprintf("%x", sum[:16])
 }
 
@@ -152,7 +157,7 @@ func (d *Dispatcher) draft(ctx context.Context, ask Ask) (drafts []ledger.Delive
 			Title: ask.Title.Number, Name: ask.Title.Name, Location: ask.Title.Location,
 			Reception: reception, Address: addresses[i], Requested: now, Earliest: ask.From, Deadline: ask.By,
 			Size: src.Size, MTime: src.MTime, Inode: src.Inode, Duration: ask.Title.Duration, SHA256: sum,
-			Pace: src.Pace, Live: src.Live,
+			Pace: src.Pace, MaxPace: int64(ask.MaxPace), Live: src.Live,
 		})
 	}
 	return drafts, errs, release, nil

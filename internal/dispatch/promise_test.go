@@ -383,6 +383,9 @@ func TestPromiseAllOrNone(t *testing.T) {
 			ask := Ask{Key: fmt.Sprintf("run-%d-%d", run, n), Title: night, By: s.clock.Add(time.Duration(rapid.IntRange(1, 1000).Draw(t, "by")) * time.Second)}
 			ask.Receptions = rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, 4, rapid.ID[string]).Draw(t, "receptions")
 			ask.ByEarliest = rapid.IntRange(0, 3).Draw(t, "earliest") == 0
+			if rapid.IntRange(0, 2).Draw(t, "paced") == 0 {
+				ask.MaxPace = drawRate(t, "pace", 100)
+			}
 			s.try(t, ask)
 		}
 	})
@@ -445,6 +448,9 @@ func (s *stand) holds(t *rapid.T, ask Ask, made []ledger.Delivery, before int) {
 	var names []string
 	for _, l := range made {
 		names = append(names, l.Reception)
+		if ask.MaxPace > 0 && (l.MaxPace == 0 || l.MaxPace > int64(ask.MaxPace)) {
+			t.Fatalf("asked for %v at most, promised at %v", ask.MaxPace, rate.Rate(l.MaxPace))
+		}
 		if !ask.ByEarliest && !l.Deadline.Equal(ask.By) || l.End.After(l.Deadline.Add(-settle)) {
 			t.Fatalf("promised by %v, planned to %v, for %v", l.Deadline, l.End, ask.By)
 		}

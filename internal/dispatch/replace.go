@@ -81,7 +81,8 @@ func holds(all []ledger.Delivery, reception string) (ledger.Delivery, bool) {
 // earlier versions: they are cancelled in the step in which the new ones are
 // promised, and what they take of links counts as free. A reception to which
 // this very version is on its way already keeps that promise. Who awaits an
-// earlier version awaits this one instead. Of a folder that a reception holds an
+// earlier version awaits this one instead, at the
+// pace that was asked for. Of a folder that a reception holds an
 // earlier version of, what is the same there is not sent again.
 func (d *Dispatcher) Redeliver(ctx context.Context, ask Ask) ([]ledger.Delivery, error) {
 	ask = ask.canonical()
@@ -112,7 +113,8 @@ func (d *Dispatcher) Redeliver(ctx context.Context, ask Ask) ([]ledger.Delivery,
 			continue
 		}
 		if n := len(older); n > 0 {
-			l.Account, l.Mail, l.Language = older[n-1].Account, older[n-1].Mail, older[n-1].Language
+			o := older[n-1]
+			l.Account, l.Mail, l.Language, l.MaxPace = o.Account, o.Mail, o.Language, o.MaxPace
 		}
 		for _, o := range older {
 			instead = append(instead, o.ID)

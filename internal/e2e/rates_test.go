@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
 
+	"videoclub/internal/api"
+	"videoclub/internal/control"
 	"videoclub/internal/rate"
 )
 
@@ -103,5 +106,37 @@ func TestLeasedRatesHoldInTotal(t *testing.T) {
 	thin.check(t)
 	if uplink.total < 29<<20 || thin.total < 5<<20 {
 		t.Errorf("only %d and %d bytes were counted", uplink.total, thin.total)
+	}
+}
+
+// A delivery keeps to the pace that was asked for it, though its link is free,
+// and goes on so when the central server is started again.
+func TestPaceThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	r := startReception(t, "")
+	c := startCentral(t, "", link{"cinema.test", r, "1 Gbit/s"})
+	paced, err := newMeter("paced", "8 Mbit/s", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.proxy.meter(paced)
+	source := makeTitle(t, c.dir, "feature.bin", noise(31, 4<<20))
+	q := control.Request{Key: "k", Number: c.add("Feature", source.path, 1), Reception: "cinema.test", By: time.Now().Add(time.Hour), MaxPace: 1000}
+	var refused *api.Refused
+	if _, err := c.client.Request(quick(t), q); !errors.As(err, &refused) || refused.Constraint != "pace" || refused.Earliest.Before(q.By) {
+		t.Fatalf("sooner than it can be at its pace: %v, %+v", err, refused)
+	}
+	q.MaxPace = 1_000_000
+	d, err := c.client.Request(quick(t), q)
+	if err != nil || d.MaxPace != 1_000_000 {
+		t.Fatalf("at its pace: %+v, %v", d, err)
+	}
+	c.past(d.ID, 0)
+	c.kill()
+	c.start()
+	d = c.deposited(d.ID)
+	r.proven(d, source)
+	if paced.check(t); paced.total < source.size || d.MaxPace != 1_000_000 {
+		t.Errorf("only %d bytes were counted, at %d bytes a second", paced.total, d.MaxPace)
 	}
 }

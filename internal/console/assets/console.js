@@ -1,11 +1,11 @@
 "use strict";
 // What the central console's pages gain from a script besides look.js: an answer
-// while a deadline is being chosen, what a device can do, and times on the axis of
-// the plan.
+// while a deadline and a pace are being chosen, what a device can do, and times on
+// the axis of the plan.
 
 // The deadline is meant in the zone of who writes it.
 function ask(form) {
-  const by = form.elements.by, offset = form.elements.offset, soonest = form.querySelector("input[name=earliest]"), said = form.querySelector("[data-said]");
+  const by = form.elements.by, offset = form.elements.offset, pace = form.elements.pace, soonest = form.querySelector("input[name=earliest]"), said = form.querySelector("[data-said]");
   let waiting, latest = 0;
   const zone = () => { offset.value = by.value ? -new Date(by.value).getTimezoneOffset() : ""; };
   const look = async () => {
@@ -14,7 +14,7 @@ function ask(form) {
     const turn = ++latest;
     form.classList.add("asking");
     try {
-      const reply = await fetch(form.dataset.where + "?" + new URLSearchParams({ by: by.value, offset: offset.value }));
+      const reply = await fetch(form.dataset.where + "?" + new URLSearchParams({ by: by.value, offset: offset.value, pace: pace.value }));
       const made = document.createElement("template");
       made.innerHTML = await reply.text();
       if (turn !== latest) return;
@@ -38,7 +38,7 @@ function ask(form) {
     const at = new Date(by.dataset.instant);
     by.value = new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
   }
-  by.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(look, 200); });
+  for (const field of [by, pace]) field.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(look, 200); });
   soonest.addEventListener("change", soon);
   for (const button of form.querySelectorAll("button[data-hours]")) {
     button.hidden = false;
