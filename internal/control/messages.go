@@ -176,8 +176,10 @@ type (
 	}
 
 	// Over tells the read worker of a live source that nothing follows what is
-	// there.
-	Over struct{}
+	// there, and why, if there is more to it than that its time is over.
+	Over struct {
+		Reason reason.Code `json:"reason,omitempty"`
+	}
 
 	// Finish answers the Sealed of a live source, once what that says is in the
 	// ledger: now the receiver may be told that this was all.

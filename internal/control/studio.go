@@ -129,10 +129,12 @@ type (
 	}
 
 	// StopRecording ends the recording, or pauses it. What is missing at its end
-	// counts up to Until, from its time 0.
+	// counts up to Until, from its time 0, and is for the reason in Silent, by
+	// track, where who captures says no other.
 	StopRecording struct {
-		Pause bool          `json:"pause,omitempty"`
-		Until time.Duration `json:"until,omitempty"`
+		Pause  bool          `json:"pause,omitempty"`
+		Until  time.Duration `json:"until,omitempty"`
+		Silent []reason.Code `json:"silent,omitempty"`
 	}
 )
 

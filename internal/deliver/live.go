@@ -81,9 +81,9 @@ func (r Reader) follow(src *source.Recording, out *handoff.Producer, cancel func
 			out.Close()
 			return
 		}
-		switch m.(type) {
+		switch m := m.(type) {
 		case control.Over:
-			src.Over()
+			src.Over(m.Reason)
 		case control.Finish:
 			if !told {
 				told = true

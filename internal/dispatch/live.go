@@ -230,15 +230,16 @@ func (d *Dispatcher) watch(j *job) {
 	if !over {
 		return
 	}
+	code := reason.Of(why)
 	if why != nil && j.live.over == nil {
 		j.live.over = why
 		d.Log.Warn("the recording ended before its time, delivering what there is", "delivery", j.ID, "title", j.Name, "reception", j.Reception,
-			"reason", string(reason.Of(why)), "error", why)
-		d.note(d.Ledger.Interrupted(context.Background(), j.ID, reason.Of(why), why.Error(), d.Clock()), j.ID)
+			"reason", string(code), "error", why)
+		d.note(d.Ledger.Interrupted(context.Background(), j.ID, code, why.Error(), d.Clock()), j.ID)
 	}
 	if j.attempt != nil {
 		select {
-		case j.attempt.over <- struct{}{}:
+		case j.attempt.over <- code:
 		default: // it was told, and perhaps has not heard yet
 		}
 	}

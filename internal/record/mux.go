@@ -236,23 +236,35 @@ func (m *Mux) Miss(track int, g capture.Gap, now time.Duration) {
 	m.torn[track-1] = ""
 }
 
-// Unfinished gives the gaps of the tracks that have had nothing for a while now,
-// by CLOCK_MONOTONIC, or at the time until of the file, if that is not 0 and
-// sooner.
-func (m *Mux) Unfinished(now, until time.Duration) []spool.Gap {
-	var all []spool.Gap
+// Missing gives the gaps at the end: those that Miss noted, and of the tracks that
+// have had nothing for a while now, by CLOCK_MONOTONIC; up to the time until of
+// the file, if that is not 0 and sooner. silent says by track why one may have had
+// nothing, where it is not known here.
+func (m *Mux) Missing(now, until time.Duration, silent []reason.Code) []spool.Gap {
 	at := now - m.base
 	if until > 0 {
 		at = min(at, until)
 	}
-	for i, end := range m.ends {
-		if m.started && end >= 0 && at-end >= silent {
-			code, detail := m.torn[i], "it did not go on"
-			if code == "" {
-				code, detail = reason.DeviceHung, "nothing came any more"
-			}
-			all = append(all, spool.Gap{Track: i + 1, From: end, To: at, Lost: m.expected(i+1, at-end), Code: code, Detail: detail})
+	var all []spool.Gap
+	for _, g := range m.gaps {
+		if g.To > at {
+			g.To = max(g.From, at)
+			g.Lost = m.expected(g.Track, g.To-g.From)
 		}
+		all = append(all, g)
+	}
+	for i, end := range m.ends {
+		if !m.started || end < 0 || at-end < quiet {
+			continue
+		}
+		code, detail := m.torn[i], "it did not go on"
+		if code == "" {
+			code, detail = reason.DeviceHung, "nothing came any more"
+			if i < len(silent) && silent[i] != "" {
+				code = silent[i]
+			}
+		}
+		all = append(all, spool.Gap{Track: i + 1, From: end, To: at, Lost: m.expected(i+1, at-end), Code: code, Detail: detail})
 	}
 	return all
 }

@@ -148,7 +148,7 @@ func run(ctx context.Context, r *Recorder, sources []source) error {
 		<-taken
 		return err
 	case <-taken:
-		r.Stop(false, 0)
+		r.Stop(false, 0, nil)
 		return <-done
 	}
 }

@@ -19,9 +19,9 @@ const queued = 32 << 20
 // itemsQueued bounds how many packets wait, besides their bytes.
 const itemsQueued = 4096
 
-// silent is how long a track that ends has been without anything for that to be
+// quiet is how long a track that ends has been without anything for that to be
 // a gap.
-const silent = time.Second
+const quiet = time.Second
 
 // item is a packet on its way to the mux, or word that its track broke off, or
 // what is missing at its end.
@@ -42,8 +42,9 @@ type Recorder struct {
 	release atomic.Int64 // up to where every delivery has what there is
 	stop    chan struct{}
 	once    sync.Once
-	pause   bool // pause and until are of who closes stop
+	pause   bool // pause, until and silent are of who closes stop
 	until   time.Duration
+	silent  []reason.Code
 }
 
 // Begin begins a recording of tracks. create is given what stands at the front.
@@ -137,10 +138,11 @@ func (r *Recorder) Miss(track int, gap *capture.Gap) {
 func (r *Recorder) Spare(offset int64) { r.release.Store(offset) }
 
 // Stop ends the recording with what was put so far, or for a pause. What is
-// missing at its end counts up to until, from its time 0, if that is not 0.
-func (r *Recorder) Stop(pause bool, until time.Duration) {
+// missing at its end counts up to until, from its time 0, if that is not 0, and
+// silent says by track why it is, where that is known to nobody else.
+func (r *Recorder) Stop(pause bool, until time.Duration, silent []reason.Code) {
 	r.once.Do(func() {
-		r.pause, r.until = pause, until
+		r.pause, r.until, r.silent = pause, until, silent
 		close(r.stop)
 	})
 }
@@ -221,7 +223,7 @@ func (r *Recorder) end(tell func(spool.Cluster)) error {
 		if r.pause {
 			return r.writer.Pause()
 		}
-		return r.writer.End(append(r.mux.gaps, r.mux.Unfinished(capture.Now(), r.until)...))
+		return r.writer.End(r.mux.Missing(capture.Now(), r.until, r.silent))
 	}
 }
 

@@ -47,15 +47,17 @@ type Recording struct {
 	lead  int           // the track that is sought by
 	kept  int           // how many tracks there are
 	base  time.Duration // the time in the recording at which the stream begins
-	over  atomic.Bool
+	over  atomic.Pointer[reason.Code]
 
 	starts []int64 // of each cluster of the part that is there, in the data
 	end    int64   // of the last of them
 	last   spool.Cluster
-	lasts  time.Duration // what is there, in time
+	lasts  time.Duration   // what is there, in time
+	ends   []time.Duration // when the last cluster that has something of each track is over
 	cues   cues
 
 	whole   bool // nothing follows
+	ended   bool // the recording has ended: what is missing at its end is noted
 	tail    []byte
 	patches []matroska.Patch
 
@@ -84,7 +86,7 @@ func FollowRecording(data, marks, index *os.File, p Part) (*Recording, error) {
 	if len(first) == 0 || p.Head != m.Head || p.Base < p.Head {
 		return nil, reason.New(reason.SourceUnreadable, "the recording has no part that begins at %d behind %d", p.Base, p.Head)
 	}
-	r.base, r.kept = first[0].From.Round(matroska.Scale), len(c.Tracks)
+	r.base, r.kept, r.ends = first[0].From.Round(matroska.Scale), len(c.Tracks), make([]time.Duration, min(len(c.Tracks), spool.MostTracks))
 	for i, t := range c.Tracks {
 		if t.Picture() && !c.Tracks[r.lead-1].Picture() {
 			r.lead = i + 1
@@ -97,8 +99,8 @@ func FollowRecording(data, marks, index *os.File, p Part) (*Recording, error) {
 	return r, nil
 }
 
-// Over says that nothing follows that is not there.
-func (r *Recording) Over() { r.over.Store(true) }
+// Over says that nothing follows that is not there, and why, if that is known.
+func (r *Recording) Over(why reason.Code) { r.over.Store(&why) }
 
 // Size is the length of the stream in bytes as far as it is there.
 func (r *Recording) Size() int64 { return r.part.Head + r.end - r.part.Base + int64(len(r.tail)) }
@@ -143,7 +145,7 @@ func (r *Recording) More(ctx context.Context, offset int64) (int64, error) {
 // grow takes in what has come since, or waits a little.
 func (r *Recording) grow(ctx context.Context) error {
 	// First whether anything follows, then what is there: not the other way.
-	over := r.over.Load()
+	over := r.over.Load() != nil
 	m, err := r.follow.Mark()
 	if err != nil {
 		return err
@@ -161,7 +163,10 @@ func (r *Recording) grow(ctx context.Context) error {
 	switch {
 	case len(clusters) > 0:
 		return nil
-	case m.Ended || over || r.part.End > 0 && r.end >= r.part.End:
+	case m.Ended:
+		r.ended = true
+		return r.finish()
+	case over || r.part.End > 0 && r.end >= r.part.End:
 		return r.finish()
 	}
 	wait, cancel := context.WithTimeout(ctx, overEvery)
@@ -178,6 +183,15 @@ func (r *Recording) take(c spool.Cluster) {
 		r.cues.add(matroska.Cue{At: max(0, c.From-r.base), Track: r.lead, Cluster: r.streamed(c.Offset)})
 	}
 	r.starts = append(r.starts, c.Offset)
+	was := r.last
+	if was.End == 0 {
+		was = r.before
+	}
+	for i := range r.ends {
+		if c.Tracks[i].Packets > was.Tracks[i].Packets {
+			r.ends[i] = c.To - r.base
+		}
+	}
 	r.end, r.last, r.lasts = c.End, c, max(r.lasts, c.To-r.base)
 }
 
@@ -244,29 +258,36 @@ func (r *Recording) Recorded() (receipt.Recorded, error) {
 	if r.part.Recorded != nil {
 		return *r.part.Recorded, nil
 	}
-	noted, besides, err := r.follow.Gaps(r.part.Base, r.end, receipt.MaxLosses)
+	noted, besides, err := r.follow.Gaps(r.part.Base, r.last.Offset, receipt.MaxLosses)
 	if err != nil {
 		return receipt.Recorded{}, err
 	}
+	tallied := len(noted) // the others end behind the last cluster
+	open, more, err := r.follow.Gaps(r.end, r.end, receipt.MaxLosses-tallied)
+	if err != nil {
+		return receipt.Recorded{}, err
+	}
+	noted, besides = append(noted, open...), besides+more
 	out := receipt.Recorded{Duration: r.lasts.Milliseconds(), Tracks: make([]receipt.Track, r.kept), MoreGaps: int64(besides)}
 	for i := range out.Tracks {
 		t := r.last.Tracks[i].Less(r.before.Tracks[i])
 		out.Tracks[i] = receipt.Track{Packets: t.Packets, Frames: t.Frames, Lost: t.Lost}
 	}
-	for _, g := range noted {
+	lasts := r.wholeTime()
+	for i, g := range noted {
 		if g.Track < 1 || g.Track > r.kept {
 			continue
 		}
 		// Of one that reaches beyond the part, what is within.
-		from, to := max(g.From-r.base, 0), min(g.To-r.base, r.lasts)
+		from, to := max(g.From-r.base, 0), min(g.To-r.base, lasts)
 		lost := g.Lost
 		if whole := g.To - g.From; to < from {
 			lost = 0
 		} else if to-from < whole {
 			lost = int64(float64(g.Lost) * float64(to-from) / float64(whole))
 		}
-		counted := g.Lost // in the tallies, unless it ends behind the last cluster
-		if g.To-r.base > r.lasts {
+		counted := g.Lost
+		if i >= tallied {
 			counted = 0
 		}
 		out.Tracks[g.Track-1].Lost = max(0, out.Tracks[g.Track-1].Lost+lost-counted)
@@ -279,8 +300,46 @@ func (r *Recording) Recorded() (receipt.Recorded, error) {
 		}
 		out.Gaps = append(out.Gaps, receipt.Gap{From: from.Milliseconds(), To: ceilMillis(to), Track: g.Track, Lost: lost, Reason: code})
 	}
+	r.silent(&out)
 	slices.SortStableFunc(out.Gaps, func(a, b receipt.Gap) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Track, b.Track)) })
 	return out, out.Validate()
+}
+
+// wholeTime is how long the part lasts, with what is missing at its end. Of one
+// that somebody ended that is what there is.
+func (r *Recording) wholeTime() time.Duration {
+	if r.part.End > 0 {
+		return r.lasts
+	}
+	return max(r.lasts, r.part.Duration)
+}
+
+// silence is how long a track has nothing at the end for that to be a gap.
+const silence = time.Second
+
+// silent adds what is missing at the end of a part whose time is over while the
+// recording goes on for others: it is not noted there until its device gives
+// something again.
+func (r *Recording) silent(out *receipt.Recorded) {
+	over := r.over.Load()
+	if over == nil || r.ended {
+		return
+	}
+	why := cmp.Or(*over, reason.DeviceHung)
+	lasts := r.wholeTime()
+	for i, end := range r.ends {
+		noted := slices.ContainsFunc(out.Gaps, func(g receipt.Gap) bool { return g.Track == i+1 && g.To >= lasts.Milliseconds() })
+		if noted || lasts-end < silence || len(out.Gaps) == receipt.MaxLosses {
+			continue
+		}
+		t := &out.Tracks[i]
+		lost := int64(0)
+		if end > 0 {
+			lost = int64(float64(t.Frames+t.Lost) * float64(lasts-end) / float64(end))
+		}
+		t.Lost += lost
+		out.Gaps = append(out.Gaps, receipt.Gap{From: end.Milliseconds(), To: ceilMillis(lasts), Track: i + 1, Lost: lost, Reason: why})
+	}
 }
 
 func ceilMillis(d time.Duration) int64 { return (d + time.Millisecond - 1).Milliseconds() }

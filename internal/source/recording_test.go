@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -228,7 +229,7 @@ func TestRecordingGrows(t *testing.T) {
 	case <-done:
 		t.Fatal("it ended before it was over")
 	case <-time.After(3 * overEvery):
-		f.Over()
+		f.Over("")
 		stream = <-done
 	}
 	if f.End() != r.ends[30] || f.Lasts() != 3100*ms {
@@ -270,13 +271,14 @@ func TestRecordingGaps(t *testing.T) {
 	want := []receipt.Gap{
 		{From: 0, To: 1, Track: 1, Lost: 1, Reason: reason.DeviceOverrun},
 		{From: 1000, To: 2000, Track: 1, Lost: 20, Reason: reason.WorkerFailed},
+		{From: 3000, To: 3500, Track: 1, Lost: 10, Reason: reason.DeviceAbsent},
 	}
-	if err != nil || len(got.Gaps) != 2 || got.Gaps[0] != want[0] || got.Gaps[1] != want[1] || got.Tracks[0].Lost != 21 || got.Duration != 3000 {
+	if err != nil || !slices.Equal(got.Gaps, want) || got.Tracks[0].Lost != 31 || got.Duration != 3000 {
 		t.Errorf("recorded is %+v, %v", got, err)
 	}
 	// One that begins after the second gap has nothing of it.
-	f = r.follow(r.part(10, time.Hour))
-	f.Over()
+	f = r.follow(r.part(10, 2110*ms))
+	f.Over("")
 	all(t, f, 0)
 	if got, err = f.Recorded(); err != nil || len(got.Gaps) != 1 || got.Gaps[0].From != 1010 || got.Gaps[0].To != 2010 || got.Gaps[0].Lost != 20 || got.Tracks[0].Lost != 20 {
 		t.Errorf("joined late: %+v, %v", got, err)
@@ -288,6 +290,57 @@ func TestRecordingGaps(t *testing.T) {
 	all(t, f, 0)
 	if got, err := f.Recorded(); err != nil || got.Duration != 7 {
 		t.Errorf("written down: %+v, %v", got, err)
+	}
+}
+
+// What is missing at the end of a part is of it up to its end: as the recording
+// notes it, or where that goes on for others, as it is told.
+func TestRecordingEndsInAGap(t *testing.T) {
+	whole := receipt.Gap{From: 2000, To: 3000, Track: 1, Lost: 20, Reason: reason.DeviceAbsent}
+	for name, c := range map[string]struct {
+		noted []spool.Gap // when the recording ends; nil is that it does not
+		part  time.Duration
+		why   reason.Code
+		want  []receipt.Gap
+		lost  [2]int64
+	}{
+		"noted": {[]spool.Gap{{Track: 1, From: 2000 * ms, To: 3000 * ms, Lost: 20, Code: reason.DeviceAbsent}}, 3 * time.Second, "",
+			[]receipt.Gap{whole}, [2]int64{20, 0}},
+		"noted beyond the part": {[]spool.Gap{{Track: 1, From: 2000 * ms, To: 5000 * ms, Lost: 60, Code: reason.DeviceAbsent}}, 3 * time.Second, "",
+			[]receipt.Gap{whole}, [2]int64{20, 0}},
+		"nothing is noted": {[]spool.Gap{}, 3 * time.Second, "", nil, [2]int64{}},
+		"it goes on for others": {nil, 3 * time.Second, reason.DeviceAbsent,
+			[]receipt.Gap{whole, {From: 2000, To: 3000, Track: 2, Lost: 8000, Reason: reason.DeviceAbsent}}, [2]int64{20, 8000}},
+		"why is not known": {nil, 3 * time.Second, "",
+			[]receipt.Gap{{From: 2000, To: 3000, Track: 1, Lost: 20, Reason: reason.DeviceHung}, {From: 2000, To: 3000, Track: 2, Lost: 8000, Reason: reason.DeviceHung}}, [2]int64{20, 8000}},
+		"only just": {nil, 2500 * ms, reason.DeviceAbsent, nil, [2]int64{}},
+	} {
+		r := newReel(t)
+		r.shoot(20)
+		if c.noted != nil {
+			if err := r.w.End(c.noted); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f := r.follow(r.part(0, c.part))
+		f.Over(c.why)
+		all(t, f, 0)
+		got, err := f.Recorded()
+		if err != nil || got.Duration != 2000 || !slices.Equal(got.Gaps, c.want) || got.Tracks[0].Lost != c.lost[0] || got.Tracks[1].Lost != c.lost[1] {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	// A microphone that goes on does not hide a camera that is gone: the time is
+	// that of the recording's end, not that of the camera's.
+	r := newReel(t)
+	r.shoot(20)
+	if err := r.w.End([]spool.Gap{{Track: 1, From: 500 * ms, To: 1900 * ms, Lost: 28, Code: reason.DeviceAbsent}}); err != nil {
+		t.Fatal(err)
+	}
+	f := r.follow(r.part(0, 2*time.Second))
+	all(t, f, 0)
+	if got, err := f.Recorded(); err != nil || got.Tracks[0].Lost != 28 || len(got.Gaps) != 1 || got.Gaps[0].To != 1900 {
+		t.Errorf("beside a microphone: %+v, %v", got, err)
 	}
 }
 

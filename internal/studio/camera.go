@@ -142,9 +142,14 @@ func (c *camera) once() (gave bool, err error) {
 	end := c.ctx.Done()
 	var failure error
 	opening := false
+	mute := time.NewTimer(firstWithin) // it opens the device, which may take its time
+	defer mute.Stop()
 	for {
 		select {
 		case word := <-said:
+			if gave {
+				mute.Reset(hung) // it says each second how it goes
+			}
 			switch message := word.Message.(type) {
 			case nil:
 				return gave, c.parted(&m, word.Err, failure)
@@ -169,6 +174,7 @@ func (c *camera) once() (gave bool, err error) {
 				})
 			case control.Capturing:
 				gave = true
+				mute.Reset(hung)
 				c.member = &m
 				c.capturing(message)
 			case control.Captured:
@@ -182,6 +188,9 @@ func (c *camera) once() (gave bool, err error) {
 			c.answer(&m, d, func(code reason.Code, detail string) control.Message {
 				return control.DeviceOpened{Code: code, Detail: detail}
 			})
+		case <-mute.C:
+			m.Kill()
+			failure = reason.New(reason.WorkerFailed, "the capture worker says nothing any more")
 		case <-c.wake:
 			c.work()
 		case <-end:

@@ -295,6 +295,6 @@ func (r *Recorder) stop(m control.StopRecording) error {
 	if rec == nil {
 		return nil // nothing was recorded
 	}
-	rec.Stop(m.Pause, m.Until)
+	rec.Stop(m.Pause, m.Until, m.Silent)
 	return <-r.ended
 }

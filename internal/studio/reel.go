@@ -142,12 +142,20 @@ func (r *reel) nothing(ctx context.Context) error {
 	}
 	r.studio.mu.Lock()
 	defer r.studio.mu.Unlock()
+	if err := r.trouble(); err != nil {
+		return err
+	}
+	return reason.New(reason.DeviceHung, "nothing came for %v", firstWithin)
+}
+
+// trouble says why a device of it gives nothing now. The mutex is held.
+func (r *reel) trouble() error {
 	for _, c := range r.cameras {
 		if c.trouble != "" {
 			return reason.New(c.trouble, "%s", c.detail)
 		}
 	}
-	return reason.New(reason.DeviceHung, "nothing came for %v", firstWithin)
+	return nil
 }
 
 // run has it recorded, by one worker after the other where they die, until
@@ -344,12 +352,11 @@ func (r *reel) appended(m control.Appended, resumed bool) {
 func (r *reel) review(m *crew.Member, keep bool) {
 	s := r.studio
 	s.mu.Lock()
-	needed, until := false, time.Duration(0)
+	needed, until := r.needed(), time.Duration(0)
 	for _, t := range r.takers {
 		if t.part != nil {
 			until = max(until, t.end())
 		}
-		needed = needed || len(r.cameras) > 0 && !t.done && (t.part == nil || r.last.To < t.end() && !s.past(t))
 	}
 	if !needed {
 		r.closing = true
@@ -363,6 +370,16 @@ func (r *reel) review(m *crew.Member, keep bool) {
 	if !needed {
 		r.stop(m, control.StopRecording{Until: until})
 	}
+}
+
+// needed says whether somebody needs more of it. The mutex is held.
+func (r *reel) needed() bool {
+	for _, t := range r.takers {
+		if len(r.cameras) > 0 && !t.done && (t.part == nil || r.last.To < t.end() && !r.studio.past(t)) {
+			return true
+		}
+	}
+	return false
 }
 
 // hold is up to where everybody has what there is. The mutex is held.
@@ -384,6 +401,7 @@ func (r *reel) stop(m *crew.Member, how control.StopRecording) {
 	s.mu.Lock()
 	r.closing = true
 	for _, c := range r.cameras {
+		how.Silent = append(how.Silent, c.trouble)
 		c.post(func() { c.detach(r) })
 	}
 	s.mu.Unlock()

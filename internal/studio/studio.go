@@ -24,7 +24,7 @@ const (
 	// firstWithin is how long a delivery waits for the first picture or sound. A
 	// camera that gives H.264 may take 20 s for one to begin with (package record).
 	firstWithin = 25 * time.Second
-	// hung is how long a device may be silent.
+	// hung is how long a device may be silent, and how long who captures it.
 	hung = 5 * time.Second
 	// late is how much longer than wanted a recording waits for a device that
 	// gives nothing.
@@ -470,8 +470,8 @@ func (s *Studio) forget(r *reel) {
 }
 
 // Over says whether nothing will follow for a delivery: its recording has ended,
-// with the reason if it did so before its time, or the time of its part has
-// passed and its devices give nothing.
+// with the reason if it did so before its time, or it goes on for others and the
+// time of the part has passed, with the reason if a device gave nothing in it.
 func (s *Studio) Over(delivery int64) (over bool, why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -482,7 +482,17 @@ func (s *Studio) Over(delivery int64) (over bool, why error) {
 	case t.reel.closed:
 		return true, t.reel.err
 	}
-	return t.part != nil && s.past(t), nil
+	// One that nobody needs is about to end, and notes then what is missing.
+	if t.part == nil || !s.past(t) || !t.reel.needed() {
+		return false, nil
+	}
+	if t.reel.last.To >= t.end() {
+		return true, nil
+	}
+	if why = t.reel.trouble(); why == nil {
+		why = reason.New(reason.DeviceHung, "nothing came any more")
+	}
+	return true, why
 }
 
 // past says whether the time of a part is over by the clock. The mutex is held.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -48,7 +49,55 @@ func capturing(in *worker.Inside) error {
 	if script, ok := strings.CutPrefix(os.Args[0], puppetCaptures); ok {
 		return puppet.Follow(io.NopCloser(strings.NewReader(script)), c, nil)
 	}
-	return (&Capturer{Control: control.New(c)}).Run()
+	worker := &Capturer{Control: control.New(c)}
+	if os.Args[0] == losing {
+		pulled := make(chan os.Signal, 1)
+		signal.Notify(pulled, pull)
+		d := &pluggable{gone: make(chan struct{})}
+		go func() {
+			<-pulled
+			close(d.gone)
+		}()
+		worker.device = d.open
+	}
+	return worker.Run()
+}
+
+// losing is the name of a program whose workers have a device that is gone for
+// good when they get the signal pull.
+const (
+	losing = "losing"
+	pull   = syscall.SIGUSR1
+)
+
+// pluggable is such a device.
+type pluggable struct {
+	capture.Device
+	gone chan struct{}
+}
+
+func (p *pluggable) open() (capture.Device, error) {
+	select {
+	case <-p.gone:
+		return nil, reason.New(reason.DeviceAbsent, "it is gone")
+	default:
+	}
+	f, err := feed.Parse(picture)
+	if err != nil {
+		return nil, err
+	}
+	p.Device = capture.OpenPattern(f.Picture)
+	return p, nil
+}
+
+// Next is that of the device, while there is one.
+func (p *pluggable) Next() (capture.Buffer, error) {
+	select {
+	case <-p.gone:
+		return capture.Buffer{}, syscall.ENODEV
+	default:
+		return p.Device.Next()
+	}
 }
 
 func encoding(in *worker.Inside) error {
@@ -342,12 +391,18 @@ func (p *place) recorded(part Part, d time.Duration) {
 
 func (p *place) kill(kind worker.Kind, what string) {
 	p.t.Helper()
+	p.signal(kind, what, syscall.SIGKILL)
+}
+
+// signal sends a signal to the workers of a kind that are started for something.
+func (p *place) signal(kind worker.Kind, what string, s syscall.Signal) {
+	p.t.Helper()
 	all := p.pids(kind, what)
 	if len(all) == 0 {
 		p.t.Fatalf("there is no %s worker", kind)
 	}
 	for _, pid := range all {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		if err := syscall.Kill(pid, s); err != nil {
 			p.t.Fatal(err)
 		}
 	}
@@ -454,6 +509,66 @@ func TestKilled(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A device that is gone and does not come back before the end: what is missing is
+// a gap up to there, for its reason; a delivery whose time is over while another's
+// is not is told of it.
+func TestLostForGood(t *testing.T) {
+	t.Parallel()
+	p := &place{t: t, dir: t.TempDir(), program: losing}
+	p.start(settings, nil)
+	w := Wish{Delivery: 1, Location: "v4l2:/dev/video97?size=160x120", Title: "Bars", Duration: 3 * time.Second}
+	part := p.join(w)
+	p.recorded(part, 500*ms)
+	p.signal(worker.Capture, "video97", pull)
+	got := p.take(w, part)
+	if len(got.gaps) != 1 || len(got.pictures) == 0 {
+		t.Fatalf("the gaps are %+v, of %d pictures", got.gaps, len(got.pictures))
+	}
+	g, last := got.gaps[0], got.pictures[len(got.pictures)-1]
+	if g.Code != reason.DeviceAbsent || g.Track != 1 || g.To != w.Duration || g.From < last.in || g.From > last.in+60*ms {
+		t.Errorf("the gap is %+v, and the last picture at %v", g, last.in)
+	}
+	if missing := int64((g.To - g.From) / (40 * ms)); g.Lost < missing-2 || g.Lost > missing+2 {
+		t.Errorf("%d are lost, not %d", g.Lost, missing)
+	}
+	p.until("the recording ends", func() bool { over, _ := p.Over(1); return over })
+	p.Leave(1)
+
+	long, short := w, w
+	long.Delivery, long.Duration, short.Delivery = 2, time.Hour, 3
+	p.join(long)
+	p.join(short)
+	p.signal(worker.Capture, "video97", pull)
+	var why error
+	p.until("the short one is over", func() (over bool) { over, why = p.Over(3); return over })
+	if over, _ := p.Over(2); over || reason.Of(why) != reason.DeviceAbsent || p.State().Recordings != 1 {
+		t.Errorf("the long one is over: %v; the short one for %v", over, why)
+	}
+	p.Leave(3)
+	p.Leave(2)
+}
+
+// Who captures and says nothing any more is replaced, and the time without is a
+// gap.
+func TestHung(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	w := Wish{Delivery: 1, Location: "pattern:?size=160x130&fps=25", Title: "Bars", Duration: time.Hour}
+	part := p.join(w)
+	p.recorded(part, time.Second)
+	p.signal(worker.Capture, "160x130", syscall.SIGSTOP)
+	p.recorded(part, hung+2*time.Second)
+	w.Duration = hung + 2*time.Second
+	got := p.take(w, part)
+	if len(got.gaps) == 0 || got.gaps[0].Code != reason.WorkerFailed || got.gaps[0].To-got.gaps[0].From < hung/2 {
+		t.Errorf("the gaps are %+v", got.gaps)
+	}
+	if breaks := got.breaks(); len(breaks) == 0 || got.tracks[0].Lost < 25 {
+		t.Errorf("breaks at %v; the index says %+v", breaks, got.tracks[0])
+	}
+	p.Leave(1)
 }
 
 // Restarts of the server: one in order and one by power. Both parts go on in the
