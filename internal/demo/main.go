@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -141,8 +142,8 @@ address = "127.0.0.1:%s"
 // film is what is added and delivered.
 type film struct{ name, location, description string }
 
-// newFilm writes videos.txt with a short film, and makes another one that is to
-// be added, unless video is.
+// newFilm writes videos.txt with a short film, and makes another one, which any
+// browser plays, that is to be added, unless video is.
 func newFilm(dir, video string) (f film, err error) {
 	if video != "" {
 		if f.location, err = filepath.Abs(video); err != nil {
@@ -154,24 +155,24 @@ func newFilm(dir, video string) (f film, err error) {
 		f.name = strings.ReplaceAll(filepath.Base(f.location), "^", " ")
 	} else {
 		fmt.Printf("making a sample film of %d seconds\n", cardSeconds)
-		f = film{"Test card", "test-card.avi", "a moving test card with a beep each second"}
-		if err := makeSample(filepath.Join(dir, f.location), cardSeconds); err != nil {
+		f = film{"Test card", "test-card.mp4", "a moving test card with a beep each second"}
+		if err := makeSample(filepath.Join(dir, f.location), cardSeconds, sample.WriteMP4); err != nil {
 			return film{}, err
 		}
 	}
-	if err := makeSample(filepath.Join(dir, "short.avi"), shortSeconds); err != nil {
+	if err := makeSample(filepath.Join(dir, "short.avi"), shortSeconds, sample.Write); err != nil {
 		return film{}, err
 	}
-	line := fmt.Sprintf("# NUMBER ^ NAME ^ MINUTES LOCATION ^ DESCRIPTION\n1 ^ Short card ^ %.4f short.avi ^ the same, and soon over\n", shortSeconds/60.0)
+	line := fmt.Sprintf("# NUMBER ^ NAME ^ MINUTES LOCATION ^ DESCRIPTION\n1 ^ Short card ^ %.4f short.avi ^ the same as AVI, and soon over\n", shortSeconds/60.0)
 	return f, os.WriteFile(filepath.Join(dir, "videos.txt"), []byte(line), 0o644)
 }
 
-func makeSample(path string, seconds int) error {
+func makeSample(path string, seconds int, write func(io.WriteSeeker, int) error) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(sample.Write(f, seconds), f.Close())
+	return errors.Join(write(f, seconds), f.Close())
 }
 
 // list prints the files of the store.

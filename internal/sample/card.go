@@ -18,11 +18,13 @@ const (
 	barsEnd  = 200 // below it the grey steps
 	stepsEnd = 232 // below it the panel with the texts
 
-	discX, discY = Width / 2, 152
-	discRadius   = 112
-	ringRadius   = 116
-	hubRadius    = 18
-	handLength   = 104
+	// What moves costs an MP4 film its bytes, by whole macroblocks: the disc lies
+	// on their borders.
+	discX, discY = 20 * mbSide, 9 * mbSide
+	discRadius   = 5 * mbSide
+	ringRadius   = discRadius + 4
+	hubRadius    = 14
+	handLength   = 74
 	handWidth    = 2 // to either side of its middle, and as much for its rim
 
 	textLeft  = 40

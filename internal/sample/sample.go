@@ -1,5 +1,6 @@
-// Package sample makes a small playable film, for trying Video Club without
-// one: a moving test card with a clock and a beep each second.
+// Package sample makes small playable films, for trying Video Club without one:
+// a moving test card with a clock and a beep each second, as AVI and as the MP4
+// that browsers play.
 package sample
 
 import (
@@ -25,7 +26,7 @@ const (
 	// Channels of the sound: left and right.
 	Channels = 2
 	// MaxSeconds is the longest film. It stays far below the 2 GiB up to which
-	// every player follows an index of this kind.
+	// every player follows an index of these kinds.
 	MaxSeconds = 900
 )
 

@@ -240,9 +240,9 @@ func TestPictures(t *testing.T) {
 	}
 	// The hand turns clockwise from noon: after five pictures of 25 it stands
 	// at 72 degrees, and no longer at noon.
-	x, y := discX+76, discY-25
+	x, y := discX+57, discY-19
 	near("the hand after five pictures", decode(t, played[10]).YCbCrAt(x, y).Y, white)
-	near("the hand at noon", decode(t, played[0]).YCbCrAt(discX, discY-80).Y, white)
+	near("the hand at noon", decode(t, played[0]).YCbCrAt(discX, discY-60).Y, white)
 }
 
 func TestSound(t *testing.T) {

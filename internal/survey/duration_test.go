@@ -3,6 +3,7 @@ package survey
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -159,22 +160,24 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-// The film that this program makes itself is read too.
+// The films that this program makes itself are read too.
 func TestDurationOfSample(t *testing.T) {
-	f, err := os.Create(filepath.Join(t.TempDir(), "sample.avi"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := sample.Write(f, 2); err != nil {
-		t.Fatal(err)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d, err := Duration(f, info.Size()); err != nil || d != 2*time.Second {
-		t.Errorf("%v, %v", d, err)
+	for name, write := range map[string]func(io.WriteSeeker, int) error{"avi": sample.Write, "mp4": sample.WriteMP4} {
+		f, err := os.Create(filepath.Join(t.TempDir(), "sample."+name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := write(f, 2); err != nil {
+			t.Fatal(err)
+		}
+		info, err := f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := Duration(f, info.Size()); err != nil || d != 2*time.Second {
+			t.Errorf("%s: %v, %v", name, d, err)
+		}
 	}
 }
 

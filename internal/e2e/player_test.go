@@ -1,0 +1,59 @@
+//go:build root
+
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"videoclub/internal/lab"
+	"videoclub/internal/sample"
+)
+
+// cardOf makes the film that make run delivers, of a few seconds.
+func cardOf(t *testing.T, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, "test-card.mp4")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := sample.WriteMP4(f, 8); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The film that make run delivers is what Debian's ffmpeg reads without a word
+// of complaint.
+func TestSamplePlays(t *testing.T) {
+	t.Parallel()
+	if err := lab.Need(t.Context(), map[string]string{"ffmpeg": "ffmpeg"}); err != nil {
+		t.Fatal(err)
+	}
+	path := cardOf(t, t.TempDir())
+	said := string(ffmpeg(t, "ffprobe", "-of", "compact=nk=1", "-show_entries", "format=duration:stream=codec_name,profile,width,height,color_range,nb_frames", path))
+	for _, want := range []string{"h264|Constrained Baseline|640|360|pc|200", "flac|", "format|8.000000"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("ffprobe says %q, without %q", said, want)
+		}
+	}
+	if whole := ffmpeg(t, "ffmpeg", "-xerror", "-i", path, "-map", "0:v", "-f", "rawvideo", "-"); len(whole) != 8*sample.FrameRate*sample.Width*sample.Height*3/2 {
+		t.Errorf("its pictures come to %d bytes", len(whole))
+	}
+	if sound := ffmpeg(t, "ffmpeg", "-xerror", "-i", path, "-map", "0:a", "-f", "s16le", "-"); len(sound) != 8*sample.SampleRate*4 || bytes.Count(sound, []byte{0}) == len(sound) {
+		t.Errorf("its sound comes to %d bytes", len(sound))
+	}
+}
+
+// A browser plays it at the reception by itself, and begins anywhere.
+func TestSampleInBrowser(t *testing.T) {
+	r := startReception(t, "")
+	c := startCentral(t, "", link{"cinema.test", r, ""})
+	c.deposited(c.ask(c.add("Test card", cardOf(t, c.dir), 1), "cinema.test").ID)
+	drive(t, "player.js", drivenBy{Gallery: consoleOf(t, r.daemon)}, func(string) {})
+}
