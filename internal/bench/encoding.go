@@ -86,7 +86,7 @@ func used() time.Duration {
 func (b *bench) film(a *feed.Ask, change func(*feed.Ask)) (cost time.Duration, pictures int, err error) {
 	ask := *a
 	change(&ask)
-	k, err := capture.Keep(func() (capture.Device, error) { return capture.OpenPattern(&ask), nil })
+	k, err := capture.Keep(func() (capture.Device, error) { return capture.OpenPattern(&ask, capture.Now), nil })
 	if err != nil {
 		return 0, 0, err
 	}
@@ -104,7 +104,7 @@ func (b *bench) film(a *feed.Ask, change func(*feed.Ask)) (cost time.Duration, p
 
 // raws writes some pictures of a pattern as they come from a camera.
 func raws(a *feed.Ask, dir string) (path string, n int, err error) {
-	k := capture.OpenPattern(a)
+	k := capture.OpenPattern(a, capture.Now)
 	var all bytes.Buffer
 	for ; n < 90; n++ {
 		p, err := k.Next()

@@ -169,7 +169,7 @@ func play(t *testing.T, a *feed.Ask, stop <-chan struct{}) <-chan struct{} {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
-	tone := OpenTone(&feed.Ask{Kind: feed.Tone, SampleRate: m.format.SampleRate, Channels: m.format.Channels, Bits: m.format.Bits, Frequency: a.Frequency})
+	tone := OpenTone(&feed.Ask{Kind: feed.Tone, SampleRate: m.format.SampleRate, Channels: m.format.Channels, Bits: m.format.Bits, Frequency: a.Frequency}, Now)
 	go func() {
 		defer close(done)
 		defer sys.close()

@@ -12,13 +12,12 @@ import (
 // one would.
 type made struct {
 	start time.Time
-	base  time.Duration // CLOCK_MONOTONIC at start
 	woken chan struct{}
 	once  sync.Once
 }
 
 func newMade() *made {
-	return &made{start: time.Now(), base: Now(), woken: make(chan struct{})}
+	return &made{start: time.Now(), woken: make(chan struct{})}
 }
 
 // Wake lets go who waits in Next.
@@ -48,15 +47,16 @@ func (m *made) until(due time.Duration) (late time.Duration, err error) {
 // YUYV as a camera would give them.
 type PatternCamera struct {
 	*made
+	base   time.Duration // when it started
 	format Format
 	still  []byte
 	buf    []byte
 	next   int64
 }
 
-// OpenPattern starts a pattern.
-func OpenPattern(a *feed.Ask) *PatternCamera {
-	p := &PatternCamera{made: newMade(), format: Format{
+// OpenPattern starts a pattern, whose buffers have their times by clock.
+func OpenPattern(a *feed.Ask, clock Clock) *PatternCamera {
+	p := &PatternCamera{made: newMade(), base: clock(), format: Format{
 		Pixels: feed.YUYV, Width: a.Width, Height: a.Height, Stride: 2 * a.Width, Largest: 2 * a.Width * a.Height,
 		Rate: a.Rate, Device: "pattern",
 	}}
@@ -143,6 +143,7 @@ func (p *PatternCamera) draw(m Mark) {
 // (ReadPositions).
 type ToneMicrophone struct {
 	*made
+	base   time.Duration // when it started
 	format Format
 	wave   []int32 // one second, in 32 bits
 	buf    []byte
@@ -152,9 +153,9 @@ type ToneMicrophone struct {
 // loudness is the amplitude of the tone: a quarter of what there is.
 const loudness = math.MaxInt32 / 4
 
-// OpenTone starts a tone.
-func OpenTone(a *feed.Ask) *ToneMicrophone {
-	t := &ToneMicrophone{made: newMade(), format: Format{SampleRate: a.SampleRate, Channels: a.Channels, Bits: a.Bits, Device: "tone"}}
+// OpenTone starts a tone, whose buffers have their times by clock.
+func OpenTone(a *feed.Ask, clock Clock) *ToneMicrophone {
+	t := &ToneMicrophone{made: newMade(), base: clock(), format: Format{SampleRate: a.SampleRate, Channels: a.Channels, Bits: a.Bits, Device: "tone"}}
 	t.wave = make([]int32, a.SampleRate)
 	for i := range t.wave {
 		t.wave[i] = int32(loudness * math.Sin(2*math.Pi*float64(i*a.Frequency%a.SampleRate)/float64(a.SampleRate)))

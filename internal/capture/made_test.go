@@ -30,7 +30,7 @@ func picture(b []byte, f Format) *image.YCbCr {
 func TestPattern(t *testing.T) {
 	for _, size := range []string{"160x120", "320x180", "640x480", "162x1080", "1920x120"} {
 		synctest.Test(t, func(t *testing.T) {
-			p := OpenPattern(ask("pattern:?fps=30000/1001&size=" + size))
+			p := OpenPattern(ask("pattern:?fps=30000/1001&size="+size), Now)
 			var first time.Duration
 			for n := range int64(12) {
 				want := n
@@ -88,7 +88,7 @@ func TestTone(t *testing.T) {
 	for _, location := range []string{"tone:", "tone:?rate=44100&channels=1&bits=24&frequency=1000", "tone:?rate=8000&channels=8&bits=32"} {
 		synctest.Test(t, func(t *testing.T) {
 			a := ask(location)
-			d := OpenTone(a)
+			d := OpenTone(a, Now)
 			f := d.Format()
 			var samples []byte
 			var first time.Duration
@@ -136,7 +136,7 @@ func crossings(samples []byte, f Format) float64 {
 
 func TestToneLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := OpenTone(ask("tone:"))
+		d := OpenTone(ask("tone:"), Now)
 		if _, err := d.Next(); err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +149,7 @@ func TestToneLate(t *testing.T) {
 }
 
 func BenchmarkPattern720(b *testing.B) {
-	p := OpenPattern(&feed.Ask{Kind: feed.Pattern, Width: 1280, Height: 720, Rate: feed.Fraction{Num: 30, Den: 1}})
+	p := OpenPattern(&feed.Ask{Kind: feed.Pattern, Width: 1280, Height: 720, Rate: feed.Fraction{Num: 30, Den: 1}}, Now)
 	for i := range b.N {
 		p.draw(Mark{Number: int64(i)})
 	}

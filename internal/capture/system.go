@@ -101,6 +101,10 @@ func (n *node) wait(most time.Duration) error {
 // Wake may come after the device was closed.
 func (n *node) Wake() { n.wake.Write([]byte{1, 0, 0, 0, 0, 0, 0, 0}) }
 
+// Clock is what devices have the times of their buffers by: Now, but for those
+// that are made where time is.
+type Clock func() time.Duration
+
 // Now is CLOCK_MONOTONIC, by which drivers stamp their buffers.
 func Now() time.Duration {
 	var t unix.Timespec

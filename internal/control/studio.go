@@ -111,16 +111,18 @@ type (
 	}
 
 	// Appended says that a cluster is durable, by its place in the data and in
-	// time; the first, after the recording was resumed, is its last of before.
+	// time; the first, after the recording was resumed, is its last of before. It
+	// goes on to To; every track has come as far as Reached.
 	Appended struct {
-		Head   int64         `json:"head"`
-		Offset int64         `json:"offset"`
-		End    int64         `json:"end"`
-		From   time.Duration `json:"from"`
-		To     time.Duration `json:"to"`
-		Origin time.Duration `json:"origin"` // by CLOCK_MONOTONIC
-		Key    bool          `json:"key"`
-		Lost   int64         `json:"lost"` // of all tracks, so far
+		Head    int64         `json:"head"`
+		Offset  int64         `json:"offset"`
+		End     int64         `json:"end"`
+		From    time.Duration `json:"from"`
+		To      time.Duration `json:"to"`
+		Reached time.Duration `json:"reached"`
+		Origin  time.Duration `json:"origin"` // by CLOCK_MONOTONIC
+		Key     bool          `json:"key"`
+		Lost    int64         `json:"lost"` // of all tracks, so far
 	}
 
 	// Spare says that what lies before Offset is needed by nobody any more.
@@ -177,7 +179,7 @@ func (m DeviceOffer) check() error {
 
 func (m Appended) check() error {
 	return all(atLeast(1, "the front", m.Head), atLeast(m.Head, "the offset", m.Offset), atLeast(m.Offset, "the end", m.End),
-		atLeast(0, "the time", int64(m.From)), atLeast(0, "the time", int64(m.To)), atLeast(0, "what was lost", m.Lost))
+		atLeast(0, "the time", int64(m.From)), atLeast(0, "the time", int64(m.To)), atLeast(0, "the time", int64(m.Reached)), atLeast(0, "what was lost", m.Lost))
 }
 
 func within(most int, what string, n int) error {

@@ -30,7 +30,7 @@ func TestFFmpeg(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := f.Picture
-		k, err := capture.Keep(func() (capture.Device, error) { return capture.OpenPattern(a), nil })
+		k, err := capture.Keep(func() (capture.Device, error) { return capture.OpenPattern(a, capture.Now), nil })
 		if err != nil {
 			t.Fatal(err)
 		}

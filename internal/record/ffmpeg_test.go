@@ -43,7 +43,8 @@ func recorded(t *testing.T, location string, lasts time.Duration) (grown, ended 
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), lasts)
 		defer cancel()
-		if err := record(ctx, "La cámara", sources(t, location), reel.create); err != nil {
+		clock := bubble()
+		if err := record(ctx, "La cámara", sources(t, location, clock), clock, reel.create); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -118,7 +118,7 @@ func inH264(t *testing.T, a *feed.Ask, n int64) [][]byte {
 	t.Helper()
 	var raw bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
-		p := capture.OpenPattern(a)
+		p := capture.OpenPattern(a, capture.Now)
 		for range n {
 			b, err := p.Next()
 			if err != nil {
@@ -146,7 +146,7 @@ func filmed(t *testing.T, lasts time.Duration, all ...source) []byte {
 	reel := newReel(t, 1<<30)
 	ctx, cancel := context.WithTimeout(t.Context(), lasts)
 	defer cancel()
-	if err := record(ctx, "", all, reel.create); err != nil {
+	if err := record(ctx, "", all, capture.Now, reel.create); err != nil {
 		t.Fatal(err)
 	}
 	return reel.delivered(t, 0)
@@ -190,7 +190,7 @@ func TestForms(t *testing.T) {
 				film = inH264(t, a, 100)
 			}
 			t.Parallel() // they wait for their pictures
-			p := capture.OpenPattern(a)
+			p := capture.OpenPattern(a, capture.Now)
 			f := p.Format()
 			f.Pixels, f.Device = c.pixels, "form"
 			switch c.pixels {
@@ -223,7 +223,7 @@ func TestForms(t *testing.T) {
 // a picture and a sound stay together.
 func TestEncoderKilled(t *testing.T) {
 	const w, h = 320, 180
-	all := sources(t, fmt.Sprintf("pattern:?size=%dx%d&fps=25&encode=h264+tone:?encode=flac", w, h))
+	all := sources(t, fmt.Sprintf("pattern:?size=%dx%d&fps=25&encode=h264+tone:?encode=flac", w, h), capture.Now)
 	var kept []*exec.Cmd
 	all[0].start = ffmpeg(t, all[0].ask, &kept)
 	reel := newReel(t, 1<<30)
@@ -231,7 +231,7 @@ func TestEncoderKilled(t *testing.T) {
 	defer cancel()
 	kill := time.AfterFunc(2*time.Second, func() { kept[0].Process.Kill() })
 	defer kill.Stop()
-	if err := record(ctx, "", all, reel.create); err != nil {
+	if err := record(ctx, "", all, capture.Now, reel.create); err != nil {
 		t.Fatal(err)
 	}
 	file := reel.delivered(t, 0)
@@ -262,7 +262,7 @@ func TestSoundForms(t *testing.T) {
 					_, ended := recorded(t, location, 600*ms)
 					raw := []byte(program(t, ended, "ffmpeg", "-v", "error", "-xerror", "-i", "FILE", "-f", fmt.Sprintf("s%dle", bits), "-c:a", fmt.Sprintf("pcm_s%dle", bits), "-"))
 					f := capture.Format{SampleRate: rate, Channels: channels, Bits: bits}
-					tone := capture.OpenTone(asks(t, location)[0])
+					tone := capture.OpenTone(asks(t, location)[0], capture.Now)
 					var want []byte
 					for len(want) < len(raw) {
 						b, err := tone.Next()

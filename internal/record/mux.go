@@ -83,9 +83,8 @@ func (m *Mux) Add(track int, p Packet) (*Done, error) {
 			m.hold(track, p)
 			return nil, nil
 		}
-		m.started, m.base = true, p.At
-		p.Gap = nil // that was before
-		m.begin()
+		m.begin(p)
+		return nil, nil
 	}
 	at := p.At - m.base
 	if at < 0 {
@@ -128,8 +127,13 @@ func (m *Mux) hold(track int, p Packet) {
 	m.held = append(m.held, item{track: track, Packet: p})
 }
 
-// begin takes what was held and is not from before the beginning.
-func (m *Mux) begin() {
+// begin begins the recording with a packet of the lead, and takes what was held
+// and is not from before that: all in one cluster, however long it was waited
+// for, so that whoever begins with the packet has the rest too.
+func (m *Mux) begin(p Packet) {
+	m.started, m.base = true, p.At
+	m.torn[m.lead-1] = "" // that, and a gap before it, was before
+	m.put(m.lead, 0, p)
 	for _, h := range m.held {
 		if at := h.At - m.base; at >= 0 {
 			m.put(h.track, max(at, m.last[h.track-1]), h.Packet)
@@ -206,7 +210,7 @@ func (m *Mux) Flush() (*Done, error) {
 // describe says what the index is to say of a cluster with these blocks, which
 // have been counted, save for its tallies.
 func (m *Mux) describe(blocks []matroska.Block) spool.Cluster {
-	c := spool.Cluster{From: blocks[0].At}
+	c := spool.Cluster{From: blocks[0].At, Reached: m.reached()}
 	lead := false
 	for _, b := range blocks {
 		c.From, c.To = min(c.From, b.At), max(c.To, m.ends[b.Track-1])
@@ -234,6 +238,21 @@ func (m *Mux) Miss(track int, g capture.Gap, now time.Duration) {
 	m.missing(track, g)
 	m.ends[track-1] = max(end, g.To-m.base)
 	m.torn[track-1] = ""
+}
+
+// reached is the time of the file up to where every track has come that goes on:
+// the pictures of a time may be there later than its sound. One that is so late
+// that it is missing is not waited for.
+func (m *Mux) reached() time.Duration {
+	var least, most time.Duration
+	some := false
+	for i, end := range m.ends {
+		most = max(most, end)
+		if m.torn[i] == "" && (!some || end < least) {
+			least, some = end, true
+		}
+	}
+	return max(least, most-quiet)
 }
 
 // Missing gives the gaps at the end: those that Miss noted, and of the tracks that

@@ -135,3 +135,28 @@ func TestStep(t *testing.T) {
 		t.Errorf("after 500 of 60 ms: %v", s)
 	}
 }
+
+// The picture that a recording begins with came half a second late: the sound
+// since then is with it, and that from before is not there.
+func TestMuxBeginsLate(t *testing.T) {
+	m, err := NewMux(matroska.Head{Tracks: []matroska.Track{{Codec: "V_MJPEG", Width: 2, Height: 2}, {Codec: "A_PCM/INT/LIT", SampleRate: 8000, Channels: 1, Bits: 16}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Tear(1, reason.WorkerFailed)
+	sound := Packet{Key: true, Frames: 80, Data: make([]byte, 160)}
+	for n := range 60 {
+		sound.At = time.Hour + time.Duration(n-10)*10*ms
+		if d, err := m.Add(2, sound); d != nil || err != nil {
+			t.Fatal(d, err)
+		}
+	}
+	if d, err := m.Add(1, Packet{At: time.Hour, Key: true, Frames: 1, Data: []byte{1}, Gap: &capture.Gap{Lost: 3}}); d != nil || err != nil {
+		t.Fatal(d, err)
+	}
+	sound.At = time.Hour + 500*ms
+	d, err := m.Add(2, sound)
+	if err != nil || d == nil || !d.Key || d.From != 0 || d.To != 500*ms || len(d.Gaps) != 0 || d.Tracks[0].Packets != 1 || d.Tracks[1].Packets != 50 {
+		t.Errorf("the first cluster is %+v, %v", d, err)
+	}
+}

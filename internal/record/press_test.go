@@ -102,7 +102,7 @@ func TestCoder(t *testing.T) {
 
 func benchmark(b *testing.B, size string) {
 	a := asks(b, "pattern:?size="+size)[0]
-	d := capture.OpenPattern(a)
+	d := capture.OpenPattern(a, capture.Now)
 	buf, err := d.Next()
 	if err != nil {
 		b.Fatal(err)

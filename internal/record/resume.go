@@ -82,7 +82,7 @@ const stepsFrom = 20
 
 // resumeMux makes the Mux that a recording had, by its index and its last
 // clusters.
-func resumeMux(data io.ReaderAt, w *spool.Writer, torn reason.Code) (*Mux, error) {
+func resumeMux(data io.ReaderAt, w *spool.Writer, torn reason.Code, now time.Duration) (*Mux, error) {
 	mark := w.Mark()
 	if mark.Ended {
 		return nil, reason.New(reason.Internal, "the recording has ended")
@@ -98,7 +98,7 @@ func resumeMux(data io.ReaderAt, w *spool.Writer, torn reason.Code) (*Mux, error
 	if w.Last().End == 0 {
 		return m, nil // nothing of it is there
 	}
-	m.started, m.base = true, origin(mark.Origin, c.Date, capture.Now(), time.Now())
+	m.started, m.base = true, origin(mark.Origin, c.Date, now, time.Now())
 	recent, err := m.recent(w)
 	if err != nil {
 		return nil, err

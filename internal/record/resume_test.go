@@ -16,41 +16,25 @@ import (
 	"videoclub/internal/spool"
 )
 
-// until records until the file has so many bytes.
-func until(t *testing.T, f *os.File, bytes int64, record func(context.Context) error) {
+// during records for a while, of the test's own time.
+func during(t *testing.T, lasts time.Duration, record func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), lasts)
 	defer cancel()
-	ticker := time.NewTicker(5 * ms)
-	defer ticker.Stop()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := record(ctx); err != nil {
-			t.Error(err)
-		}
-	}()
-	for {
-		select {
-		case <-ticker.C:
-			if info, err := f.Stat(); err != nil || info.Size() > bytes {
-				cancel()
-				<-done
-				return
-			}
-		case <-done:
-			t.Error("it ended by itself")
-			return
-		}
+	if err := record(ctx); err != nil {
+		t.Fatal(err)
 	}
 }
 
 // brokenOff makes the spool of a recording whose process was killed in the
-// middle of a write, after some 150 kB of whole clusters.
-func brokenOff(t *testing.T, location string) (*reel, time.Duration) {
+// middle of a write, after the first half of its clusters. It was recorded for
+// 1.5 s, of the test's own time.
+func brokenOff(t *testing.T, location string, clock capture.Clock) (*reel, time.Duration) {
 	t.Helper()
 	whole := newReel(t, 1<<30)
-	until(t, whole.data, 200_000, func(ctx context.Context) error { return record(ctx, "", sources(t, location), whole.create) })
+	during(t, 1500*ms, func(ctx context.Context) error {
+		return record(ctx, "", sources(t, location, clock), clock, whole.create)
+	})
 	all, err := os.ReadFile(whole.data.Name())
 	if err != nil {
 		t.Fatal(err)
@@ -70,10 +54,7 @@ func brokenOff(t *testing.T, location string) (*reel, time.Duration) {
 	}
 	w.SetOrigin(mark.Origin)
 	at := mark.Head
-	for _, c := range clusters {
-		if at >= 150_000 {
-			break
-		}
+	for _, c := range clusters[:len(clusters)/2] {
 		if err := w.Append(all[at:c.End], c, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -88,14 +69,19 @@ func brokenOff(t *testing.T, location string) (*reel, time.Duration) {
 // A recording whose process was killed goes on in the same file: what was whole
 // is there, what comes after has its true time, and what is missing is a gap of
 // each track.
-func TestResume(t *testing.T) {
+func TestResume(t *testing.T) { synctest.Test(t, goesOn) }
+
+func goesOn(t *testing.T) {
 	const location = "pattern:?size=160x120&fps=50+tone:?channels=1&rate=16000"
-	again, origin := brokenOff(t, location)
+	clock := bubble()
+	again, origin := brokenOff(t, location, clock)
 	resumed, err := Reopen(again.files(), 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, again.data, 350_000, func(ctx context.Context) error { return resume(ctx, sources(t, location), again.data, resumed) })
+	during(t, 1500*ms, func(ctx context.Context) error {
+		return resume(ctx, sources(t, location, clock), clock, again.data, resumed)
+	})
 	last, gaps := again.report(t)
 	r, size := again.patched(t)
 	head, list := blocks(t, r, size)
@@ -156,31 +142,33 @@ func TestResume(t *testing.T) {
 	}
 }
 
-func TestResumeRefused(t *testing.T) {
-	broken, _ := brokenOff(t, "tone:")
+func TestResumeRefused(t *testing.T) { synctest.Test(t, goesOnRefused) }
+
+func goesOnRefused(t *testing.T) {
+	clock := bubble()
+	broken, _ := brokenOff(t, "tone:", clock)
 	w, err := Reopen(broken.files(), 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, location := range []string{"tone:?channels=1", "pattern:", "pattern:+tone:"} {
-		if err := resume(t.Context(), sources(t, location), broken.data, w); reason.Of(err) != reason.DeviceUnfit {
+		if err := resume(t.Context(), sources(t, location, clock), clock, broken.data, w); reason.Of(err) != reason.DeviceUnfit {
 			t.Errorf("with %s: %v", location, err)
 		}
 	}
 	if err := broken.data.Truncate(100); err != nil {
 		t.Fatal(err)
 	}
-	if err := resume(t.Context(), sources(t, "tone:"), broken.data, w); reason.Of(err) != reason.StoreFailed {
+	if err := resume(t.Context(), sources(t, "tone:", clock), clock, broken.data, w); reason.Of(err) != reason.StoreFailed {
 		t.Errorf("a front that is not there: %v", err)
 	}
 }
 
 // The index is made anew from the clusters where power took it.
-func TestReopenWithoutIndex(t *testing.T) {
-	if underRace {
-		t.Skip("under the race detector pictures come later than the device's time says")
-	}
-	broken, _ := brokenOff(t, "pattern:?size=160x120&fps=50+tone:?channels=1&rate=16000")
+func TestReopenWithoutIndex(t *testing.T) { synctest.Test(t, reopensWithoutIndex) }
+
+func reopensWithoutIndex(t *testing.T) {
+	broken, _ := brokenOff(t, "pattern:?size=160x120&fps=50+tone:?channels=1&rate=16000", bubble())
 	m, err := broken.follow().Mark()
 	if err != nil {
 		t.Fatal(err)
@@ -205,7 +193,10 @@ func TestReopenWithoutIndex(t *testing.T) {
 		if (g.From-w.From).Abs() > ms || (g.To-w.To).Abs() > 25*ms {
 			t.Errorf("cluster %d is from %v to %v, not from %v to %v", i, g.From, g.To, w.From, w.To)
 		}
-		if g.From, g.To = w.From, w.To; g != w {
+		if (g.Reached - w.Reached).Abs() > 25*ms {
+			t.Errorf("cluster %d reached %v, not %v", i, g.Reached, w.Reached)
+		}
+		if g.From, g.To, g.Reached = w.From, w.To, w.Reached; g != w {
 			t.Errorf("cluster %d is %+v, not %+v", i, g, w)
 		}
 	}
@@ -218,7 +209,8 @@ func TestPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
 		defer cancel()
-		if err := record(ctx, "", sources(t, "pattern:?size=160x120+tone:?channels=1&rate=8000"), reel.create); err != nil {
+		clock := bubble()
+		if err := record(ctx, "", sources(t, "pattern:?size=160x120+tone:?channels=1&rate=8000", clock), clock, reel.create); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -36,6 +36,7 @@ type item struct {
 // goroutines, and one muxes and writes them.
 type Recorder struct {
 	mux     *Mux
+	clock   capture.Clock
 	writer  *spool.Writer
 	items   chan item
 	waiting atomic.Int64 // bytes in items
@@ -47,8 +48,9 @@ type Recorder struct {
 	silent  []reason.Code
 }
 
-// Begin begins a recording of tracks. create is given what stands at the front.
-func Begin(title string, tracks []matroska.Track, create func(head []byte) (*spool.Writer, error)) (*Recorder, error) {
+// Begin begins a recording of tracks whose packets have their times by clock.
+// create is given what stands at the front.
+func Begin(title string, tracks []matroska.Track, clock capture.Clock, create func(head []byte) (*spool.Writer, error)) (*Recorder, error) {
 	m, err := NewMux(matroska.Head{Title: title, Date: time.Now().Truncate(time.Millisecond), Tracks: tracks})
 	if err != nil {
 		return nil, err
@@ -57,25 +59,25 @@ func Begin(title string, tracks []matroska.Track, create func(head []byte) (*spo
 	if err != nil {
 		return nil, err
 	}
-	return newRecorder(m, w), nil
+	return newRecorder(m, w, clock), nil
 }
 
 // Resume goes on with a recording that broke off for a reason, in the spool that
 // w is of and data has, of the same tracks as before; of none where it is only
 // to be ended. In each, the time from what it had last to what comes next is a gap.
-func Resume(tracks []matroska.Track, data io.ReaderAt, w *spool.Writer, torn reason.Code) (*Recorder, error) {
-	m, err := resumeMux(data, w, torn)
+func Resume(tracks []matroska.Track, data io.ReaderAt, w *spool.Writer, torn reason.Code, clock capture.Clock) (*Recorder, error) {
+	m, err := resumeMux(data, w, torn, clock())
 	if err == nil && len(tracks) > 0 {
 		err = sameTracks(m.tracks, tracks)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return newRecorder(m, w), nil
+	return newRecorder(m, w, clock), nil
 }
 
-func newRecorder(m *Mux, w *spool.Writer) *Recorder {
-	return &Recorder{mux: m, writer: w, items: make(chan item, itemsQueued), stop: make(chan struct{})}
+func newRecorder(m *Mux, w *spool.Writer, clock capture.Clock) *Recorder {
+	return &Recorder{mux: m, clock: clock, writer: w, items: make(chan item, itemsQueued), stop: make(chan struct{})}
 }
 
 // Same refuses a track that is kept otherwise than it was when the recording
@@ -93,15 +95,15 @@ func (r *Recorder) Origin() time.Duration { return r.mux.base }
 func (r *Recorder) Putter(track int) func(Packet) {
 	var gap *capture.Gap // before the next that finds room
 	return func(p Packet) {
-		gap = merge(gap, p.Gap)
-		p.Gap = gap
+		if gap = merge(gap, p.Gap); gap != nil {
+			upTo := *gap // who muxes has its own
+			upTo.To = p.At
+			p.Gap = &upTo
+		}
 		p.Data = append([]byte(nil), p.Data...)
 		if r.waiting.Add(int64(len(p.Data))) <= queued {
 			select {
 			case r.items <- item{track: track, Packet: p}:
-				if gap != nil {
-					gap.To = p.At
-				}
 				gap = nil
 				return
 			default:
@@ -179,7 +181,7 @@ func (r *Recorder) take(i item, tell func(spool.Cluster)) error {
 		r.mux.Tear(i.track, i.torn)
 		return nil
 	case i.missing != nil:
-		r.mux.Miss(i.track, *i.missing, capture.Now())
+		r.mux.Miss(i.track, *i.missing, r.clock())
 		return nil
 	}
 	r.waiting.Add(-int64(len(i.Data)))
@@ -223,7 +225,7 @@ func (r *Recorder) end(tell func(spool.Cluster)) error {
 		if r.pause {
 			return r.writer.Pause()
 		}
-		return r.writer.End(r.mux.Missing(capture.Now(), r.until, r.silent))
+		return r.writer.End(r.mux.Missing(r.clock(), r.until, r.silent))
 	}
 }
 

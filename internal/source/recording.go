@@ -23,8 +23,8 @@ type Part struct {
 	Head, Base int64
 	// Began is when that was captured.
 	Began time.Time
-	// Duration is how long the part lasts: a cluster that begins later is not of
-	// it.
+	// Duration is how long the part lasts: what comes when every track has reached
+	// that is not of it.
 	Duration time.Duration
 	// End is where the part ends, if that is known already; else 0.
 	End int64
@@ -155,7 +155,7 @@ func (r *Recording) grow(ctx context.Context) error {
 		return err
 	}
 	for _, c := range clusters {
-		if r.part.End > 0 && c.Offset >= r.part.End || c.From >= r.base+r.part.Duration {
+		if r.part.End > 0 && c.Offset >= r.part.End || r.beyond(c) {
 			return r.finish()
 		}
 		r.take(c)
@@ -175,6 +175,13 @@ func (r *Recording) grow(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// beyond says whether a cluster is not of the part any more: nor is what follows,
+// even if a track comes later than another.
+func (r *Recording) beyond(c spool.Cluster) bool {
+	end := r.base + r.part.Duration
+	return c.From >= end && c.Reached >= end
 }
 
 // take takes in a cluster.

@@ -73,7 +73,7 @@ func (r *reel) shoot(n int, gaps ...spool.Gap) {
 			r.t.Fatal(err)
 		}
 		r.n++
-		c := spool.Cluster{From: sound, To: at + 100*ms, Key: true}
+		c := spool.Cluster{From: sound, To: at + 100*ms, Reached: at + 90*ms, Key: true}
 		lost := r.w.Last().Tracks[0].Lost
 		for _, g := range gaps {
 			lost += g.Lost
@@ -253,6 +253,35 @@ func TestRecordingGrows(t *testing.T) {
 	f = r.follow(r.part(0, time.Hour))
 	if _, err := f.More(ctx, f.Size()+5000); !errors.Is(err, context.Canceled) {
 		t.Errorf("of a recording that does not go on: %v", err)
+	}
+}
+
+// Pictures that come later than the sound of their time are of the part too, also
+// where sound from beyond it is before them.
+func TestRecordingLate(t *testing.T) {
+	r := newReel(t)
+	r.shoot(9)
+	late := func(at, reached time.Duration, blocks ...matroska.Block) {
+		b, err := matroska.AppendCluster(nil, blocks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := spool.Cluster{From: at, To: 1200 * ms, Reached: reached, Tracks: r.w.Last().Tracks}
+		if err := r.w.Append(b, c, nil); err != nil {
+			t.Fatal(err)
+		}
+		r.ends = append(r.ends, r.w.Mark().Offset)
+	}
+	sound := matroska.Block{Track: 2, At: 1000 * ms, Key: true, Data: make([]byte, 1600)}
+	picture := matroska.Block{Track: 1, At: 950 * ms, Key: true, Data: make([]byte, 400)}
+	late(1000*ms, 900*ms, sound)
+	late(950*ms, 1000*ms, picture)
+	sound.At = 1100 * ms
+	late(1100*ms, 1000*ms, sound)
+	f := r.follow(r.part(0, time.Second))
+	all(t, f, 0)
+	if f.End() != r.ends[10] {
+		t.Errorf("it ends at %d of %v", f.End(), r.ends[9:])
 	}
 }
 

@@ -34,6 +34,9 @@ type Cluster struct {
 	// From is the time of its first block and To the end of its last, both from
 	// time 0 of the recording.
 	From, To time.Duration
+	// Reached is up to where every track of the recording has come by its end, as
+	// far as each goes on: what follows has nothing from before.
+	Reached time.Duration
 	// Key says that a player may begin here.
 	Key bool
 	// Tracks are what each has from the beginning of the recording to the end
@@ -53,7 +56,7 @@ type Gap struct {
 // The index has records of one size: of each cluster, and before it of the gaps
 // that end in it; and at the end of the recording of those that do not end.
 //
-//	cluster: 1 u8 · key u8 · 0 u48 · offset u64 · end u64 · from i64 · to i64 · MostTracks × (packets u64 · frames u64 · lost u64)
+//	cluster: 1 u8 · key u8 · 0 u48 · offset u64 · end u64 · from i64 · to i64 · MostTracks × (packets u64 · frames u64 · lost u64) · reached i64
 //	gap:     2 u8 · track u8 · bytes of the code u8 · bytes of the detail u8 · 0 u32 · offset u64 · from i64 · to i64 · lost u64 · code · detail
 //
 // little-endian, each filled up with zeros and followed by the CRC-32C of what
@@ -93,7 +96,7 @@ func (c Cluster) record() []byte {
 	for _, t := range c.Tracks {
 		b = words(b, t.Packets, t.Frames, t.Lost)
 	}
-	return seal(b)
+	return seal(words(b, int64(c.Reached)))
 }
 
 func (g Gap) record(offset int64) []byte {
@@ -126,7 +129,7 @@ func parseRecord(b []byte) (record, bool) {
 	r := record{kind: b[0], offset: at(0)}
 	switch r.kind {
 	case ofCluster:
-		r.cluster = Cluster{Offset: at(0), End: at(1), From: time.Duration(at(2)), To: time.Duration(at(3)), Key: b[1] == 1}
+		r.cluster = Cluster{Offset: at(0), End: at(1), From: time.Duration(at(2)), To: time.Duration(at(3)), Reached: time.Duration(at(4 + 3*MostTracks)), Key: b[1] == 1}
 		for i := range r.cluster.Tracks {
 			r.cluster.Tracks[i] = Tally{at(4 + 3*i), at(5 + 3*i), at(6 + 3*i)}
 		}

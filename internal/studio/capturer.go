@@ -149,9 +149,9 @@ func (c *Capturer) open() (capture.Device, error) {
 	}
 	switch c.ask.Kind {
 	case feed.Pattern:
-		return capture.OpenPattern(c.ask), nil
+		return capture.OpenPattern(c.ask, capture.Now), nil
 	case feed.Tone:
-		return capture.OpenTone(c.ask), nil
+		return capture.OpenTone(c.ask, capture.Now), nil
 	}
 	if err := c.Control.Send(control.OpenDevice{}); err != nil {
 		return nil, err

@@ -88,7 +88,17 @@ func TestEncoder(t *testing.T) {
 	if said, err := exec.Command("ffmpeg", "-v", "error", "-xerror", "-i", name, "-f", "null", "-").CombinedOutput(); err != nil || len(said) > 0 {
 		t.Errorf("ffmpeg says %s, %v", said, err)
 	}
-	if len(got.gaps) != 1 || got.gaps[0].Code != reason.EncoderFailed || got.gaps[0].Track != 1 || got.gaps[0].Lost != got.tracks[0].Lost || got.tracks[0].Frames+got.tracks[0].Lost < 73 || got.tracks[1].Lost != 0 {
+	failed, lost := 0, [2]int64{}
+	for _, g := range got.gaps {
+		switch {
+		case g.Code == reason.EncoderFailed && g.Track == 1:
+			failed++
+		case g.Code != reason.DeviceOverrun: // a machine that is too slow
+			t.Errorf("the gap %+v", g)
+		}
+		lost[g.Track-1] += g.Lost
+	}
+	if failed != 1 || lost[0] != got.tracks[0].Lost || lost[1] != got.tracks[1].Lost || got.tracks[0].Frames+got.tracks[0].Lost < 73 {
 		t.Errorf("the gaps are %+v, the tracks %+v", got.gaps, got.tracks)
 	}
 	p.Leave(1)

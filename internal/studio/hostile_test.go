@@ -21,7 +21,7 @@ const (
 // former, ends its own recording, whatever it says; nothing is left of that.
 func TestHostileWorkers(t *testing.T) {
 	t.Parallel()
-	appended := `{"kind":"appended","body":{"head":1,"offset":1,"end":9000,"from":0,"to":900,"origin":1,"key":true,"lost":0}}`
+	appended := `{"kind":"appended","body":{"head":1,"offset":1,"end":9000,"from":0,"to":900,"reached":900,"origin":1,"key":true,"lost":0}}`
 	for name, c := range map[string]struct{ who, says string }{
 		"nonsense":                 {puppetCaptures, "nonsense"},
 		"a long message":           {puppetCaptures, strings.Repeat("x", 90_000)},
@@ -32,7 +32,7 @@ func TestHostileWorkers(t *testing.T) {
 		"devices without end":      {puppetCaptures, strings.Repeat(`{"kind":"open_device","body":{}}`+"\n", 500)},
 		"ends":                     {puppetCaptures, "bye"},
 		"a recorder's nonsense":    {puppetRecords, "hear\nnonsense"},
-		"a cluster before another": {puppetRecords, "hear\n" + `{"kind":"appended","body":{"head":9,"offset":1,"end":0,"from":0,"to":0,"origin":0,"key":true,"lost":0}}`},
+		"a cluster before another": {puppetRecords, "hear\n" + `{"kind":"appended","body":{"head":9,"offset":1,"end":0,"from":0,"to":0,"reached":0,"origin":0,"key":true,"lost":0}}`},
 		"a recorder that captures": {puppetRecords, "hear\n" + `{"kind":"capturing","body":{"device":"x","largest":1}}`},
 		"clusters that are none":   {puppetRecords, "hear\n" + strings.Repeat(appended+"\n", 50) + "bye"},
 		"a recorder that ends":     {puppetRecords, "hear\nbye"},

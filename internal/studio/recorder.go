@@ -105,7 +105,7 @@ func (r *Recorder) files() spool.Files {
 // tell says how far the spool is.
 func (r *Recorder) tell(w *spool.Writer, origin time.Duration) error {
 	m, c := w.Mark(), w.Last()
-	said := control.Appended{Head: m.Head, Offset: c.Offset, End: c.End, From: c.From, To: c.To, Origin: origin, Key: c.Key}
+	said := control.Appended{Head: m.Head, Offset: c.Offset, End: c.End, From: c.From, To: c.To, Reached: c.Reached, Origin: origin, Key: c.Key}
 	if c.End == 0 {
 		said.Offset, said.End = m.Head, m.Head
 	}
@@ -249,9 +249,9 @@ func (r *Recorder) begin(t *track, kept matroska.Track) error {
 func (r *Recorder) start(tracks []matroska.Track) (err error) {
 	w := r.writer
 	if r.ask.Resume {
-		r.recorder, err = record.Resume(tracks, r.Data, w, r.ask.Torn)
+		r.recorder, err = record.Resume(tracks, r.Data, w, r.ask.Torn, capture.Now)
 	} else {
-		r.recorder, err = record.Begin(r.ask.Title, tracks, func(head []byte) (*spool.Writer, error) {
+		r.recorder, err = record.Begin(r.ask.Title, tracks, capture.Now, func(head []byte) (*spool.Writer, error) {
 			var err error
 			w, err = spool.Create(r.files(), head, r.ask.Limit)
 			return w, err

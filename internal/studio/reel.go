@@ -375,7 +375,7 @@ func (r *reel) review(m *crew.Member, keep bool) {
 // needed says whether somebody needs more of it. The mutex is held.
 func (r *reel) needed() bool {
 	for _, t := range r.takers {
-		if len(r.cameras) > 0 && !t.done && (t.part == nil || r.last.To < t.end() && !r.studio.past(t)) {
+		if len(r.cameras) > 0 && !t.done && (t.part == nil || r.last.Reached < t.end() && !r.studio.past(t)) {
 			return true
 		}
 	}

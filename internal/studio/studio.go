@@ -486,7 +486,7 @@ func (s *Studio) Over(delivery int64) (over bool, why error) {
 	if t.part == nil || !s.past(t) || !t.reel.needed() {
 		return false, nil
 	}
-	if t.reel.last.To >= t.end() {
+	if t.reel.last.Reached >= t.end() {
 		return true, nil
 	}
 	if why = t.reel.trouble(); why == nil {
