@@ -47,6 +47,8 @@ func (c Console) Handler() http.Handler {
 		"POST /titles/{number}/replace":     c.replaceTitle,
 		"GET /titles/{number}":              c.ask,
 		"GET /titles/{number}/where":        c.where,
+		"GET /titles/{number}/sight":        c.sight,
+		"POST /titles/{number}/sight":       c.film,
 		"POST /titles/{number}":             c.request,
 		"GET /deliveries":                   c.deliveries,
 		"GET /deliveries/{id}":              c.story,

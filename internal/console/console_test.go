@@ -415,3 +415,44 @@ func TestSize(t *testing.T) {
 		t.Errorf("%d bytes compressed, at most 200 kB are wanted", out.Len())
 	}
 }
+
+// A title's picture or wave is served as a picture that browsers keep while it is
+// the same; where there is none, what is drawn. A live source is captured for a
+// moment when that is asked for, and its page says whether it is.
+func TestSight(t *testing.T) {
+	d, c := newConsole(t, true)
+	d.titles = append(d.titles, control.Title{Number: 9, Name: "Patio", Duration: 60, Facts: &control.Facts{Kind: control.KindLive, Size: -1}})
+	d.seen = map[int]control.Seen{1: {Sight: control.Sight{JPEG: []byte("a picture")}, Version: "v1"}, 2: {Sight: control.Sight{Wave: []byte{0, 128, 255}}, Version: "v2"}}
+	for path, want := range map[string][2]string{"/titles/1/sight": {"image/jpeg", "a picture"}, "/titles/2/sight": {"image/svg+xml", "<rect"}, "/titles/7/sight": {"image/svg+xml", "<svg"}} {
+		w := httptest.NewRecorder()
+		c.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != want[0] || !strings.Contains(w.Body.String(), want[1]) || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d, %v", path, w.Code, w.Header())
+		}
+	}
+	r := httptest.NewRequest("GET", "/titles/1/sight", nil)
+	r.Header.Set("If-None-Match", `"v1"`)
+	if code, _ := do(c, r); code != http.StatusNotModified {
+		t.Errorf("what a browser has already: %d", code)
+	}
+	if _, body := get(t, c, "/titles/9", "en"); !strings.Contains(body, "It is not being captured now.") || !strings.Contains(body, `action="/titles/9/sight"`) {
+		t.Error("a live source is not said not to be captured")
+	}
+	if code, to := post(t, c, "/titles/9/sight", nil); code != http.StatusSeeOther || to != "/titles/9#sight" || d.filmed != 1 {
+		t.Errorf("%d to %s, filmed %d times", code, to, d.filmed)
+	}
+	d.seen[9] = control.Seen{Sight: control.Sight{JPEG: []byte("now"), Wave: []byte{9}}, Version: "v3", Since: noon}
+	if _, body := get(t, c, "/titles/9", "en"); !strings.Contains(body, "/titles/9/sight?v=v3") || !strings.Contains(body, `class="wave"`) || strings.Contains(body, `action="/titles/9/sight"`) {
+		t.Error("what is captured is not shown")
+	}
+	server := httptest.NewServer(c.Handler())
+	defer server.Close()
+	reply, err := http.Get(server.URL + "/events?sight=9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	if first := next(t, bufio.NewScanner(reply.Body), "part"); !strings.Contains(first, "/titles/9/sight?v=v3") {
+		t.Errorf("while somebody looks: %s", first)
+	}
+}

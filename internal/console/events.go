@@ -26,6 +26,13 @@ func (c Console) events(w http.ResponseWriter, r *http.Request) {
 		c.follow(r, s, id)
 		return
 	}
+	if r.URL.Query().Get("sight") != "" {
+		r.SetPathValue("number", r.URL.Query().Get("sight"))
+		if t, err := c.title(r); err == nil {
+			c.watch(r, s, t)
+		}
+		return
+	}
 	if name := r.URL.Query().Get("pairing"); name != "" {
 		c.pairing(r, s, name, r.URL.Query().Get("next"))
 		return

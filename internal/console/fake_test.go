@@ -24,6 +24,8 @@ type desk struct {
 	changed    chan struct{} // for those who wait for a story
 	added      []control.AddTitle
 	replaced   []control.ReplaceTitle
+	seen       map[int]control.Seen // by title
+	filmed     int                  // for a moment
 
 	visitor  *control.Visitor // who has no session; nil is refused
 	secret   string           // that is taken for a login
@@ -70,6 +72,12 @@ func (d *desk) ask(ctx context.Context, c control.Call) (control.Reply, error) {
 			}
 		}
 		return control.Reply{Titles: p}, nil
+	case c.See != nil:
+		if c.See.Film {
+			d.filmed++
+		}
+		seen := d.seen[c.See.Number]
+		return control.Reply{Seen: &seen}, nil
 	case c.Receptions != nil:
 		return control.Reply{Receptions: &control.NamePage{Receptions: []string{"casa", "mateo.elo.utfsm.cl"}}}, nil
 	case c.Request != nil:

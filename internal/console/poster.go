@@ -15,17 +15,23 @@ var inks = [...][2]string{
 	{"#4a3410", "#86601c"}, {"#1d4220", "#3a7340"}, {"#432038", "#7c3a68"}, {"#28343f", "#4d6375"},
 }
 
-// poster draws what stands for a title of which no picture is known, always the
-// same for the same title: a picture by its name, and the sign of its kind. No
-// media are read for it.
-func poster(t film) template.HTML {
+// hashOf is always the same for the same title.
+func hashOf(t film) uint64 {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d %s", t.Number, t.Name)
-	n := h.Sum64()
-	ink := inks[n%uint64(len(inks))]
+	return h.Sum64()
+}
+
+// inkOf is a title's colours.
+func inkOf(t film) [2]string { return inks[hashOf(t)%uint64(len(inks))] }
+
+// poster draws what stands for a title of which there is no picture, always the
+// same for the same title: a picture by its name, and the sign of its kind.
+func poster(t film) template.HTML {
+	n, ink := hashOf(t), inkOf(t)
 	bit := func(at, of int) int { return int(n >> at % 61 % uint64(of)) }
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="art" viewBox="0 0 320 180" preserveAspectRatio="xMidYMid slice" aria-hidden="true" focusable="false">`+
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="art" viewBox="0 0 320 180" preserveAspectRatio="xMidYMid slice" aria-hidden="true" focusable="false">`+
 		`<defs><linearGradient id="ink%[1]d" x1="0" y1="0" x2="1" y2="1"><stop stop-color="%[2]s"/><stop offset="1" stop-color="%[3]s"/></linearGradient></defs>`+
 		`<rect width="320" height="180" fill="url(#ink%[1]d)"/><g fill="#fff">`, t.Number, ink[0], ink[1])
 	switch t.Kind() {

@@ -18,6 +18,7 @@ import (
 // askPage is the form that asks for a promise, with what came of it.
 type askPage struct {
 	Title      film
+	Sight      sightPage
 	Receptions []string
 	Chosen     []string
 	Other, By  string
@@ -88,7 +89,7 @@ func (c Console) form(r *http.Request) (askPage, error) {
 		return askPage{}, err
 	}
 	names, err := c.receptions(r)
-	return askPage{Title: t, Receptions: names, Key: rand.Text(), New: receptionForm{Title: t.Number}}, err
+	return askPage{Title: t, Sight: c.begins(r, t), Receptions: names, Key: rand.Text(), New: receptionForm{Title: t.Number}}, err
 }
 
 // receptions are the names of those that are known.

@@ -85,6 +85,13 @@ var words = look.Words{
 	"live_for":    {"Minutes that it is captured for", "Minutos que se captura"},
 	"live_add":    {"Add and request it", "Agregar y solicitarla"},
 
+	"seen_now":    {"What is to be seen of", "Lo que se ve de"},
+	"filmed_now":  {"being captured", "captándose"},
+	"not_filmed":  {"It is not being captured now.", "Ahora no se está captando."},
+	"not_shown":   {"what comes cannot be drawn here", "lo que llega no se puede dibujar aquí"},
+	"film_moment": {"See what it gives now", "Ver lo que da ahora"},
+	"since":       {"since", "desde"},
+
 	"where_to":      {"Where should it be?", "¿Dónde debe estar?"},
 	"other_place":   {"Another reception, by name", "Otra recepción, por su nombre"},
 	"by_name":       {"Name of the reception", "Nombre de la recepción"},
@@ -215,7 +222,7 @@ var words = look.Words{
 
 // functions are what the templates can call besides.
 var functions = template.FuncMap{
-	"percent": percent, "poster": poster, "sign": sign,
+	"percent": percent, "poster": poster, "sign": sign, "wave": wave,
 	"hours":    func() []int { return []int{1, 6, 24} },
 	"answer":   func(reception string, p *control.Prospect) answer { return answer{reception, p} },
 	"answerof": func(p control.Prospect) answer { return answer{p.Reception, &p} },

@@ -1,5 +1,7 @@
 package control
 
+import "time"
+
 // Digest says how far the digest of a title's source is.
 type Digest string
 
@@ -60,4 +62,18 @@ type TitleChange struct {
 	// that were withdrawn; of each at most MaxListed.
 	Same      []int   `json:"same_location,omitempty"`
 	Cancelled []int64 `json:"cancelled,omitempty"`
+}
+
+// SeeQuery asks what is to be seen of a title. With Film, where it is a live source
+// that is not captured now, it is for a moment: administrators alone may.
+type SeeQuery struct {
+	Number int  `json:"number"`
+	Film   bool `json:"film,omitempty"`
+}
+
+// Seen answers it. Version is another when the rest is.
+type Seen struct {
+	Sight
+	Version string    `json:"version,omitempty"`
+	Since   time.Time `json:"since,omitzero"` // since when a live source is captured; zero where it is not
 }

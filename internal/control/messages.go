@@ -337,7 +337,7 @@ var kinds = table(
 	unpack[Offered], unpack[WithdrawAsked], unpack[Accept], unpack[Refuse], unpack[Deposit], unpack[LetGo],
 	unpack[Fill], unpack[Ready], unpack[Durable], unpack[Whole], unpack[Describe],
 	unpack[BecomeEncoder], unpack[OpenEncoder], unpack[EncoderOpened],
-	unpack[Survey], unpack[Lasts], unpack[Surveying], unpack[Surveyed], unpack[Described],
+	unpack[Survey], unpack[Lasts], unpack[Surveying], unpack[Surveyed], unpack[Described], unpack[Sight],
 	unpack[SendMail], unpack[MailTaken], unpack[MailUnsecured], unpack[MailRefused],
 	unpack[PairWith], unpack[PairProof], unpack[PairTaken], unpack[LookAt], unpack[Looked], unpack[Visited],
 	unpack[PairAsked], unpack[Prove], unpack[PairDone], unpack[LookAsked], unpack[Condition],

@@ -24,6 +24,7 @@ type Call struct {
 	Add        *AddTitle      `json:"add,omitempty"`
 	Remove     *RemoveTitle   `json:"remove,omitempty"`
 	Where      *WhereQuery    `json:"where,omitempty"`
+	See        *SeeQuery      `json:"see,omitempty"`
 	Replace    *ReplaceTitle  `json:"replace,omitempty"`
 	Older      *OlderQuery    `json:"older,omitempty"`
 	Redeliver  *Redeliver     `json:"redeliver,omitempty"`
@@ -60,6 +61,7 @@ type Reply struct {
 	Change     *TitleChange   `json:"change,omitempty"`
 	Promises   *Promises      `json:"promises,omitempty"`
 	Prospects  *ProspectPage  `json:"prospects,omitempty"`
+	Seen       *Seen          `json:"seen,omitempty"`
 	Older      *OlderPage     `json:"older,omitempty"`
 	Comparing  *Comparing     `json:"comparing,omitempty"`
 	Receptions *NamePage      `json:"receptions,omitempty"`

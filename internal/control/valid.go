@@ -206,7 +206,7 @@ func (m Call) check() error {
 		m.Add != nil, m.Remove != nil, m.Where != nil, m.Replace != nil, m.Older != nil, m.Redeliver != nil, m.Receptions != nil, m.Login != nil, m.Roster != nil, m.AddReception != nil,
 		m.RemoveReception != nil, m.CheckReception != nil, m.Accounts != nil, m.Sources != nil, m.AddAccount != nil, m.RemoveAccount != nil,
 		m.Enter != nil, m.Visit != nil, m.Leave != nil, m.LinkOnce != nil, m.Chart != nil, m.Health != nil, m.News != nil, m.Store != nil,
-		m.Metrics != nil} {
+		m.Metrics != nil, m.See != nil} {
 		if set {
 			asked++
 		}

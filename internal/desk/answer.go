@@ -80,6 +80,8 @@ func (s asker) answer(ctx context.Context, c control.Call) (r control.Reply, err
 		}
 	case c.Where != nil:
 		r.Prospects, err = s.where(ctx, *c.Where)
+	case c.See != nil:
+		r.Seen, err = s.see(ctx, *c.See)
 	case c.Receptions != nil:
 		r.Receptions, err = s.receptions(ctx, c.Receptions.After)
 	case c.Chart != nil:

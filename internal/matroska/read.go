@@ -1,6 +1,7 @@
 package matroska
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -125,7 +126,8 @@ func real(b []byte) float64 {
 }
 
 // ReadHead reads what stands before the first cluster of a file of size bytes.
-// io.ErrUnexpectedEOF says that it is not all there yet.
+// io.ErrUnexpectedEOF says that it is not all there yet. Where the first clusters were
+// given back to the file system, it is where they stood.
 func ReadHead(r io.ReaderAt, size int64) (Contents, error) {
 	b := make([]byte, min(size, maxHead+16))
 	if n, err := r.ReadAt(b, 0); n < len(b) {
@@ -146,6 +148,10 @@ func ReadHead(r io.ReaderAt, size int64) (Contents, error) {
 			c.Clusters = int64(at) // the first cluster is only beginning
 			return c, nil
 		}
+		if len(c.Tracks) > 0 && err != nil && released(b[at:]) {
+			c.Clusters = int64(at)
+			return c, nil
+		}
 		if err != nil {
 			return Contents{}, cut(err, ErrDamaged)
 		}
@@ -164,6 +170,13 @@ func ReadHead(r io.ReaderAt, size int64) (Contents, error) {
 		}
 		at = s.to
 	}
+}
+
+// released says whether there is nothing at p where a cluster stood: a recording
+// that goes on may have been given back to the file system there.
+func released(p []byte) bool {
+	const enough = 8
+	return len(p) >= enough && bytes.Equal(p[:enough], make([]byte, enough))
 }
 
 // cut prefers what says that more is to come.

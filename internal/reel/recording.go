@@ -54,6 +54,9 @@ func lookRecording(src Source, f Film) Film {
 		}
 	}
 	first, err := matroska.ReadCluster(src, head.Clusters, src.Size())
+	if err != nil && m.released() {
+		first, err = m.last(func(c matroska.Cluster) bool { return len(c.Blocks) > 0 })
+	}
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return f // another program's, without checksums
 	}
@@ -74,6 +77,13 @@ func lookRecording(src Source, f Film) Film {
 		f.Kind = Data
 	}
 	return f
+}
+
+// released says whether the recording's first clusters were given back to the file
+// system, as those are that every delivery has: then there are zeros.
+func (m *Recording) released() bool {
+	p := make([]byte, len(clusterID))
+	return full(m.src, p, m.head.Clusters) == nil && bytes.Equal(p, make([]byte, len(p)))
 }
 
 // timeOf is when a cluster begins, 0 for one without blocks.
@@ -146,6 +156,21 @@ func (l *Live) Next() ([]byte, error) {
 	}
 	l.next = c.End
 	return p, matroska.Rebase(p, l.base)
+}
+
+// Heard gives the last samples of sound that is not compressed, as many as stand
+// near the end.
+func (m *Recording) Heard() (p []byte) {
+	// Without any there is nothing to be heard.
+	_, _ = m.last(func(c matroska.Cluster) bool {
+		for _, b := range c.Blocks {
+			if b.Track == m.sound {
+				p = append(p, b.Data...)
+			}
+		}
+		return true
+	})
+	return p
 }
 
 // Clusters is where the first cluster is.

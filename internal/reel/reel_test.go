@@ -287,18 +287,18 @@ func TestSound(t *testing.T) {
 		t.Fatalf("its sound is %+v", f.Sound)
 	}
 	all, err := io.ReadAll(f.Sound.Wave())
-	if err != nil || len(all) != waveHeader+2*samples {
+	if err != nil || len(all) != WaveHeader+2*samples {
 		t.Fatalf("%d bytes: %v", len(all), err)
 	}
 	if string(all[:4]) != "RIFF" || binary.LittleEndian.Uint32(all[40:]) != uint32(2*samples) || binary.LittleEndian.Uint32(all[24:]) != 8000 {
-		t.Errorf("its header is % x", all[:waveHeader])
+		t.Errorf("its header is % x", all[:WaveHeader])
 	}
 	for i := range samples {
 		want := uint16(i)
 		if n := i / perCluster; n >= 10 && n < 12 {
 			want = 0
 		}
-		if got := binary.LittleEndian.Uint16(all[waveHeader+2*i:]); got != want {
+		if got := binary.LittleEndian.Uint16(all[WaveHeader+2*i:]); got != want {
 			t.Fatalf("sample %d is %d", i, got)
 		}
 	}
@@ -306,10 +306,10 @@ func TestSound(t *testing.T) {
 
 	avi := look(t, of(film()))
 	all, err = io.ReadAll(iotest.OneByteReader(avi.Sound.Wave()))
-	if err != nil || len(all) != waveHeader+2*sample.SampleRate*4 {
+	if err != nil || len(all) != WaveHeader+2*sample.SampleRate*4 {
 		t.Fatalf("of AVI %d bytes: %v", len(all), err)
 	}
-	if !bytes.Contains(film(), all[waveHeader:waveHeader+100]) || bytes.Count(all[waveHeader:], []byte{0}) == len(all)-waveHeader {
+	if !bytes.Contains(film(), all[WaveHeader:WaveHeader+100]) || bytes.Count(all[WaveHeader:], []byte{0}) == len(all)-WaveHeader {
 		t.Error("of AVI it is another sound")
 	}
 	checkRanges(t, avi.Sound, all)
@@ -319,7 +319,7 @@ func TestSound(t *testing.T) {
 func checkRanges(t *testing.T, s *Sound, all []byte) {
 	t.Helper()
 	w := s.Wave()
-	for _, from := range []int{0, 1, waveHeader - 1, waveHeader, waveHeader + 1, waveHeader + 2, 8001, len(all) / 2, len(all)/3 | 1, len(all) - 3, len(all) - 1} {
+	for _, from := range []int{0, 1, WaveHeader - 1, WaveHeader, WaveHeader + 1, WaveHeader + 2, 8001, len(all) / 2, len(all)/3 | 1, len(all) - 3, len(all) - 1} {
 		for _, n := range []int{1, 2, 3, 5000} {
 			n = min(n, len(all)-from)
 			p := make([]byte, n)
@@ -434,7 +434,7 @@ func exercise(t *testing.T, src Source) {
 	}
 	if f.Sound != nil {
 		w := f.Sound.Wave()
-		for _, at := range []int64{0, waveHeader, f.Sound.Bytes / 2} {
+		for _, at := range []int64{0, WaveHeader, f.Sound.Bytes / 2} {
 			w.Seek(at, io.SeekStart)
 			io.CopyN(io.Discard, w, 4096)
 		}

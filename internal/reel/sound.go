@@ -24,8 +24,8 @@ type tape interface {
 	read(p []byte, offset int64) (int, error)
 }
 
-// waveHeader is how long what stands before the samples of a WAV file is.
-const waveHeader = 44
+// WaveHeader is how long what stands before the samples of a WAV file is.
+const WaveHeader = 44
 
 // header gives it, for so many bytes of samples ("Multimedia Programming
 // Interface and Data Specifications 1.0", 1991). A file that is longer than the
@@ -33,8 +33,8 @@ const waveHeader = 44
 func (s *Sound) header(samples int64) []byte {
 	le := binary.LittleEndian
 	frame := s.Channels * s.Bits / 8
-	b := append(make([]byte, 0, waveHeader), "RIFF"...)
-	b = le.AppendUint32(b, uint32(min(samples+waveHeader-8, math.MaxUint32)))
+	b := append(make([]byte, 0, WaveHeader), "RIFF"...)
+	b = le.AppendUint32(b, uint32(min(samples+WaveHeader-8, math.MaxUint32)))
 	b = append(b, "WAVEfmt "...)
 	b = le.AppendUint32(b, 16)
 	b = le.AppendUint16(b, 1)

@@ -35,6 +35,7 @@ type reel struct {
 	takers  map[int64]*taker
 	head    int64
 	last    control.Appended
+	began   time.Time     // when it gave something first, since the server started
 	err     error         // why it ended before its time
 	closing bool          // nobody joins it any more
 	closed  bool          // nothing follows, and it has no worker
@@ -334,6 +335,14 @@ func (r *reel) appended(m control.Appended, resumed bool) {
 		return // what it says of the past is known
 	}
 	r.head, r.last = m.Head, m
+	if r.began.IsZero() && !resumed {
+		r.began = s.Clock()
+	}
+	for _, t := range r.takers {
+		if t.peek() && t.part != nil {
+			t.hold = max(t.hold, spared(m.Offset))
+		}
+	}
 	if !m.Key || resumed {
 		return
 	}

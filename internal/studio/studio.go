@@ -78,6 +78,8 @@ type Studio struct {
 	takers   map[int64]*taker
 	lost     int64 // of recordings that are no more
 	made     int64
+	peeks    int64 // there have been
+	peekFor  time.Duration
 	started  bool // Run was called
 }
 
@@ -102,7 +104,7 @@ func New(c Config, s Settings) *Studio {
 	if c.Find == nil {
 		c.Find = find
 	}
-	st := &Studio{Config: c, settings: s, cameras: make(map[string]*camera), reels: make(map[string]*reel), takers: make(map[int64]*taker)}
+	st := &Studio{Config: c, settings: s, peekFor: usualPeek, cameras: make(map[string]*camera), reels: make(map[string]*reel), takers: make(map[int64]*taker)}
 	st.ctx, st.end = context.WithCancel(context.Background())
 	return st
 }
@@ -228,6 +230,11 @@ func (s *Studio) Join(ctx context.Context, w Wish) (Part, error) {
 	f, err := s.parse(w.Location)
 	if err != nil {
 		return Part{}, err
+	}
+	if w.Delivery > 0 {
+		if err := s.clear(ctx, f); err != nil {
+			return Part{}, err
+		}
 	}
 	s.mu.Lock()
 	r, err := s.reelFor(w, f)

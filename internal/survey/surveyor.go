@@ -51,6 +51,8 @@ type Surveyor struct {
 	Config
 	looking chan struct{} // full while somebody's duration is looked for
 	walking chan struct{} // full while a folder is looked through
+	showing chan struct{} // full while as many sights are made as may be
+	sights  sights
 	wake    chan struct{}
 
 	mu    sync.Mutex
@@ -70,7 +72,7 @@ type task struct {
 
 // New makes a Surveyor and takes up again the digests that are still wanted.
 func New(ctx context.Context, c Config) (*Surveyor, error) {
-	s := &Surveyor{Config: c, looking: make(chan struct{}, 1), walking: make(chan struct{}, 1), wake: make(chan struct{}, 1), sizes: make(map[string]int64)}
+	s := &Surveyor{Config: c, looking: make(chan struct{}, 1), walking: make(chan struct{}, 1), showing: make(chan struct{}, mostShowing), wake: make(chan struct{}, 1), sizes: make(map[string]int64)}
 	wanted, err := c.Ledger.WantedDigests(ctx)
 	if err != nil {
 		return nil, err

@@ -52,6 +52,8 @@ func (w Worker) run() error {
 		return w.prove(ask.Size)
 	case ask.Folder:
 		return w.folder()
+	case ask.Grows:
+		return w.Control.Send(latest(growing{w.Source}))
 	}
 	src, err := source.Take(w.Source, source.Facts{Size: ask.Size, MTime: ask.MTime})
 	if err != nil {
@@ -59,6 +61,13 @@ func (w Worker) run() error {
 	}
 	if ask.Digest {
 		return w.digest(src)
+	}
+	if ask.Show {
+		seen := see(w.Source, ask.Size)
+		if err := src.Unchanged(); err != nil {
+			return err
+		}
+		return w.Control.Send(seen)
 	}
 	answer := control.Lasts{}
 	if d, err := Duration(w.Source, ask.Size); err != nil {

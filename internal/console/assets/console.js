@@ -71,6 +71,17 @@ for (const source of document.querySelectorAll("[data-device]")) {
   offer();
 }
 
+// A picture of what is captured is the latest, while it can be seen.
+const seen = new Set();
+const sights = new IntersectionObserver((all) => {
+  for (const e of all) e.isIntersecting ? seen.add(e.target) : seen.delete(e.target);
+});
+for (const img of document.querySelectorAll("img[data-fresh]")) sights.observe(img);
+setInterval(() => {
+  if (document.hidden) return;
+  for (const img of seen) if (img.complete) img.src = img.src.split("?")[0] + "?at=" + Date.now();
+}, 3000);
+
 // An axis has as few letters as will do.
 const axis = document.querySelector(".plan[data-hours]");
 if (axis) {

@@ -1,0 +1,106 @@
+package studio
+
+import (
+	"context"
+	"io"
+	"os"
+	"testing"
+	"time"
+
+	"videoclub/internal/feed"
+	"videoclub/internal/reason"
+	"videoclub/internal/worker"
+)
+
+// What a source gives is to be seen for a moment without a delivery; one that comes
+// shares it, and it is over by itself.
+func TestPeek(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.peekFor = time.Second
+	newest := func() (string, int64) {
+		t.Helper()
+		data, recording, since, err := p.Newest(picture, "The yard")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data == nil {
+			return "", 0
+		}
+		defer data.Close()
+		size, err := data.Seek(0, io.SeekEnd)
+		if err != nil || since.IsZero() || time.Since(since) < 0 {
+			t.Fatalf("since %v: %v", since, err)
+		}
+		return recording, size
+	}
+	if recording, _ := newest(); recording != "" {
+		t.Fatalf("%s goes on, and nobody asked for it", recording)
+	}
+	if err := p.Peek(t.Context(), picture, "The yard"); err != nil {
+		t.Fatal(err)
+	}
+	recording, size := newest()
+	if recording == "" || size == 0 {
+		t.Fatalf("%q has %d bytes", recording, size)
+	}
+	w := Wish{Delivery: 1, Location: picture, Title: "The yard", Duration: time.Second}
+	if part := p.join(w); part.Recording != recording {
+		t.Errorf("the delivery has part of %s, and not of %s", part.Recording, recording)
+	}
+	p.Leave(w.Delivery)
+	p.until("it is over", func() bool {
+		left, err := os.ReadDir(p.dir)
+		return err == nil && len(left) == 0 && len(p.pids(worker.Capture, "pattern")) == 0 && p.State().Recordings == 0
+	})
+	if err := p.Peek(t.Context(), "pattern:?size=1x1", "The yard"); reason.Of(err) != reason.Usage {
+		t.Errorf("what cannot be: %v", err)
+	}
+}
+
+// A delivery that wants a device otherwise has those who only look at it give it up;
+// another delivery does not, nor who looks at what is wanted.
+func TestPeekGivesWay(t *testing.T) {
+	s := New(Config{Clock: time.Now}, settings)
+	ask := func(location string) feed.Feed {
+		f, err := feed.ParseWith(location, settings.Quality)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	r := newReel(s, "a peek", "The yard", ask("/dev/video0?size=640x480"))
+	s.mu.Lock()
+	c := newCamera(s, "v4l2:/dev/video0", r.feed.Picture)
+	c.users[r], s.cameras[c.key], r.cameras, s.reels[r.name] = 1, c, []*camera{c}, r
+	look := &taker{wish: Wish{Delivery: -1}, reel: r}
+	r.takers[-1] = look
+	for location, gives := range map[string]bool{"/dev/video0": false, "/dev/video0?size=640x480": false, "/dev/video0?size=320x240": true, "/dev/video0?encode=raw+tone:": true, "/dev/video1?encode=raw": false, "pattern:": false} {
+		if all := s.inTheWay(ask(location)); (len(all) == 1) != gives {
+			t.Errorf("%s: %d recordings are in the way", location, len(all))
+		}
+	}
+	s.mu.Unlock()
+	done := make(chan error)
+	go func() { done <- s.clear(t.Context(), ask("/dev/video0?size=320x240")) }()
+	<-r.wake // it was told to look at what is needed
+	s.mu.Lock()
+	if !look.done {
+		t.Error("who looks still needs it")
+	}
+	r.closed = true
+	r.tell()
+	s.mu.Unlock()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	s.mu.Lock()
+	r.closed = false
+	r.takers[1] = &taker{wish: Wish{Delivery: 1}, reel: r}
+	s.mu.Unlock()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.clear(ended, ask("/dev/video0?size=320x240")); err != nil {
+		t.Errorf("a delivery is in the way of another: %v", err)
+	}
+}
