@@ -45,6 +45,8 @@ func (c Console) Handler() http.Handler {
 		"POST /live":                        c.addLive,
 		"POST /titles/{number}/remove":      c.removeTitle,
 		"POST /titles/{number}/replace":     c.replaceTitle,
+		"GET /titles/{number}/older":        c.older,
+		"POST /titles/{number}/redeliver":   c.redeliver,
 		"GET /titles/{number}":              c.ask,
 		"GET /titles/{number}/where":        c.where,
 		"GET /titles/{number}/sight":        c.sight,

@@ -62,6 +62,7 @@ func TestPages(t *testing.T) {
 		"/?q=mar":           {200, "El Mar", "El Mar"},
 		"/?q=no+such":       {200, "No title matches", "Ningún título coincide"},
 		"/titles/1":         {200, "Where should it be?", "¿Dónde debe estar?"},
+		"/titles/1/older":   {200, "awaits it by", "la espera para"},
 		"/live":             {200, "captured now for", "captado ahora para"},
 		"/titles/9":         {404, "there is no title with that number", "no hay ningún título con ese número"},
 		"/titles/x":         {404, "there is no title with that number", "no hay ningún título con ese número"},
@@ -334,14 +335,48 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// A new version is what was written.
+// A new version is what was written, and who has an earlier one is offered it: by a
+// time, once both were compared, or as early as can be.
 func TestReplace(t *testing.T) {
 	d, c := newConsole(t, true)
-	if code, body := post(t, c, "/titles/1/replace", url.Values{"location": {"/srv/b.mp4"}, "minutes": {"2h"}}); code != http.StatusOK || !strings.Contains(body, "La Piedra has a new version") {
-		t.Errorf("%d", code)
+	code, body := post(t, c, "/titles/1/replace", url.Values{"location": {"/srv/b.mp4"}, "minutes": {"2h"}})
+	for _, want := range []string{"La Piedra has a new version", `value="casa" checked`, `value="mateo.elo.utfsm.cl" checked`, "has it since", "awaits it by", "that version is no longer there", "/srv/a.mp4"} {
+		if code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%d: there is no %q", code, want)
+		}
 	}
 	if q := d.replaced[0]; q.Number != 1 || q.Location != "/srv/b.mp4" || q.Duration != 7_200_000 {
 		t.Errorf("%+v", q)
+	}
+	form := url.Values{"key": {"k"}, "at": {"casa", "mateo.elo.utfsm.cl"}, "by": {"2026-11-23T18:00"}, "offset": {"60"}}
+	d.refusal = &control.Refusal{Code: reason.DeadlineTooSoon, Detail: "no", Earliest: noon.Add(9 * time.Hour), Constraint: "uplink"}
+	code, body = post(t, c, "/titles/1/redeliver", form)
+	if code != http.StatusConflict || !strings.Contains(body, "the uplink of the central server") || !strings.Contains(body, `<button name="earliest"`) {
+		t.Errorf("%d: %s", code, body)
+	}
+	d.comparing = 1
+	code, body = post(t, c, "/titles/1/redeliver", form)
+	if code != http.StatusAccepted || !strings.Contains(body, "25 %") || !strings.Contains(body, "data-again") || !strings.Contains(body, `name="by" value="2026-11-23T18:00"`) || strings.Count(body, `name="at"`) != 2 {
+		t.Errorf("%d: %s", code, body)
+	}
+	if code, to := post(t, c, "/titles/1/redeliver", form); code != http.StatusSeeOther || to != "/deliveries" {
+		t.Errorf("%d to %s", code, to)
+	}
+	form.Set("earliest", "1")
+	if code, _ := post(t, c, "/titles/1/redeliver", form); code != http.StatusSeeOther {
+		t.Errorf("as early as can be: %d", code)
+	}
+	if q := d.redelivered[2]; q.Key != "k-1" || d.redelivered[1].Key != q.Key || q.Number != 1 || len(q.Receptions) != 2 || !q.By.Equal(time.Date(2026, 11, 23, 17, 0, 0, 0, time.UTC)) {
+		t.Errorf("%+v", q)
+	}
+	if q := d.redelivered[3]; !q.ByEarliest || !q.By.IsZero() {
+		t.Errorf("%+v", q)
+	}
+	if code, _ := post(t, c, "/titles/1/redeliver", url.Values{"by": {"2026-11-23T18:00"}}); code != http.StatusBadRequest {
+		t.Errorf("to nobody: %d", code)
+	}
+	if code, body := get(t, c, "/titles/7/older", "es"); code != http.StatusOK || !strings.Contains(body, "Nadie tiene ni espera") {
+		t.Errorf("of a title that nobody has: %d", code)
 	}
 }
 

@@ -15,17 +15,19 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // desk stands for the supervisor: some titles, some deliveries, and what it was
 // asked.
 type desk struct {
-	mu         sync.Mutex
-	titles     []control.Title
-	deliveries []control.DeliveryStory // the newest first
-	requests   []control.Request
-	refusal    *control.Refusal // of the next request
-	wheres     []control.WhereQuery
-	changed    chan struct{} // for those who wait for a story
-	added      []control.AddTitle
-	replaced   []control.ReplaceTitle
-	seen       map[int]control.Seen // by title
-	filmed     int                  // for a moment
+	mu          sync.Mutex
+	titles      []control.Title
+	deliveries  []control.DeliveryStory // the newest first
+	requests    []control.Request
+	refusal     *control.Refusal // of the next request
+	wheres      []control.WhereQuery
+	changed     chan struct{} // for those who wait for a story
+	added       []control.AddTitle
+	replaced    []control.ReplaceTitle
+	redelivered []control.Redeliver
+	comparing   int                  // answers until a redelivery has been compared
+	seen        map[int]control.Seen // by title
+	filmed      int                  // for a moment
 
 	visitor  *control.Visitor // who has no session; nil is refused
 	secret   string           // that is taken for a login
@@ -121,6 +123,19 @@ func (d *desk) ask(ctx context.Context, c control.Call) (control.Reply, error) {
 	case c.Replace != nil:
 		d.replaced = append(d.replaced, *c.Replace)
 		return control.Reply{Change: &control.TitleChange{}}, nil
+	case c.Older != nil:
+		return control.Reply{Older: d.older(*c.Older)}, nil
+	case c.Redeliver != nil:
+		d.redelivered = append(d.redelivered, *c.Redeliver)
+		if no := d.refusal; no != nil {
+			d.refusal = nil
+			return control.Reply{Refusal: no}, nil
+		}
+		if d.comparing > 0 {
+			d.comparing--
+			return control.Reply{Comparing: &control.Comparing{Hashed: 30, Size: 120}}, nil
+		}
+		return control.Reply{Promises: &control.Promises{}}, nil
 	case c.Remove != nil:
 		if !c.Remove.Force {
 			return control.Reply{Refusal: &control.Refusal{Code: reason.TitleInUse, Detail: "delivery 3 depends on it"}}, nil
@@ -128,6 +143,22 @@ func (d *desk) ask(ctx context.Context, c control.Call) (control.Reply, error) {
 		return control.Reply{Change: &control.TitleChange{}}, nil
 	}
 	return d.belong(c)
+}
+
+// older gives who has earlier versions of title 1, a reception a page.
+func (d *desk) older(q control.OlderQuery) *control.OlderPage {
+	p := &control.OlderPage{}
+	all := []control.Older{
+		{Delivery: control.Delivery{Reception: "casa", State: "deposited", Finished: noon}, Location: "/srv/a.mp4", Present: true},
+		{Delivery: control.Delivery{Reception: "mateo.elo.utfsm.cl", State: "promised", Deadline: noon.Add(time.Hour)}, Location: "/srv/a.mp4"},
+	}
+	for i, o := range all {
+		if q.Number == 1 && o.Reception > q.After {
+			p.Deliveries, p.More = append(p.Deliveries, o), i == 0
+			break
+		}
+	}
+	return p
 }
 
 // news tells whoever waits for a story that it changed; who has heard already is

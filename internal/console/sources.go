@@ -254,26 +254,3 @@ func (c Console) addLive(w http.ResponseWriter, r *http.Request) {
 	}
 	http.Redirect(w, r, fmt.Sprintf("/titles/%d", reply.Change.Title.Number), http.StatusSeeOther)
 }
-
-// replaceTitle gives a title a new version.
-func (c Console) replaceTitle(w http.ResponseWriter, r *http.Request) {
-	p := c.page(r, "titles", "titles", nil)
-	t, err := c.title(r)
-	var lasts time.Duration
-	if err == nil {
-		lasts, err = length(r.PostFormValue("minutes"))
-	}
-	if err == nil {
-		_, err = c.call(r.Context(), control.Call{Replace: &control.ReplaceTitle{
-			Number: t.Number, Location: strings.TrimSpace(r.PostFormValue("location")), Duration: lasts.Milliseconds(),
-		}})
-	}
-	code := http.StatusOK
-	if err != nil {
-		p.explain(err)
-		code = look.Status(err)
-	} else {
-		p.Done = fmt.Sprintf(made.Say(p.Lang, "replaced"), t.Name)
-	}
-	c.titlesAgain(w, r, p, titlesPage{}, code)
-}

@@ -10,7 +10,7 @@ function ask(form) {
   const zone = () => { offset.value = by.value ? -new Date(by.value).getTimezoneOffset() : ""; };
   const look = async () => {
     zone();
-    if (!by.value) return;
+    if (!by.value || !form.dataset.where) return;
     const turn = ++latest;
     form.classList.add("asking");
     try {
@@ -38,7 +38,7 @@ function ask(form) {
     const at = new Date(by.dataset.instant);
     by.value = new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
   }
-  for (const field of [by, pace]) field.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(look, 200); });
+  for (const field of [by, pace]) field?.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(look, 200); });
   soonest.addEventListener("change", soon);
   for (const button of form.querySelectorAll("button[data-hours]")) {
     button.hidden = false;
@@ -55,8 +55,12 @@ function ask(form) {
   zone();
 }
 
-const asked = document.querySelector("form[data-where]");
+const asked = document.querySelector("form[data-where], form[data-by]");
 if (asked) ask(asked);
+
+// What has to wait is asked again by itself.
+const again = document.querySelector("form[data-again]");
+if (again) setTimeout(() => again.submit(), 1500);
 
 // What a camera can do is proposed for the one that is chosen.
 for (const source of document.querySelectorAll("[data-device]")) {
