@@ -195,7 +195,7 @@ func at(p reel.Picture) string { return strconv.FormatFloat(p.At.Seconds(), 'f',
 func (g Gallery) sound(w http.ResponseWriter, r *http.Request, m *medium) error {
 	s := m.film.Sound
 	if s == nil {
-		return reason.New(reason.UnknownDelivery, "there is no sound in it that is not compressed")
+		return reason.New(reason.UnknownDelivery, "there is no sound in it that could be played by itself")
 	}
 	w.Header().Set("Content-Type", "audio/wav")
 	if !m.growing() {

@@ -318,26 +318,59 @@ func (m *Recording) lasts() time.Duration {
 	for _, b := range c.Blocks {
 		over := b.At
 		if b.Track == m.sound {
-			if bytes := m.frameBytes(); bytes > 0 {
-				over += time.Duration(len(b.Data)/bytes) * time.Second / time.Duration(m.head.Tracks[m.sound-1].SampleRate)
-			}
+			over += m.plays(b.Data)
 		}
 		end = max(end, over)
 	}
 	return end - m.begin
 }
 
-// frameBytes is how long one sample of all channels is, 0 where the sound is not
-// plain samples that this package knows.
+// frameBytes is how long one sample of all channels is, 0 where the sound is none
+// that this package knows.
 func (m *Recording) frameBytes() int {
 	if m.sound == 0 {
 		return 0
 	}
 	t := m.head.Tracks[m.sound-1]
-	if t.Codec != "A_PCM/INT/LIT" || !slices.Contains([]int{16, 24, 32}, t.Bits) || t.Channels < 1 || t.Channels > maxChannels || t.SampleRate < 1 || t.SampleRate > maxRate {
+	known := t.Codec == codecPCM && slices.Contains([]int{16, 24, 32}, t.Bits) || t.Codec == codecFLAC && slices.Contains([]int{16, 24}, t.Bits)
+	if !known || t.Channels < 1 || t.Channels > maxChannels || t.SampleRate < 1 || t.SampleRate > maxRate {
 		return 0
 	}
 	return t.Channels * t.Bits / 8
+}
+
+// The sound that is given: samples as they are, and FLAC of this program.
+const (
+	codecPCM  = "A_PCM/INT/LIT"
+	codecFLAC = "A_FLAC"
+)
+
+// flac is how the sound is kept, if it is as FLAC.
+func (m *Recording) flac() (form flacForm, is bool) {
+	t := m.head.Tracks[m.sound-1]
+	return flacForm{t.Channels, t.Bits}, t.Codec == codecFLAC
+}
+
+// plays is how long a block of sound does, 0 where that is not known.
+func (m *Recording) plays(block []byte) time.Duration {
+	bytes := m.frameBytes()
+	if bytes == 0 {
+		return 0
+	}
+	n := len(block) / bytes
+	if form, is := m.flac(); is {
+		n, _, _ = form.header(block)
+	}
+	return time.Duration(n) * time.Second / time.Duration(m.head.Tracks[m.sound-1].SampleRate)
+}
+
+// plain gives the samples of a block of sound.
+func (m *Recording) plain(block []byte) []byte {
+	if form, is := m.flac(); is {
+		return form.samples(block)
+	}
+	bytes := m.frameBytes()
+	return block[:len(block)/bytes*bytes]
 }
 
 // roll is the pictures of a recording.
@@ -400,7 +433,8 @@ func (r *roll) Next() (Picture, error) {
 	}
 }
 
-// pcm is the sound of a recording, nil where it has none that is plain samples.
+// pcm is the sound of a recording, nil where it has none that can be given as
+// plain samples.
 func (m *Recording) pcm(lasts time.Duration) *Sound {
 	bytes := m.frameBytes()
 	if bytes == 0 {
@@ -415,6 +449,9 @@ func (m *Recording) pcm(lasts time.Duration) *Sound {
 // ended and still follow it without a gap: times in the file are rounded, and
 // the clock of a device is its own.
 const near = 20
+
+// leading is how long before a time a block may begin that has its sound.
+const leading = 100 * time.Millisecond
 
 // track gives the sound of a recording by its times: a gap is silence, so that
 // it stays with the pictures.
@@ -443,7 +480,7 @@ func (t *track) read(p []byte, offset int64) (int, error) {
 	}
 	p = p[:len(p)/t.bytes*t.bytes]
 	if sample != t.at {
-		c, err := t.m.seek(t.m.begin + time.Duration(float64(sample)/float64(t.rate)*float64(time.Second)))
+		c, err := t.m.seek(t.m.begin - leading + time.Duration(float64(sample)/float64(t.rate)*float64(time.Second)))
 		if err != nil {
 			return 0, err
 		}
@@ -497,14 +534,18 @@ func (t *track) advance() error {
 		}
 		b := t.blocks[0]
 		t.blocks = t.blocks[1:]
-		if b.Track != t.m.sound || len(b.Data) < t.bytes {
+		if b.Track != t.m.sound {
+			continue
+		}
+		data := t.m.plain(b.Data)
+		if len(data) == 0 {
 			continue
 		}
 		starts := int64((b.At - t.m.begin).Seconds() * float64(t.rate))
 		if apart := starts - t.starts; t.starts < 0 || max(apart, -apart)*1000 >= near*int64(t.rate) {
 			t.starts = max(starts, 0)
 		}
-		t.data = b.Data[:len(b.Data)/t.bytes*t.bytes]
+		t.data = data
 		return nil
 	}
 }

@@ -37,8 +37,8 @@ type Film struct {
 	Type string
 
 	// Of Pictures, and of recordings of this program: the size in pixels, 0 where
-	// there are none; how long it lasts, 0 where that is not known; and the sound
-	// that is not compressed, nil where there is none.
+	// there are none; how long it lasts, 0 where that is not known; and the sound,
+	// nil where there is none that can be given as plain samples.
 	Width, Height int
 	Duration      time.Duration
 	Sound         *Sound

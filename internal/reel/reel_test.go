@@ -451,6 +451,8 @@ func FuzzLook(f *testing.F) {
 	mkv, ends := recording(f, 3, 0)
 	f.Add(mkv)
 	f.Add(mkv[:ends[1]+30])
+	sounding, _ := flacRecording(f, 2)
+	f.Add(sounding)
 	f.Add(film()[:20_000])
 	f.Add([]byte("RIFF\x00\x00\x00\x00AVI LIST\x04\x00\x00\x00hdrlLIST\x04\x00\x00\x00movi00dc\xff\xff\xff\xff"))
 	f.Add(small(3))
@@ -460,7 +462,8 @@ func FuzzLook(f *testing.F) {
 // Lengths in a film that are damaged, each alone, make it end and not go wrong.
 func TestDamaged(t *testing.T) {
 	mkv, _ := recording(t, 6, 0)
-	for _, p := range map[string][]byte{"recording": mkv, "avi": film()[:60_000]} {
+	sounding, _ := flacRecording(t, 3)
+	for _, p := range map[string][]byte{"recording": mkv, "with FLAC": sounding, "avi": film()[:60_000]} {
 		for at := 0; at < len(p); at += 1 + at/64 {
 			for _, v := range []byte{0, 0x7f, 0xff} {
 				q := bytes.Clone(p)

@@ -7,7 +7,7 @@ import (
 	"math"
 )
 
-// Sound is samples that are not compressed, to be heard beside pictures.
+// Sound is plain samples, to be heard beside pictures.
 type Sound struct {
 	Rate, Channels, Bits int
 	// Bytes is how many there are, as far as it is known; what a film has less is
