@@ -84,6 +84,7 @@ type Piece string
 const (
 	OfDeposit  Piece = "deposit"  // what was deposited, or a file within it
 	OfChecks   Piece = "checks"   // the list of the digests of a folder's files
+	OfFolders  Piece = "folders"  // the folders below a folder, as they are now, each ended by a zero byte
 	OfArriving Piece = "arriving" // what has come of a file so far
 )
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"videoclub/internal/disk"
+	"videoclub/internal/manifest"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
 )
@@ -269,6 +270,58 @@ func (d *Depot) OpenChecks(key Key) (disk.File, error) {
 	name := dep.path + companions[0].suffix
 	f, err := d.fs.OpenFile(name, os.O_RDONLY, 0)
 	return opened(f, err, name)
+}
+
+// Folders gives the paths of all folders below one that was deposited, as they are
+// there now, in the order of a manifest: with the files of the list of digests
+// they are what was signed for. Of more than a delivery may have it fails. Its
+// errors are as those of OpenShelved.
+func (d *Depot) Folders(key Key) ([]string, error) {
+	d.mu.Lock()
+	dep, err := d.deposited(key)
+	d.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if !dep.offer.Folder() {
+		return nil, reason.New(reason.UnknownDelivery, "delivery %s is no folder", key)
+	}
+	folder, err := d.fs.Sub(dep.path)
+	if err == nil {
+		defer folder.Close()
+		var found []string
+		if found, err = foldersBelow(folder, "", nil); err == nil {
+			return found, nil
+		}
+	}
+	_, err = opened(nil, err, dep.path)
+	return nil, err
+}
+
+// errTooMany says that there are more folders than were ever delivered.
+var errTooMany = errors.New("there are more folders in it than a delivery may have")
+
+func foldersBelow(fsys disk.FS, below string, found []string) ([]string, error) {
+	names, err := fsys.ReadDir(cmp.Or(below, "."))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		name = path.Join(below, name)
+		info, err := fsys.Stat(name)
+		switch {
+		case err != nil:
+			return nil, err
+		case !info.Mode.IsDir():
+			continue
+		case len(found) == manifest.MaxEntries || len(name) > manifest.MaxPath:
+			return nil, errTooMany
+		}
+		if found, err = foldersBelow(fsys, name, append(found, name)); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // OpenArriving opens what has come of a file so far, for reading.

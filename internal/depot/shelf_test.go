@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"videoclub/internal/disk"
+	"videoclub/internal/manifest"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
 )
@@ -124,6 +125,21 @@ func TestOpenBelow(t *testing.T) {
 	f, err = d.OpenChecks(key(9))
 	ok(t, err)
 	f.Close()
+	// Its folders are those that are there, and no link.
+	ok(t, os.MkdirAll(filepath.Join(dir, "DCP/empty/deep"), 0o700))
+	ok(t, os.Mkdir(filepath.Join(dir, "DCP/empty.too"), 0o700))
+	folders, err := d.Folders(key(9))
+	if want := []string{"empty", "empty/deep", "empty.too", "reels"}; err != nil || !slices.Equal(folders, want) || !slices.IsSortedFunc(folders, func(a, b string) int {
+		if manifest.Before(a, b) {
+			return -1
+		}
+		return 1
+	}) {
+		t.Errorf("its folders are %q, %v", folders, err)
+	}
+	if _, err := d.Folders(key(1)); reason.Of(err) != reason.UnknownDelivery {
+		t.Errorf("a file has folders: %v", err)
+	}
 	for _, within := range []string{
 		"", ".", "..", "../Film 1.mp4", "reels/../../Film 1.mp4", "/etc/passwd", "reels/link", "up/Film 1.mp4", "inside/a", "reels", "reels/", "reels//a", "./reels/a",
 		"reels/a\x00", "no", strings.Repeat("a/", 3000) + "a",

@@ -84,6 +84,10 @@ func TestReceptionConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	folder := makeFolder(t, c.dir, "DCP", map[string]io.Reader{"ASSETMAP": strings.NewReader("<xml/>"), "reels/a.wav": noise(4, 3000), "reels/deep/b": noise(5, 0)})
+	// A folder without files is part of it too.
+	if err := os.MkdirAll(filepath.Join(folder.path, "reels", "empty", "too"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	film := c.deposited(c.ask(c.add("Carta <de> ajuste", path, 1), "cinema.test").ID)
 	dcp := c.deposited(c.ask(c.add("Paquete", folder.path, 1), "cinema.test").ID)
 	key := func(id int64) string {

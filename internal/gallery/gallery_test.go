@@ -10,12 +10,14 @@ import (
 	"image"
 	"image/jpeg"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +111,8 @@ func (s *store) ask(_ context.Context, c control.Call) (r control.Reply, f *os.F
 		switch {
 		case q.Open.What == control.OfChecks:
 			name += ".sums"
+		case q.Open.What == control.OfFolders:
+			name += ".folders"
 		case q.Open.Within != "":
 			s.asked = append(s.asked, q.Open.Within)
 			if !filepath.IsLocal(q.Open.Within) {
@@ -160,6 +164,11 @@ func (s *store) put(n int, name string, files map[string][]byte, order ...string
 		}
 		r.SHA256 = proof.SHA256()
 		s.write(key+".sums", []byte(sums))
+		folders := ""
+		for _, dir := range slices.Sorted(maps.Keys(made)) {
+			folders += dir + "\x00"
+		}
+		s.write(key+".folders", []byte(folders))
 	}
 	d.Size = r.Size
 	r = receipt.Sign(r, signing)
@@ -570,22 +579,43 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// A folder without files is not in the list; the files are right all the same.
-func TestVerifyPartly(t *testing.T) {
+// Folders without files are part of what was signed for: as they are, it is what
+// was sent; with another, or one less, it is not.
+func TestVerifyFolders(t *testing.T) {
 	s, server := open(t)
-	s.put(1, "DCP", map[string][]byte{"a": []byte("one")}, "a")
+	s.put(1, "DCP", map[string][]byte{"a/one": []byte("one"), "b.txt": nil}, "a/one", "b.txt")
 	r, err := receipt.Parse(s.deposits[0].Receipt)
 	if err != nil {
 		t.Fatal(err)
 	}
+	folders := []string{"a", "a/deep", "a/deep/er", "b", "z"}
 	proof := manifest.NewProof()
-	proof.Add(manifest.Entry{Kind: manifest.File, Path: "a", Size: 3}, sha256.Sum256([]byte("one")))
-	proof.Add(manifest.Entry{Kind: manifest.Folder, Path: "empty"}, manifest.Sum{})
+	for _, e := range []struct{ folder, file string }{{"a", ""}, {"a/deep", ""}, {"a/deep/er", ""}, {"", "a/one"}, {"b", ""}, {"", "b.txt"}, {"z", ""}} {
+		if e.folder != "" {
+			proof.Add(manifest.Entry{Kind: manifest.Folder, Path: e.folder}, manifest.Sum{})
+			continue
+		}
+		content := strings.TrimPrefix(e.file, "a/")
+		if e.file == "b.txt" {
+			content = ""
+		}
+		proof.Add(manifest.Entry{Kind: manifest.File, Path: e.file, Size: int64(len(content))}, sha256.Sum256([]byte(content)))
+	}
 	r.SHA256 = proof.SHA256()
 	s.deposits[0].Receipt, _ = receipt.Marshal(receipt.Sign(r, signing))
-	post, _ := http.NewRequest("POST", server.URL+"/deposits/0a1b2c3d-1/verify", nil)
-	if _, body := do(t, post); !strings.Contains(body, "folders without files") || strings.Contains(body, "is what was sent") {
-		t.Error(body)
+	read := func() string {
+		post, _ := http.NewRequest("POST", server.URL+"/deposits/0a1b2c3d-1/verify", nil)
+		_, body := do(t, post)
+		return body
+	}
+	list := func(names ...string) { s.write("0a1b2c3d-1.folders", []byte(strings.Join(names, "\x00")+"\x00")) }
+	if list(folders...); !strings.Contains(read(), "Read again, it is what was sent.") {
+		t.Errorf("as it is: %s", read())
+	}
+	for name, others := range map[string][]string{"one less": folders[:4], "one more": append(slices.Clone(folders), "zz"), "a name that no delivery has": append(slices.Clone(folders), "z\n")} {
+		if list(others...); !strings.Contains(read(), "a folder was made or taken away") {
+			t.Errorf("%s: %s", name, read())
+		}
 	}
 }
 

@@ -1,13 +1,13 @@
 package gallery
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"path"
 	"strings"
 	"time"
 
@@ -26,7 +26,7 @@ const mostDiffering = 20
 // verdict is what came of reading all of a deposit again.
 type verdict struct {
 	Good      bool
-	Partly    bool     // each file is as the list has it, and the list could not be compared
+	Shape     bool     // each file is as the list has it, but the list or the folders are others
 	Broken    string   // why it did not come to its end
 	SHA256    string   // what it is now
 	Differing []string // files of a folder
@@ -53,7 +53,7 @@ func (c *check) run() verdict {
 		v.Good, v.Broken = false, err.Error()
 	}
 	// One that was let go by who waited for it says nothing of the deposit.
-	c.g.query(context.WithoutCancel(c.ctx), control.StoreQuery{Checked: &control.Checked{Key: v.Key, Good: v.Good, Broken: v.Broken != "" || v.Partly}})
+	c.g.query(context.WithoutCancel(c.ctx), control.StoreQuery{Checked: &control.Checked{Key: v.Key, Good: v.Good, Broken: v.Broken != ""}})
 	return v
 }
 
@@ -107,15 +107,33 @@ func (c *check) digest(file *os.File) (sum manifest.Sum, size int64, err error) 
 }
 
 // folder digests the files of a folder, compares each with the list, and what
-// they come to together with what was signed.
+// they and the folders come to together with what was signed.
 func (c *check) folder(v *verdict) error {
 	l, list, err := c.g.lines(c.ctx, c.shown.Deposit.Key)
 	if err != nil {
 		return err
 	}
 	defer list.Close()
-	proof := newTree()
-	differ := 0
+	next, folders, err := c.g.folders(c.ctx, c.shown.Deposit.Key)
+	if err != nil {
+		return err
+	}
+	defer folders.Close()
+	folder, err := next()
+	if err != nil {
+		return err
+	}
+	proof, differ := manifest.NewProof(), 0
+	// until adds the folders that stand before a file, or all that are left.
+	until := func(file string) error {
+		for ; folder != "" && (file == "" || manifest.Before(folder, file)); folder, err = next() {
+			if err != nil {
+				return err
+			}
+			proof.Add(manifest.Entry{Kind: manifest.Folder, Path: folder}, manifest.Sum{})
+		}
+		return err
+	}
 	for {
 		one, err := l.next()
 		if err == io.EOF {
@@ -134,49 +152,37 @@ func (c *check) folder(v *verdict) error {
 		if err != nil {
 			return err
 		}
-		proof.add(one.Path, size, sum)
+		if err := until(one.Path); err != nil {
+			return err
+		}
+		proof.Add(manifest.Entry{Kind: manifest.File, Path: one.Path, Size: size}, sum)
+	}
+	if err := until(""); err != nil {
+		return err
 	}
 	v.SHA256 = proof.SHA256()
-	switch {
-	case differ > 0:
-	case v.SHA256 == c.receipt.SHA256:
-		v.Good = true
-	case l.n == c.receipt.Files:
-		v.Partly = true
-	}
+	v.Good = v.SHA256 == c.receipt.SHA256
+	v.Shape = !v.Good && differ == 0
 	return nil
 }
 
-// tree is the proven manifest of a folder, as far as its files tell of it: a
-// folder without files is not known.
-type tree struct {
-	*manifest.Proof
-	folder string // that the last file is in
-}
-
-func newTree() *tree { return &tree{Proof: manifest.NewProof()} }
-
-// add takes the next file, in the order of the manifest.
-func (t *tree) add(name string, size int64, sum manifest.Sum) {
-	dir := path.Dir(name)
-	if dir == "." {
-		dir = ""
+// folders gives the folders below a deposit, one after another, and then none.
+func (g Gallery) folders(ctx context.Context, key string) (next func() (string, error), closer io.Closer, err error) {
+	_, file, err := g.ask(ctx, control.StoreQuery{Open: &control.OpenQuery{Key: key, What: control.OfFolders, Check: true}})
+	if err != nil {
+		return nil, nil, err
 	}
-	// The folders that begin with this file, each before what it holds.
-	at := 0
-	for at < len(dir) {
-		end := strings.IndexByte(dir[at:], '/')
-		if end < 0 {
-			end = len(dir) - at
-		}
-		at += end
-		if folder := dir[:at]; t.folder != folder && !strings.HasPrefix(t.folder, folder+"/") {
-			t.Add(manifest.Entry{Kind: manifest.Folder, Path: folder}, manifest.Sum{})
-		}
-		at++
+	if file == nil {
+		return nil, nil, reason.New(reason.Internal, "the supervisor opens nothing")
 	}
-	t.folder = dir
-	t.Add(manifest.Entry{Kind: manifest.File, Path: name, Size: size}, sum)
+	in := bufio.NewReader(file)
+	return func() (string, error) {
+		name, err := in.ReadString(0)
+		if err == io.EOF && name == "" {
+			return "", nil
+		}
+		return strings.TrimSuffix(name, "\x00"), err
+	}, file, nil
 }
 
 // verify reads all of a deposit again, and tells how far it is: to a script by

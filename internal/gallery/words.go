@@ -95,7 +95,7 @@ var words = look.Words{
 	"reading":       {"Reading all of it again", "Leyéndolo todo otra vez"},
 	"read_good":     {"Read again, it is what was sent.", "Leído otra vez, es lo que se envió."},
 	"read_bad":      {"Read again, it is not what was sent.", "Leído otra vez, no es lo que se envió."},
-	"read_partly":   {"Each file has the digest of the list. Whether the list is the one that was signed for cannot be seen: the folder has folders without files.", "Cada archivo tiene el resumen de la lista. No se puede ver si la lista es la que se firmó: la carpeta tiene carpetas sin archivos."},
+	"read_shape":    {"Read again, it is not what was sent: each file has the digest of the list, but a folder was made or taken away, or the list was changed.", "Leído otra vez, no es lo que se envió: cada archivo tiene el resumen de la lista, pero se creó o se quitó una carpeta, o se cambió la lista."},
 	"read_broken":   {"It could not be read to its end:", "No se pudo leer hasta el final:"},
 	"read_when":     {"last read again", "leído otra vez por última vez"},
 	"to_deposit":    {"Back to it", "Volver"},

@@ -153,6 +153,7 @@ func TestHostileCalls(t *testing.T) {
 		"a path":           {control.Call{Store: &control.StoreQuery{Open: &control.OpenQuery{Key: "not ours", What: control.OfDeposit}}}, reason.UnknownDelivery},
 		"the way up":       {control.Call{Store: &control.StoreQuery{Open: &control.OpenQuery{Key: "../0a1b2c3d-1", What: control.OfArriving}}}, reason.UnknownDelivery},
 		"no such":          {control.Call{Store: &control.StoreQuery{Open: &control.OpenQuery{Key: "0a1b2c3d-1", What: control.OfDeposit, Within: "x"}}}, reason.UnknownDelivery},
+		"a walk for less":  {control.Call{Store: &control.StoreQuery{Open: &control.OpenQuery{Key: "0a1b2c3d-1", What: control.OfFolders}}}, reason.Usage},
 		"no such piece":    {control.Call{Store: &control.StoreQuery{Open: &control.OpenQuery{Key: "0a1b2c3d-1", What: "keys"}}}, reason.UnknownDelivery},
 		"shown":            {control.Call{Store: &control.StoreQuery{Show: &control.ShowKey{Key: "x"}}}, reason.UnknownDelivery},
 		"before":           {control.Call{Store: &control.StoreQuery{Shelf: &control.ShelfQuery{Before: "x"}}}, reason.UnknownDelivery},
@@ -163,6 +164,9 @@ func TestHostileCalls(t *testing.T) {
 		if _, code := ask(v, c.ask); code != c.want {
 			t.Errorf("%s: %s", name, code)
 		}
+	}
+	if _, code := ask(p.visitor("127.0.0.1"), control.Call{Store: &control.StoreQuery{Open: &control.OpenQuery{Key: "0a1b2c3d-1", What: control.OfFolders, Check: true}}}); code != reason.UnknownDelivery {
+		t.Errorf("the folders of what is not there: %s", code)
 	}
 	if r, code := ask(v, control.Call{Health: &control.HealthQuery{}}); code != "" || r.Health.Status != "waiting" {
 		t.Errorf("health: %s", code)

@@ -1,10 +1,14 @@
 package lobby
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"videoclub/internal/control"
 	"videoclub/internal/depot"
@@ -172,6 +176,11 @@ func (v *visitor) open(q control.OpenQuery) (*os.File, error) {
 	}
 	var f disk.File
 	switch q.What {
+	case control.OfFolders:
+		if !q.Check { // it takes a walk through all of the folder
+			return nil, reason.New(reason.Usage, "its folders are listed for who reads all of it again")
+		}
+		return v.folders(key)
 	case control.OfDeposit:
 		f, err = v.lobby.Depot.OpenShelved(key, q.Within)
 	case control.OfChecks:
@@ -188,6 +197,33 @@ func (v *visitor) open(q control.OpenQuery) (*os.File, error) {
 	if !ok {
 		f.Close()
 		return nil, errors.New("it is no file of this machine")
+	}
+	return file, nil
+}
+
+// folders gives the folders below a deposit as a file in memory.
+func (v *visitor) folders(key depot.Key) (*os.File, error) {
+	names, err := v.lobby.Depot.Folders(key)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.MemfdCreate("folders", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, reason.Wrap(reason.Internal, err, "memfd_create")
+	}
+	file := os.NewFile(uintptr(fd), "folders")
+	out := bufio.NewWriter(file)
+	for _, name := range names {
+		out.WriteString(name) // what fails is told by Flush
+		out.WriteByte(0)
+	}
+	err = out.Flush()
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		file.Close()
+		return nil, reason.Wrap(reason.Internal, err, "the list of folders")
 	}
 	return file, nil
 }
