@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,10 +51,44 @@ func TestSamplePlays(t *testing.T) {
 	}
 }
 
-// A browser plays it at the reception by itself, and begins anywhere.
-func TestSampleInBrowser(t *testing.T) {
+// The reception's console in a real browser: the film of make run, which the
+// browser plays by itself, and begins anywhere; an AVI, and a recording whose
+// sound is FLAC, which it cannot, and plays with the script; without a script; and
+// while the reception is away.
+func TestReceptionInBrowser(t *testing.T) {
 	r := startReception(t, "")
 	c := startCentral(t, "", link{"cinema.test", r, ""})
-	c.deposited(c.ask(c.add("Test card", cardOf(t, c.dir), 1), "cinema.test").ID)
-	drive(t, "player.js", drivenBy{Gallery: consoleOf(t, r.daemon)}, func(string) {})
+	short := filepath.Join(c.dir, "short.avi")
+	f, err := os.Create(short)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(sample.Write(f, 2), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []int64{
+		c.ask(c.add("Test card", cardOf(t, c.dir), 1), "cinema.test").ID,
+		c.ask(c.add("Short card", short, 1), "cinema.test").ID,
+		c.ask(c.add("Pattern and FLAC", "pattern:?size=320x180&fps=10+tone:?frequency=1000&encode=flac", 0.05), "cinema.test").ID,
+	} {
+		c.deposited(id)
+	}
+	// A console that goes away and comes back, at one address.
+	way := newProxy(t)
+	behind := func(from int) {
+		ready := r.log.await(t, from, saying("ready ", "console="))
+		way.setTarget(strings.Trim(strings.TrimPrefix(field(ready, "console"), "http:"), "/"))
+	}
+	behind(0)
+	drive(t, "player.js", drivenBy{Gallery: "http://" + way.address() + "/"}, func(line string) {
+		switch line {
+		case "cut":
+			way.setTarget("")
+			r.kill()
+		case "join":
+			from := r.log.mark()
+			r.start()
+			behind(from)
+		}
+	})
 }

@@ -23,6 +23,7 @@ class Browser {
     const b = new Browser();
     b.browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
     b.wrong = [];
+    b.away = false; // whether the server is, which browsers complain of
     b.seen = new Set();
     return b;
   }
@@ -36,7 +37,7 @@ class Browser {
     });
     const page = await context.newPage();
     page.on("console", (m) => {
-      if (["error", "warning"].includes(m.type()) && !refusals.test(m.text())) this.wrong.push(`${page.url()}: ${m.text()}`);
+      if (["error", "warning"].includes(m.type()) && !refusals.test(m.text()) && !(this.away && /net::ERR_/.test(m.text()))) this.wrong.push(`${page.url()}: ${m.text()}`);
     });
     page.on("pageerror", (e) => this.wrong.push(`${page.url()}: ${e.message}`));
     page.on("request", (r) => {

@@ -1,5 +1,6 @@
 "use strict";
-// What arrived is played by the console of the reception.
+// What arrived is played by the console of the reception, it says when it has lost
+// touch with the server, and it is of use without a script.
 const { run, assert, given, say } = require("./lib.js");
 const home = given.gallery.replace(/\/$/, "");
 
@@ -31,4 +32,64 @@ async function card(page) {
   say(`the card plays and seeks; ${heard} bytes of sound decoded`);
 }
 
-run(async (b) => card(await b.person()));
+// oneByOne plays what has its pictures one by one, with its sound beside; that is
+// no silence.
+async function oneByOne(page, title) {
+  await open(page, title);
+  const canvas = page.locator("canvas.player");
+  await canvas.waitFor();
+  const audio = page.locator("audio");
+  await audio.evaluate((a) => a.play());
+  await page.waitForFunction(() => {
+    const a = document.querySelector("audio"), shown = document.querySelector(".reel").dataset;
+    return a.currentTime > 0.5 && a.webkitAudioDecodedByteCount > 0 && Number(shown.count) > 3 && Number(shown.shown) > 0;
+  });
+  await audio.evaluate((a) => a.pause());
+  const loudest = await audio.evaluate(async (a) => {
+    const bytes = await (await fetch(a.src)).arrayBuffer();
+    const sound = await new OfflineAudioContext(1, 1, 48000).decodeAudioData(bytes);
+    return sound.getChannelData(0).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  });
+  assert.ok(loudest > 0.05 && loudest <= 1, `the loudest of ${title} is ${loudest}`);
+  say(`${title} plays picture by picture; its sound swings to ${loudest.toFixed(2)}`);
+}
+
+// touch says that the page has lost the server, and that it is there again.
+async function touch(b, page) {
+  await page.goto(home + "/");
+  const note = page.locator(".lost");
+  await page.waitForFunction(() => document.querySelector("[data-events]") !== null);
+  assert.equal(await note.isVisible(), false);
+  b.away = true;
+  say("cut");
+  await note.waitFor({ state: "visible" });
+  assert.ok((await note.innerText()).length > 10 && await note.getAttribute("role") === "status");
+  say("join");
+  await note.waitFor({ state: "hidden" });
+  say("the page says that it lost touch, and when it is there again");
+}
+
+// plain is the console of somebody whose browser runs no script.
+async function plain(b) {
+  const page = await b.person({ javaScriptEnabled: false });
+  await open(page, "Short card");
+  await page.locator("img.player").waitFor();
+  assert.ok(await page.locator('noscript a[href$="/pictures"], a[href$="/pictures"]').first().isVisible());
+  assert.ok((await page.locator("audio").getAttribute("src")).endsWith("/sound.wav"));
+  await page.locator("form.verify button").click();
+  await page.getByText("Read again, it is what was sent.").waitFor();
+  await page.locator('a.button[href^="/deposits/"]').last().click();
+  await page.locator(".seal").waitFor();
+  await page.goto(home + "/?q=no-such-title");
+  await page.getByText("Nothing that arrived is called that.").waitFor();
+  say("without a script it is found, played in parts, and read again");
+}
+
+run(async (b) => {
+  const page = await b.person();
+  await card(page);
+  await oneByOne(page, "Short card");
+  await oneByOne(page, "Pattern and FLAC");
+  await plain(b);
+  await touch(b, page);
+});
