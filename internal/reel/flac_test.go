@@ -137,8 +137,8 @@ func TestSoundOfFLAC(t *testing.T) {
 		t.Fatalf("it is %+v, its sound %+v", f, f.Sound)
 	}
 	all, err := io.ReadAll(f.Sound.Wave())
-	if err != nil || !bytes.Equal(all[waveHeader:], want) {
-		t.Fatalf("%d bytes of %d, %v", len(all)-waveHeader, len(want), err)
+	if err != nil || !bytes.Equal(all[WaveHeader:], want) {
+		t.Fatalf("%d bytes of %d, %v", len(all)-WaveHeader, len(want), err)
 	}
 	checkRanges(t, f.Sound, all)
 	_, live := f.Sound.Live(int64(len(want) / 2))
