@@ -189,8 +189,11 @@ func (m *Microphone) agree(a *feed.Ask) error {
 	m.period, m.buffer = int(p.intervals[alsaPeriodSize].min), int(p.intervals[alsaBufferSize].min)
 	m.format.SampleRate, m.format.Channels = int(p.intervals[alsaRate].min), int(p.intervals[alsaChannels].min)
 	m.format.Bits = sampleForms[m.form].bits
-	if m.period < 1 || m.buffer < 2*m.period || m.buffer > 1<<24 || m.format.Channels < 1 || m.format.SampleRate < 1 {
+	if m.period < 1 || m.buffer < 2*m.period || m.buffer > 1<<24 {
 		return reason.New(reason.DeviceUnfit, "%s has periods of %d and a buffer of %d sound frames", name, m.period, m.buffer)
+	}
+	if f := m.format; f.Channels < 1 || f.Channels > feed.MaxChannels || f.SampleRate < 1 || f.SampleRate > feed.MaxRate {
+		return reason.New(reason.DeviceUnfit, "%s gives %d channels of %d samples a second, whatever it is asked for", name, f.Channels, f.SampleRate)
 	}
 	return nil
 }
@@ -262,7 +265,7 @@ func (m *Microphone) took(n int) (Buffer, error) {
 	if stamp == 0 || s.state == alsaStateXRun {
 		stamp = m.sys.now()
 	}
-	measured := stamp - m.clock.length(int64(s.avail)+int64(n))
+	measured := m.sys.trusted(stamp) - m.clock.length(int64(min(s.avail, uint64(m.buffer)))+int64(n))
 	at, lost := m.clock.next(measured, n, m.overrun)
 	m.overrun = false
 	m.position += lost

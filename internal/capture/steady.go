@@ -36,7 +36,8 @@ func (s *steady) next(measured time.Duration, n int, overrun bool) (at time.Dura
 	case overrun || off > slip:
 		// Never backwards: what is measured is uncertain.
 		if off > 0 {
-			lost = int64(off) * int64(s.rate) / int64(time.Second)
+			rate := int64(s.rate)
+			lost = int64(off/time.Second)*rate + int64(off%time.Second)*rate/int64(time.Second)
 			s.due = measured
 		}
 	default:

@@ -28,6 +28,17 @@ type system struct {
 	now   func() time.Duration // CLOCK_MONOTONIC
 }
 
+// wrong is by how much a driver's time is off that cannot be of its buffer.
+const wrong = 10 * time.Minute
+
+// trusted is the time that a driver says, or, where that cannot be, now.
+func (s *system) trusted(at time.Duration) time.Duration {
+	if now := s.now(); at > now+wrong || at < now-wrong {
+		return now
+	}
+	return at
+}
+
 // errSilent is wait's that nothing came.
 var errSilent = errors.New("nothing came")
 

@@ -257,7 +257,7 @@ func (c *Camera) Next() (Buffer, error) {
 		skipped := c.count(b.sequence)
 		lost += skipped
 		c.number += skipped + 1
-		if b.flags&v4l2BufError != 0 || b.bytesUsed == 0 || c.short(int(b.bytesUsed)) {
+		if b.flags&v4l2BufError != 0 || b.bytesUsed == 0 || int(b.bytesUsed) > c.format.Largest || c.short(int(b.bytesUsed)) {
 			lost++
 			if err := c.queue(int(b.index)); err != nil {
 				return Buffer{}, err
@@ -315,7 +315,7 @@ func (c *Camera) count(sequence uint32) int64 {
 // at is the buffer's time, by the driver where it uses the right clock.
 func (c *Camera) at(b *v4l2Buffer) time.Duration {
 	if b.flags&v4l2BufTimeMask == v4l2BufTimeMonotonic {
-		return time.Duration(b.seconds)*time.Second + time.Duration(b.micros)*time.Microsecond
+		return c.sys.trusted(time.Duration(b.seconds)*time.Second + time.Duration(b.micros)*time.Microsecond)
 	}
 	return c.sys.now()
 }
