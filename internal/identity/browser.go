@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -35,6 +36,7 @@ const (
 // Browser is none.
 type Browser struct {
 	Chain [][]byte // in DER, the server's own first
+	Name  string   // the first host name that it is for, without a wildcard; "" where there is none
 	key   crypto.Signer
 }
 
@@ -62,6 +64,9 @@ func LoadBrowser(certificate, key string, forbidden fs.FileMode, now time.Time) 
 	public, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
 	if !ok || !public.Equal(b.key.Public()) {
 		return Browser{}, reason.New(reason.KeysInvalid, "%s is not the key of the first certificate in %s", key, certificate)
+	}
+	if i := slices.IndexFunc(leaf.DNSNames, func(name string) bool { return !strings.HasPrefix(name, "*") }); i >= 0 {
+		b.Name = leaf.DNSNames[i]
 	}
 	return b, nil
 }

@@ -26,7 +26,7 @@ import (
 // certified gives PEM of a certificate for key, until an instant, and of key.
 func certified(t *testing.T, key crypto.Signer, until time.Time) (certificate, private []byte) {
 	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "x"}, DNSNames: []string{"films.example.org"}, NotBefore: noon.AddDate(-1, 0, 0), NotAfter: until}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "x"}, DNSNames: []string{"*.example.org", "films.example.org", "films"}, NotBefore: noon.AddDate(-1, 0, 0), NotAfter: until}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -99,6 +99,9 @@ func TestLoadBrowser(t *testing.T) {
 		"encrypted":        {good, pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte{1}}), 0o600, "is encrypted"},
 	} {
 		b, err := loadBrowser(t, c.certificate, c.key, c.mode)
+		if c.wrong == "" && b.Name != "films.example.org" {
+			t.Errorf("%s: it is for %q", name, b.Name)
+		}
 		if c.wrong == "" && (err != nil || len(b.Chain) == 0) || c.wrong != "" && (reason.Of(err) != reason.KeysInvalid || !strings.Contains(err.Error(), c.wrong)) {
 			t.Errorf("%s: %v, want %q", name, err, c.wrong)
 		}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -31,15 +32,34 @@ type Shown struct {
 	Scrape  identity.ScrapeToken
 }
 
-// URL is what a browser on this machine is told, "none" where there is no console.
+// URL is what a browser is told, "none" where there is no console. Of one that
+// listens at every address of the machine the host is a name of it.
 func (c Console) URL() string {
-	switch {
-	case c.Listener == nil:
+	if c.Listener == nil {
 		return "none"
-	case c.Secure:
-		return "https://" + c.Addr().String() + "/"
 	}
-	return "http://" + c.Addr().String() + "/"
+	scheme, at := "http", c.Addr().String()
+	if c.Secure {
+		scheme = "https"
+	}
+	if host, port, err := net.SplitHostPort(at); err == nil {
+		if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+			at = net.JoinHostPort(c.host(), port)
+		}
+	}
+	return scheme + "://" + at + "/"
+}
+
+// host is a name by which browsers find this machine: the one that its certificate
+// is for, or else the one that it has.
+func (c Console) host() string {
+	if c.Browser.Name != "" {
+		return c.Browser.Name
+	}
+	if name, err := os.Hostname(); err == nil && name != "" {
+		return name
+	}
+	return "localhost"
 }
 
 // Origin is URL without its path; "" where there is no console.
