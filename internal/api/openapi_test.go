@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"videoclub/internal/control"
+	"videoclub/internal/receipt"
 )
 
 func readSpec(t *testing.T) spec {
@@ -80,7 +81,7 @@ var described = map[string]struct {
 	"Refusal": {is: control.Refusal{}}, "TitlePage": {is: control.TitlePage{}}, "Title": {is: control.Title{}}, "Facts": {is: control.Facts{}},
 	"TitleChange": {is: control.TitleChange{}}, "ProspectPage": {is: control.ProspectPage{}}, "Prospect": {is: control.Prospect{}},
 	"Promises": {is: control.Promises{}}, "DeliveryPage": {is: control.DeliveryPage{}}, "Delivery": {is: control.Delivery{}}, "Story": {is: control.DeliveryStory{}},
-	"Event": {is: control.Event{}}, "Mail": {is: control.Mail{}}, "NamePage": {is: control.NamePage{}}, "PairingCode": {is: control.PairingCode{}},
+	"Event": {is: control.Event{}}, "Filmed": {is: control.Filmed{}}, "Gap": {is: receipt.Gap{}}, "Mail": {is: control.Mail{}}, "NamePage": {is: control.NamePage{}}, "PairingCode": {is: control.PairingCode{}},
 	"ReceptionPage": {is: control.ReceptionPage{}}, "Reception": {is: control.KnownReception{}}, "Findings": {is: control.Findings{}}, "Finding": {is: control.Finding{}},
 	"AccountPage": {is: control.AccountPage{}}, "Account": {is: control.KnownAccount{}}, "MadeAccount": {is: control.MadeAccount{}}, "Removed": {is: control.Removed{}}, "ConsoleLink": {is: control.OnceLink{}},
 	"OlderPage": {is: control.OlderPage{}}, "Older": {is: control.Older{}}, "Comparing": {is: control.Comparing{}},

@@ -21,6 +21,7 @@ import (
 
 	"videoclub/internal/control"
 	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
 )
 
 // get asks for a page in a language.
@@ -284,6 +285,40 @@ func next(t *testing.T, in *bufio.Scanner, name string) string {
 	}
 	t.Fatalf("no event: %v", errors.Join(in.Err(), io.EOF))
 	return ""
+}
+
+// A live delivery is told by its time: what was captured and how long it goes on,
+// what is missing, and that ending it keeps what there is.
+func TestLiveStory(t *testing.T) {
+	d, c := newConsole(t, false)
+	live := &d.deliveries[1]
+	live.Live, live.Size, live.Captured, live.Lasts, live.Started = true, -1, 80_000, 300_000, noon.Add(-80*time.Second)
+	live.Filmed = &control.Filmed{
+		Since: live.Started, Until: noon.Add(220 * time.Second), Recorded: 9_000_000, Behind: 1_240, Trouble: reason.DeviceAbsent,
+		Gaps: []receipt.Gap{{From: 61_000, To: 62_500, Track: 1, Lost: 45, Reason: reason.DeviceHung}}, MoreGaps: 2,
+	}
+	code, body := get(t, c, "/deliveries/2", "en")
+	for _, want := range []string{
+		`<progress max="300000" value="80000"`, "1:20", "of 5:00", "goes on for", "9 MB", "1.2 s", "1 + 2", "0:01:01.0 – 0:01:02.5", "45 lost",
+		"End the capture", "What was captured until now is kept", "A device gives nothing now",
+	} {
+		if code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%d: there is no %q", code, want)
+		}
+	}
+	if strings.Contains(body, "Cancel this delivery") || strings.Contains(body, `max="100"`) {
+		t.Error("it is shown as a file is")
+	}
+	if _, body := get(t, c, "/deliveries", "es"); !strings.Contains(body, "captado 1:20 de 5:00") {
+		t.Error("the list tells it by bytes alone")
+	}
+	live.Filmed.Stopped = true
+	if _, body := get(t, c, "/deliveries/2", "en"); strings.Contains(body, "End the capture") || !strings.Contains(body, "It was ended sooner") || strings.Contains(body, "goes on for") {
+		t.Error("one that was ended can be ended again")
+	}
+	if _, body := post(t, c, "/deliveries/2/cancel", nil); !strings.Contains(body, "The capture ends here") {
+		t.Error("ending it is not what is said")
+	}
 }
 
 func TestAssets(t *testing.T) {

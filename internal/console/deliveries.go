@@ -28,6 +28,16 @@ func (d row) Running() bool {
 	return false
 }
 
+// Shot is how much of a live source was captured.
+func (d row) Shot() time.Duration { return time.Duration(d.Captured) * time.Millisecond }
+
+// Length is how much of a live source is to be captured.
+func (d row) Length() time.Duration { return time.Duration(d.Lasts) * time.Millisecond }
+
+// Filming says whether a live source is being captured for it: nobody knows how
+// many bytes there will be.
+func (d row) Filming() bool { return d.Live && d.Size < 0 && d.Running() && !d.Started.IsZero() }
+
 // Left is how long it takes at the measured rate; 0 where there is none.
 func (d row) Left() time.Duration {
 	if d.Rate <= 0 || d.Offset >= d.Size || d.Size < 0 {
@@ -130,6 +140,41 @@ type storyPage struct {
 	Verified bool
 }
 
+// Gaps are those of a live source, as far as they are known.
+func (p storyPage) Gaps() []receipt.Gap {
+	switch {
+	case p.Receipt != nil:
+		return p.Receipt.Gaps
+	case p.Story.Filmed != nil:
+		return p.Story.Filmed.Gaps
+	}
+	return nil
+}
+
+// Unlisted is how many gaps there are besides.
+func (p storyPage) Unlisted() int {
+	switch {
+	case p.Receipt != nil:
+		return int(p.Receipt.MoreGaps)
+	case p.Story.Filmed != nil:
+		return p.Story.Filmed.MoreGaps
+	}
+	return 0
+}
+
+// Still is how long its capture goes on.
+func (p storyPage) Still() time.Duration {
+	if f := p.Story.Filmed; f != nil && !f.Stopped {
+		return max(0, f.Until.Sub(p.Now)).Round(time.Second)
+	}
+	return 0
+}
+
+// Behind is how much later what is captured arrives.
+func (p storyPage) Behind() time.Duration {
+	return (time.Duration(p.Story.Filmed.Behind) * time.Millisecond).Round(100 * time.Millisecond)
+}
+
 // tell makes the page of a story. A receipt is verified here as vcuser does it:
 // its signature, by the key that the reception is known by, and that it is of
 // this delivery.
@@ -181,6 +226,8 @@ func (c Console) cancel(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	switch {
+	case err == nil && s.Live && s.State != "cancelled":
+		p.Done = made.Say(p.Lang, "end_done")
 	case err == nil:
 		p.Done = made.Say(p.Lang, "cancel_done")
 	case s.ID == 0:

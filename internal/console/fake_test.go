@@ -107,7 +107,10 @@ func (d *desk) ask(ctx context.Context, c control.Call) (control.Reply, error) {
 		return d.show(ctx, *c.Show)
 	case c.Cancel != nil:
 		for i := range d.deliveries {
-			if d.deliveries[i].ID == c.Cancel.ID {
+			switch s := &d.deliveries[i]; {
+			case s.ID == c.Cancel.ID && s.Filmed != nil: // what there is of it is kept
+				s.Filmed.Stopped = true
+			case s.ID == c.Cancel.ID:
 				d.deliveries[i].State = "cancelled"
 			}
 		}

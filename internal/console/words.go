@@ -1,7 +1,9 @@
 package console
 
 import (
+	"fmt"
 	"html/template"
+	"time"
 
 	"videoclub/internal/control"
 	"videoclub/internal/look"
@@ -153,6 +155,20 @@ var words = look.Words{
 	"cancel_it":     {"Cancel this delivery", "Cancelar esta entrega"},
 	"cancel_what":   {"What has arrived so far is let go of at the reception.", "La recepción suelta lo que haya llegado hasta ahora."},
 	"cancel_done":   {"The delivery is cancelled; the reception lets go of what it holds.", "La entrega está cancelada; la recepción suelta lo que tiene."},
+	"captured":      {"captured", "captado"},
+	"of":            {"of", "de"},
+	"still":         {"goes on for", "sigue por"},
+	"recorded":      {"recorded", "grabado"},
+	"behind":        {"arrives later by", "llega más tarde en"},
+	"no_device":     {"A device gives nothing now, and is tried again:", "Un dispositivo no da nada ahora y se intenta de nuevo:"},
+	"end_now":       {"End now", "Terminar ahora"},
+	"end_what":      {"What was captured until now is kept and deposited.", "Lo captado hasta ahora se conserva y se deposita."},
+	"end_it":        {"End the capture", "Terminar la captura"},
+	"end_done":      {"The capture ends here; what there is of it is deposited.", "La captura termina aquí; lo que hay de ella se deposita."},
+	"ending":        {"It was ended sooner; what there is of it is on its way.", "Se terminó antes; lo que hay de ella está en camino."},
+	"gaps_in":       {"What is missing, and why", "Qué falta, y por qué"},
+	"track":         {"track", "pista"},
+	"lost":          {"lost", "perdidos"},
 	"planned":       {"planned", "planificada"},
 	"progress":      {"Progress", "Avance"},
 	"arrived":       {"arrived", "llegó"},
@@ -239,6 +255,10 @@ var functions = template.FuncMap{
 	"answer":   func(reception string, p *control.Prospect) answer { return answer{reception, p} },
 	"answerof": func(p control.Prospect) answer { return answer{p.Reception, &p} },
 	"because":  because,
+	"clock":    clock,
+	"meaning":  func(code reason.Code, language string) string { meaning, _ := code.Words(language); return meaning },
+	"took":     took,
+	"seconds":  func(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) },
 	"options":  options,
 }
 
@@ -281,6 +301,20 @@ func because(code reason.Code, language string) string {
 		return meaning
 	}
 	return meaning + ": " + hint
+}
+
+// clock is a time in a recording, of so many milliseconds, for people.
+func clock(ms int64) string {
+	return fmt.Sprintf("%d:%02d:%04.1f", ms/3_600_000, ms/60_000%60, float64(ms%60_000)/1000)
+}
+
+// took is how long something is, to the second.
+func took(d time.Duration) string {
+	s := int64(d / time.Second)
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
 
 // percent is how much of a delivery is durable, 100 only when all is.

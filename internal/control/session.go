@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
 )
 
 // PageSize is the most entries of a list in one reply, so that it stays
@@ -292,4 +293,17 @@ type DeliveryStory struct {
 	Receipt    json.RawMessage `json:"receipt,omitempty"`     // as the reception signed it
 	ReceiptKey string          `json:"receipt_key,omitempty"` // that the reception is known by, hex
 	Mails      []Mail          `json:"mails,omitempty"`       // that tell of it, the oldest first
+	Filmed     *Filmed         `json:"filmed,omitempty"`      // of a live source, from when it is captured until the delivery ends
+}
+
+// Filmed is how a live source is captured for a delivery.
+type Filmed struct {
+	Since    time.Time     `json:"since"`
+	Until    time.Time     `json:"until"`               // its time is over then
+	Recorded int64         `json:"recorded"`            // bytes so far
+	Behind   int64         `json:"behind_ms"`           // of what was captured, how much is yet to arrive
+	Gaps     []receipt.Gap `json:"gaps"`                // so far, from the beginning
+	MoreGaps int           `json:"more_gaps,omitempty"` // that are not listed
+	Trouble  reason.Code   `json:"trouble,omitempty"`   // why a device gives nothing now
+	Stopped  bool          `json:"stopped,omitempty"`   // somebody ended it sooner
 }

@@ -11,6 +11,7 @@ import (
 	"videoclub/internal/ledger"
 	"videoclub/internal/rate"
 	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
 )
 
 // answer does what a call asks for, if whoever has the session may.
@@ -269,6 +270,22 @@ func (s asker) story(ctx context.Context, v dispatch.View) (*control.DeliverySto
 	if story.ReceiptKey, err = s.desk.Ledger.ReceiptKey(ctx, v.Delivery); err != nil {
 		return nil, err
 	}
+	story.Filmed = s.filmed(v)
 	story.Mails, err = s.mails(ctx, v.ID)
 	return story, err
+}
+
+// filmed says how a live source is captured for a delivery that has not ended.
+func (s asker) filmed(v dispatch.View) *control.Filmed {
+	if s.desk.Studio == nil || v.State.Ended() || !v.Live.Joined() {
+		return nil
+	}
+	r, ok := s.desk.Studio.Report(v.ID, v.Offset)
+	if !ok {
+		return nil
+	}
+	return &control.Filmed{
+		Since: v.Live.Began.UTC(), Until: v.Live.Began.Add(v.Live.Lasts).UTC(), Recorded: r.Recorded, Behind: r.Behind.Milliseconds(),
+		Gaps: append([]receipt.Gap{}, r.Gaps...), MoreGaps: r.MoreGaps, Trouble: r.Trouble, Stopped: v.Live.Stopped,
+	}
 }

@@ -18,6 +18,7 @@ func TestPeek(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.peekFor = time.Second
+	const picture = "pattern:?size=160x138&fps=25"
 	newest := func() (string, int64) {
 		t.Helper()
 		data, recording, since, err := p.Newest(picture, "The yard")
@@ -51,7 +52,7 @@ func TestPeek(t *testing.T) {
 	p.Leave(w.Delivery)
 	p.until("it is over", func() bool {
 		left, err := os.ReadDir(p.dir)
-		return err == nil && len(left) == 0 && len(p.pids(worker.Capture, "pattern")) == 0 && p.State().Recordings == 0
+		return err == nil && len(left) == 0 && len(p.pids(worker.Capture, "160x138")) == 0 && p.State().Recordings == 0
 	})
 	if err := p.Peek(t.Context(), "pattern:?size=1x1", "The yard"); reason.Of(err) != reason.Usage {
 		t.Errorf("what cannot be: %v", err)

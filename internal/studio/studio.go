@@ -91,6 +91,7 @@ type taker struct {
 	began time.Time
 	hold  int64
 	done  bool // it needs nothing newer
+	noted noted
 }
 
 // end is the time of the recording at which its part is over.
