@@ -15,6 +15,7 @@ import (
 	"videoclub/internal/disk"
 	"videoclub/internal/disk/powerloss"
 	"videoclub/internal/manifest"
+	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
 )
 
@@ -291,6 +292,36 @@ func TestSharedPowerLoss(t *testing.T) {
 			}
 			l.end()
 		}
+	}
+}
+
+// Wherever the disk is full while a version is taken from its base and the stream,
+// that is said; once there is room it goes on from what was acknowledged, with the
+// base.
+func TestSharedDiskFull(t *testing.T) {
+	base := &version{folderSource: makeFolder(t, 1)}
+	v := newVersion(t, base, "reels/1")
+	full := 0
+	for room := int64(1 << 10); ; room += 1 << 10 {
+		l := &versionLife{t: t, where: fmt.Sprintf("room for %d bytes", room), fsys: withBase(t, base), version: v}
+		l.fsys.SetCapacity(room)
+		err := l.try()
+		if err == nil {
+			l.end()
+			break
+		}
+		full++
+		if code := reason.Of(err); code != reason.NoSpace {
+			t.Fatalf("%s: %v", l.where, err)
+		}
+		l.fsys.SetCapacity(1 << 22)
+		if !l.run() || !l.shared || l.sent > int64(len(v.rest))+700 {
+			t.Fatalf("%s: %d bytes came of %d that are not shared", l.where, l.sent, len(v.rest))
+		}
+		l.end()
+	}
+	if full < 10 {
+		t.Errorf("it was full %d times", full)
 	}
 }
 
