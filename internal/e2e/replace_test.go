@@ -169,7 +169,7 @@ func TestReplacedWhileAwaited(t *testing.T) {
 	r := startReception(t, "")
 	links := []link{{"cinema.test", r, ""}}
 	c := startCentral(t, unhurried, links...)
-	v1, v2 := makeTitle(t, c.dir, "v1.avi", noise(1, 9_000_000)), makeTitle(t, c.dir, "v2.avi", noise(2, 4_000_000))
+	v1, v2, v3 := makeTitle(t, c.dir, "v1.avi", noise(1, 9_000_000)), makeTitle(t, c.dir, "v2.avi", noise(2, 8_000_000)), makeTitle(t, c.dir, "v3.avi", noise(3, 4_000_000))
 	n := c.add("Feature", v1.path, 1)
 	awaited := c.ask(n, "cinema.test")
 	c.past(awaited.ID, 0)
@@ -182,10 +182,21 @@ func TestReplacedWhileAwaited(t *testing.T) {
 	if was.Reason != reason.Superseded || len(made) != 1 {
 		t.Errorf("it ended for %s, promised is %+v", was.Reason, made)
 	}
+	// And again, while the second is on its way.
+	second := made[0].ID
+	c.past(second, 0)
+	older = c.replace(n, v3.path)
+	if len(older) != 1 || older[0].ID != second {
+		t.Errorf("earlier versions are %+v", older)
+	}
+	made = c.redeliver(n, "another", "cinema.test")
+	if was := c.until(second, "cancelled", inState("cancelled")); was.Reason != reason.Superseded || len(made) != 1 {
+		t.Errorf("the second ended for %s, promised is %+v", was.Reason, made)
+	}
 	c.kill()
 	c.start()
 	c.hurry(links...)
-	r.proven(c.deposited(made[0].ID), v2)
+	r.proven(c.deposited(made[0].ID), v3)
 	for _, name := range r.files() {
 		if !strings.HasPrefix(name, "Feature") || len(r.files()) != 1 {
 			t.Errorf("the store has %q", r.files())
