@@ -295,11 +295,12 @@ func TestLiveIsSeen(t *testing.T) {
 	if _, shot := b.ask("GET", at+"/snapshot.jpg"); markOf(t, []byte(shot)).Number <= last.Number {
 		t.Error("the latest picture is older than one that was seen")
 	}
-	c.deposited(d.ID)
-	if answer, page := b.ask("GET", at, "Accept-Language", "en"); answer.Request.URL.Path != strings.Replace(at, "arriving", "deposits", 1) || !strings.Contains(page, "Whole and correct") || !strings.Contains(page, "No gaps") {
+	got, w := r.provenLive(c.deposited(d.ID))
+	// A machine that is too slow has gaps, as the receipt says.
+	if answer, page := b.ask("GET", at, "Accept-Language", "en"); answer.Request.URL.Path != strings.Replace(at, "arriving", "deposits", 1) || !strings.Contains(page, "Whole and correct") ||
+		strings.Contains(page, "No gaps") != (len(got.Gaps) == 0) {
 		t.Errorf("when it has arrived, %s: %s", answer.Request.URL, page)
 	}
-	got, w := r.provenLive(c.deposited(d.ID))
 	at = strings.Replace(at, "arriving", "deposits", 1)
 	if _, page := b.ask("GET", at); !strings.Contains(page, got.SHA256) {
 		t.Error("its proof has another digest")
