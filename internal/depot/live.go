@@ -90,6 +90,14 @@ func (p *Part) Counted() ([]receipt.Track, error) {
 	return c.counted, nil
 }
 
+// Ends says whether what a live part has ends with a whole cluster: it is worth
+// making durable at once.
+func (p *Part) Ends() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count != nil && p.count.tracks != nil && p.count.next == p.at.offset
+}
+
 // hashedAtOnce is after how many bytes Complete says that it still goes on.
 const hashedAtOnce = 256 << 20
 

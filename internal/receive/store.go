@@ -95,8 +95,8 @@ func (s Store) take(in *handoff.Consumer, p part) (*frame.Trailer, error) {
 		return nil, err
 	}
 	f := &filling{part: p, control: s.Control, every: wire.AckEvery, appended: make(chan struct{}, 1), quit: make(chan struct{})}
-	if s.growing {
-		f.every = wire.LiveAckEvery
+	if live, ok := p.(*depot.Part); ok && s.growing {
+		f.every, f.ends = wire.LiveAckEvery, live.Ends
 	}
 	return f.fill(in)
 }
@@ -256,7 +256,8 @@ type filling struct {
 	part     part
 	control  *control.Conn
 	every    time.Duration // what was written is made durable
-	appended chan struct{} // has a value while enough for a sync has come
+	ends     func() bool   // or at once, where this is so; nil is never
+	appended chan struct{} // has a value while there is enough for a sync
 	quit     chan struct{}
 }
 
@@ -339,7 +340,7 @@ func (f *filling) write(ready <-chan *block, free chan<- *block) error {
 			return err
 		}
 		free <- b
-		if at := f.part.Offset(); at >= due {
+		if at := f.part.Offset(); at >= due || f.ends != nil && f.ends() {
 			due = at + wire.AckBytes
 			select {
 			case f.appended <- struct{}{}:

@@ -73,7 +73,8 @@ func NewMux(h matroska.Head) (*Mux, error) {
 func (m *Mux) Head() []byte { return m.front.Bytes }
 
 // Add takes a packet of a track, from 1, whose data it copies. When the cluster
-// so far cannot take it, that is returned whole, to be appended at once.
+// so far cannot take it, or can take no more of the track that is sought by, that
+// is returned whole, to be appended at once.
 // Packets of one track must come in the order of their times; those of
 // different tracks need not wait for each other. The recording begins with what
 // a player can begin with.
@@ -103,7 +104,21 @@ func (m *Mux) Add(track int, p Packet) (*Done, error) {
 		m.missing(track, *gap)
 	}
 	m.put(track, at, p)
+	if cluster == nil && track == m.lead && m.filled() {
+		return m.Flush()
+	}
 	return cluster, nil
+}
+
+// filled says whether the next packet of the track that is sought by would, as
+// far as can be told, not be of the cluster so far: who waits for it waits for
+// nothing.
+func (m *Mux) filled() bool {
+	first := m.blocks[0].At
+	for _, b := range m.blocks {
+		first = min(first, b.At)
+	}
+	return m.ends[m.lead-1]-first >= ClusterSpan*9/10
 }
 
 // put adds a packet to the cluster so far.

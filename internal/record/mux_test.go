@@ -95,6 +95,38 @@ func TestMuxGaps(t *testing.T) {
 	}
 }
 
+// A cluster is told with the last picture that it has room for, not with the one
+// after it; sound beside it changes nothing.
+func TestMuxTellsSoon(t *testing.T) {
+	for rate, each := range map[int64]int64{60: 6, 50: 5, 30: 3, 25: 3, 15: 2, 10: 1, 5: 1} {
+		m, err := NewMux(matroska.Head{Tracks: []matroska.Track{{Codec: "V_MJPEG", Width: 2, Height: 2}, {Codec: "A_PCM/INT/LIT", SampleRate: 8000, Channels: 1, Bits: 16}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := int64(0)
+		for n := range 10 * each {
+			at := time.Hour + time.Duration(n)*time.Second/time.Duration(rate)
+			if d, err := m.Add(2, Packet{At: at, Frames: 8, Key: true}); d != nil && n > each || err != nil {
+				t.Fatalf("%d a second: sound ends a cluster: %+v, %v", rate, d, err)
+			}
+			d, err := m.Add(1, Packet{At: at, Frames: 1, Key: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d == nil {
+				continue
+			}
+			if d.Tracks[0].Packets != n+1 || n > each && n+1-told != each {
+				t.Errorf("%d a second: a cluster has pictures %d to %d, and picture %d is there", rate, told, d.Tracks[0].Packets, n)
+			}
+			told = n + 1
+		}
+		if told < 9*each {
+			t.Errorf("%d a second: only %d pictures are told", rate, told)
+		}
+	}
+}
+
 // A recording begins with what a player can begin with.
 func TestMuxBegins(t *testing.T) {
 	m, err := NewMux(matroska.Head{Tracks: []matroska.Track{{Codec: "A_PCM/INT/LIT", SampleRate: 8000, Channels: 1, Bits: 16}, {Codec: "V_MPEG4/ISO/AVC", Width: 2, Height: 2}}})

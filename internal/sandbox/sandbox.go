@@ -25,6 +25,9 @@ type Policy struct {
 	// GivesWay makes it the last to be given the processor and the disk.
 	GivesWay bool
 
+	// GoesFirst gives it the processor before others, where that is allowed.
+	GoesFirst bool
+
 	// Below is what it may do with what lies below the directory that is open
 	// as Dir, where the kernel knows Landlock.
 	Below Access
@@ -98,6 +101,11 @@ func Confine(p Policy, passed []int) error {
 	}
 	if p.GivesWay {
 		if err := giveWay(); err != nil {
+			return fmt.Errorf("sandbox: %w", err)
+		}
+	}
+	if p.GoesFirst {
+		if err := goFirst(); err != nil {
 			return fmt.Errorf("sandbox: %w", err)
 		}
 	}

@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 // children are what confined processes do.
 var children = map[string]func() error{
 	"wait":        func() error { return then(Policy{FileSize: 4096}, func() error { return nil }) },
+	"go first":    func() error { return then(Policy{GoesFirst: true}, func() error { return nil }) },
 	"give way":    func() error { return then(Policy{GivesWay: true}, func() error { return nil }) },
 	"every way":   func() error { return then(Policy{}, everyThread(openDenied(unix.EPERM))) },
 	"Landlock":    landlockAlone,
@@ -395,15 +396,7 @@ func descriptors() error {
 func TestGiveWay(t *testing.T) {
 	cmd, said := child(t, "give way")
 	done(t, said)
-	paths, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", cmd.Process.Pid))
-	if err != nil || len(paths) == 0 {
-		t.Fatal(paths, err)
-	}
-	for _, task := range paths {
-		id, err := strconv.Atoi(filepath.Base(task))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, id := range threadIDs(t, cmd.Process.Pid) {
 		// The call gives 20 less the niceness (setpriority(2), "C library/kernel differences").
 		n, err := unix.Getpriority(unix.PRIO_PROCESS, id)
 		class, _, errno := unix.Syscall(unix.SYS_IOPRIO_GET, whichTask, uintptr(id), 0)
@@ -414,6 +407,48 @@ func TestGiveWay(t *testing.T) {
 			t.Errorf("thread %d: niceness %d, %v; class %#x, %v", id, 20-n, err, class, errno)
 		}
 	}
+}
+
+// Every thread goes first where that is allowed, and that it is not is no matter.
+func TestGoFirst(t *testing.T) {
+	var most unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NICE, &most); err != nil {
+		t.Fatal(err)
+	}
+	own, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd, said := child(t, "go first")
+	done(t, said)
+	for _, id := range threadIDs(t, cmd.Process.Pid) {
+		n, err := unix.Getpriority(unix.PRIO_PROCESS, id)
+		if err == unix.ESRCH { // it has ended
+			continue
+		}
+		// Root may, as a rule, and may not where it has few privileges.
+		allowed := most.Cur >= 20-urgent
+		if err != nil || n != own && n != 20-urgent || allowed && n != 20-urgent {
+			t.Errorf("thread %d: niceness %d, %v; allowed is it down to %d", id, 20-n, err, 20-int(most.Cur))
+		}
+	}
+}
+
+// threadIDs are the threads of a process.
+func threadIDs(t *testing.T, pid int) (ids []int) {
+	t.Helper()
+	paths, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	for _, task := range paths {
+		id, err := strconv.Atoi(filepath.Base(task))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 func TestLacks(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 // look is how often a follower looks for more: a fraction of what a cluster
 // lasts, for a read of 128 bytes.
-const look = 10 * time.Millisecond
+const look = 5 * time.Millisecond
 
 // Follower reads a recording that another process makes. It is for one
 // goroutine.

@@ -39,7 +39,8 @@ const (
 	AckBytes = 16 << 20
 	AckEvery = time.Second
 
-	// LiveAckEvery is AckEvery of a live source.
+	// LiveAckEvery is AckEvery of a live source, of which besides each cluster is
+	// made durable as soon as it is whole.
 	LiveAckEvery = 100 * time.Millisecond
 
 	// KeepAlive is how often the receiver repeats its last ack while there is

@@ -11,9 +11,10 @@ var policies = map[Kind]sandbox.Policy{
 	Mail:    {Calls: []sandbox.Group{sandbox.Connection}},
 	Survey:  {Calls: []sandbox.Group{sandbox.Reading}, GivesWay: true},
 	// Its device comes by control, at first and after each time it was lost.
-	Capture: {Calls: []sandbox.Group{sandbox.Capturing, sandbox.Taking}},
+	// It must be done with a picture before the next is there.
+	Capture: {Calls: []sandbox.Group{sandbox.Capturing, sandbox.Taking}, GoesFirst: true},
 	// How much a recording may hold is bounded by its spool.
-	Record: {Calls: []sandbox.Group{sandbox.Storing, sandbox.Taking}, FileSize: 1<<63 - 1},
+	Record: {Calls: []sandbox.Group{sandbox.Storing, sandbox.Taking}, FileSize: 1<<63 - 1, GoesFirst: true},
 	// It is another program in a moment, and confined then.
 	Encode: {Becomes: true},
 	// The notes of a digest have less than 100 KiB (package digest).
@@ -22,10 +23,11 @@ var policies = map[Kind]sandbox.Policy{
 	Store: {Calls: []sandbox.Group{sandbox.Storing}, FileSize: 1<<63 - 1},
 }
 
-// folderPolicy is that of a worker whose source or part is a folder.
-type folderPolicy struct {
+// variant is the policy of a worker of a kind whose source or part is special: a
+// folder, or a recording under way.
+type variant struct {
 	known  string // the descriptor by which it is known
-	dir    string // that of the directory below which it may look for more
+	dir    string // that of the directory below which it may look for more, "" for none
 	also   string // that of another below which it may read, where it is passed
 	policy sandbox.Policy
 }
@@ -38,7 +40,7 @@ const deep = 160
 // manifest).
 const proofSize = 128 << 20
 
-var ofFolders = map[Kind][]folderPolicy{
+var variants = map[Kind][]variant{
 	Survey: {
 		// The digests of its files are wanted, for what a later one shares with it.
 		{"proof", "source", "", sandbox.Policy{
@@ -47,10 +49,14 @@ var ofFolders = map[Kind][]folderPolicy{
 		// A manifest has at most 64 MiB.
 		{"manifest", "source", "", sandbox.Policy{Calls: []sandbox.Group{sandbox.Looking}, FileSize: 64 << 20, Below: sandbox.Read, Files: deep}},
 	},
-	// The notes have 40 bytes for each file besides (package digest).
-	Read: {{"manifest", "source", "", sandbox.Policy{
-		Calls: []sandbox.Group{sandbox.Reading, sandbox.Looking, sandbox.Noting, sandbox.Syncing}, FileSize: proofSize, Below: sandbox.Read, Files: deep,
-	}}},
+	Read: {
+		// The notes have 40 bytes for each file besides (package digest).
+		{"manifest", "source", "", sandbox.Policy{
+			Calls: []sandbox.Group{sandbox.Reading, sandbox.Looking, sandbox.Noting, sandbox.Syncing}, FileSize: proofSize, Below: sandbox.Read, Files: deep,
+		}},
+		// What is recorded is to be seen at once.
+		{"marks", "", "", sandbox.Policy{Calls: []sandbox.Group{sandbox.Reading, sandbox.Noting}, FileSize: 1 << 20, GoesFirst: true}},
+	},
 	// What a new version shares with the one that lies in the store is copied.
 	Store: {{"folder", "folder", "base", sandbox.Policy{
 		Calls: []sandbox.Group{sandbox.Storing, sandbox.Looking, sandbox.Making, sandbox.Copying}, FileSize: 1<<63 - 1, Below: sandbox.Write,

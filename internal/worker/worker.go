@@ -323,7 +323,7 @@ func (in *Inside) confine() error {
 	if !ok {
 		return fmt.Errorf("there is no policy for the kind %q", in.Kind)
 	}
-	for _, kind := range ofFolders[in.Kind] {
+	for _, kind := range variants[in.Kind] {
 		if in.Has(kind.known) {
 			policy = kind.policy
 			policy.Dir, policy.Also = in.files[kind.dir], in.files[kind.also]
