@@ -142,13 +142,13 @@ func (c *camera) once() (gave bool, err error) {
 	end := c.ctx.Done()
 	var failure error
 	opening := false
-	mute := time.NewTimer(firstWithin) // it opens the device, which may take its time
-	defer mute.Stop()
+	silence := time.NewTimer(max(firstWithin, c.studio.Mute)) // it opens the device, which may take its time
+	defer silence.Stop()
 	for {
 		select {
 		case word := <-said:
 			if gave {
-				mute.Reset(hung) // it says each second how it goes
+				silence.Reset(c.studio.Mute) // it says each second how it goes
 			}
 			switch message := word.Message.(type) {
 			case nil:
@@ -174,7 +174,7 @@ func (c *camera) once() (gave bool, err error) {
 				})
 			case control.Capturing:
 				gave = true
-				mute.Reset(hung)
+				silence.Reset(c.studio.Mute)
 				c.member = &m
 				c.capturing(message)
 			case control.Captured:
@@ -188,7 +188,7 @@ func (c *camera) once() (gave bool, err error) {
 			c.answer(&m, d, func(code reason.Code, detail string) control.Message {
 				return control.DeviceOpened{Code: code, Detail: detail}
 			})
-		case <-mute.C:
+		case <-silence.C:
 			m.Kill()
 			failure = reason.New(reason.WorkerFailed, "the capture worker says nothing any more")
 		case <-c.wake:

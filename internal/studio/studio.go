@@ -24,11 +24,14 @@ const (
 	// firstWithin is how long a delivery waits for the first picture or sound. A
 	// camera that gives H.264 may take 20 s for one to begin with (package record).
 	firstWithin = 25 * time.Second
-	// hung is how long a device may be silent, and how long who captures it.
+	// hung is how long a device may be silent.
 	hung = 5 * time.Second
 	// late is how much longer than wanted a recording waits for a device that
 	// gives nothing.
 	late = 2 * time.Second
+	// mute is how long who captures may be: a machine that is busy with something
+	// else, or stops for a while, is not taken for one that hangs.
+	mute = 15 * time.Second
 	// grace is how long a worker may take to end.
 	grace = 5 * time.Second
 	// soundCards is where sound cards have their names.
@@ -45,6 +48,8 @@ type Config struct {
 	// Open opens a device, and Find says which there are; nil is the real ones.
 	Open func(a *feed.Ask) (*os.File, error)
 	Find func() []capture.Found
+	// Mute is how long who captures may say nothing; 0 is 15 s.
+	Mute time.Duration
 }
 
 // Settings are what may change while it runs; recordings under way keep theirs.
@@ -104,6 +109,9 @@ func New(c Config, s Settings) *Studio {
 	}
 	if c.Find == nil {
 		c.Find = find
+	}
+	if c.Mute == 0 {
+		c.Mute = mute
 	}
 	st := &Studio{Config: c, settings: s, peekFor: usualPeek, cameras: make(map[string]*camera), reels: make(map[string]*reel), takers: make(map[int64]*taker)}
 	st.ctx, st.end = context.WithCancel(context.Background())
