@@ -79,6 +79,11 @@ known is computed by the first delivery.`, Example: `
 there is to know about them: at risk, late, or why they wait or failed.`, Example: `
   vcadmin deliveries
   vcadmin deliveries --all --json`},
+			"schedule": {Short: "show how full the uplink and the links are", Long: `schedule shows how full the uplink and the link to each reception are until all that
+is promised is there, closed windows, and what is reserved for each delivery. Each
+mark stands for as much as its fullest moment.`, Example: `
+  vcadmin schedule
+  vcadmin schedule --json | jq '.links[].slots[].id'`},
 			"reception": {Short: "add, list, remove and check receptions", Long: "reception is about the reception servers that titles are delivered to.", Example: "  vcadmin reception add mateo.elo.utfsm.cl"},
 			"reception add": {Short: "add a reception, or pair it again", Long: `add makes the reception server called NAME known, and prints what is to be run on it
 once: "vcvrs pair CODE". The code is a secret, can be used once, and for a day
@@ -184,6 +189,11 @@ nueva, con lo que hay que saber de ellas: en riesgo, con atraso, o por qué espe
 o fallaron.`, Example: `
   vcadmin deliveries
   vcadmin deliveries --all --json`},
+			"schedule": {Short: "muestra qué tan ocupados están la subida y los enlaces", Long: `schedule muestra qué tan ocupados están la subida y el enlace a cada recepción hasta
+que llegue todo lo prometido, las ventanas cerradas y lo reservado para cada entrega.
+Cada marca vale por su momento más ocupado.`, Example: `
+  vcadmin schedule
+  vcadmin schedule --json | jq '.links[].slots[].id'`},
 			"reception": {Short: "agrega, lista, elimina y revisa recepciones", Long: "reception trata de los servidores de recepción a los que se entregan títulos.", Example: "  vcadmin reception add mateo.elo.utfsm.cl"},
 			"reception add": {Short: "agrega una recepción, o la empareja otra vez", Long: `add da a conocer el servidor de recepción llamado NOMBRE, y escribe lo que hay que
 ejecutar en él una vez: "vcvrs pair CÓDIGO". El código es un secreto, se usa una sola

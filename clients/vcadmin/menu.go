@@ -36,6 +36,7 @@ func (p *program) menu(c *cobra.Command) error {
 			{Text: w.menuDeliveries, Do: func(*menu.Screen) error { return p.ListDeliveries(ctx, client, mostInMenu) }},
 			{Text: w.replace.menu, Do: func(s *menu.Screen) error { return p.askReplace(ctx, client, s) }},
 			{Text: w.menuSources, Do: func(*menu.Screen) error { return p.listSources(ctx, client) }},
+			{Text: w.schedule.menu, Do: func(*menu.Screen) error { return p.showSchedule(ctx, client) }},
 		},
 	}.Run(menu.Open(p.In, p.Out))
 }

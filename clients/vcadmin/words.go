@@ -15,8 +15,9 @@ type words struct {
 	caret                                             string
 	askNumber, askForce, yes, no, yesOrNo             string
 
-	belong  belongWords
-	replace replaceWords
+	belong   belongWords
+	replace  replaceWords
+	schedule scheduleWords
 }
 
 // wordsIn gives the words in a language: "es", or English for any other.
@@ -45,7 +46,7 @@ func english() words {
 		askDuration: "duration, such as 1h52m or 112 (minutes)", askNumber: "number of the title",
 		askForce: "withdraw these deliveries and remove it", yes: "yes", no: "no", yesOrNo: "write yes or no",
 
-		belong: englishBelong(), replace: englishReplace(),
+		belong: englishBelong(), replace: englishReplace(), schedule: englishSchedule(),
 	}
 }
 
@@ -67,6 +68,6 @@ func spanish() words {
 		askDuration: "duración, como 1h52m o 112 (minutos)", askNumber: "número del título",
 		askForce: "retirar esas entregas y eliminarlo", yes: "sí", no: "no", yesOrNo: "escriba sí o no",
 
-		belong: spanishBelong(), replace: spanishReplace(),
+		belong: spanishBelong(), replace: spanishReplace(), schedule: spanishSchedule(),
 	}
 }

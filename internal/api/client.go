@@ -268,6 +268,30 @@ func (c *Client) Receptions(ctx context.Context) ([]string, error) {
 	}, func(name string) string { return name })
 }
 
+// Schedule gives how full the uplink and all links are.
+func (c *Client) Schedule(ctx context.Context, q control.ChartQuery) (whole control.Chart, err error) {
+	links := []control.LinkChart{}
+	for {
+		query := url.Values{"after": {q.After}}
+		for name, at := range map[string]time.Time{"from": q.From, "to": q.To} {
+			if !at.IsZero() {
+				query.Set(name, at.UTC().Format(time.RFC3339Nano))
+			}
+		}
+		page, err := get[control.Chart](ctx, c, "/v1/schedule", query)
+		if err != nil {
+			return whole, err
+		}
+		links = append(links, page.Links...)
+		if !page.More || len(page.Links) == 0 {
+			page.Links, page.More = links, false
+			return page, nil
+		}
+		// The next page is of the same time.
+		q.From, q.To, q.After = page.From, page.To, links[len(links)-1].Reception
+	}
+}
+
 // Deliveries gives at most most deliveries, the newest first.
 func (c *Client) Deliveries(ctx context.Context, most int) ([]control.Delivery, error) {
 	all := []control.Delivery{}

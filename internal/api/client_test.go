@@ -196,6 +196,26 @@ func TestClientSeveral(t *testing.T) {
 	}
 }
 
+// The pages of the schedule are of one time.
+func TestClientSchedule(t *testing.T) {
+	at := time.Date(2026, 11, 27, 18, 0, 0, 5, time.UTC)
+	var asked []control.ChartQuery
+	client := serve(t, func(c control.Call) control.Reply {
+		q := *c.Chart
+		asked = append(asked, q)
+		page := &control.Chart{From: at, To: at.Add(time.Hour), Uplink: control.Lane{Rate: 9}, More: q.After == ""}
+		page.Links = []control.LinkChart{{Reception: q.After + "x", Slots: []control.Slot{{ID: 3}}}}
+		return control.Reply{Chart: page}
+	})
+	c, err := client.Schedule(context.Background(), control.ChartQuery{})
+	if err != nil || len(c.Links) != 2 || c.Links[1].Reception != "xx" || c.Links[1].Slots[0].ID != 3 || c.More || c.Uplink.Rate != 9 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if want := []control.ChartQuery{{}, {From: at, To: at.Add(time.Hour), After: "x"}}; !reflect.DeepEqual(asked, want) {
+		t.Errorf("asked for %+v", asked)
+	}
+}
+
 // A refusal arrives with its reason, and what else it says, and so leads to the
 // exit status of the command; so does a reason of a newer server.
 func TestClientRefused(t *testing.T) {

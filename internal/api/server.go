@@ -94,6 +94,7 @@ func newResources(call caller) *resources {
 	mux.HandleFunc("GET /v1/receptions", answer(call, func(r *http.Request) (control.Call, error) {
 		return control.Call{Receptions: &control.NamesQuery{After: r.URL.Query().Get("after")}}, nil
 	}))
+	mux.HandleFunc("GET /v1/schedule", answer(call, scheduleCall))
 	mux.HandleFunc("GET /v1/deliveries", answer(call, func(r *http.Request) (control.Call, error) {
 		before, err := number(r, "before")
 		return control.Call{Deliveries: &control.DeliveryQuery{Before: before}}, err
@@ -140,6 +141,13 @@ func whereCall(r *http.Request) (control.Call, error) {
 		q.Receptions = append(q.Receptions, strings.Split(names, ",")...)
 	}
 	return control.Call{Where: q}, errors.Join(err1, err2, err3)
+}
+
+// scheduleCall reads the question how full the links are.
+func scheduleCall(r *http.Request) (control.Call, error) {
+	from, err1 := instant(r, "from")
+	to, err2 := instant(r, "to")
+	return control.Call{Chart: &control.ChartQuery{From: from, To: to, After: r.URL.Query().Get("after")}}, errors.Join(err1, err2)
 }
 
 // titleNumber reads the number of a title in a path.
@@ -211,6 +219,8 @@ func answer(call caller, ask func(*http.Request) (control.Call, error)) http.Han
 			say(w, http.StatusOK, reply.Titles)
 		case reply.Deliveries != nil:
 			say(w, http.StatusOK, reply.Deliveries)
+		case reply.Chart != nil:
+			say(w, http.StatusOK, reply.Chart)
 		case reply.Prospects != nil:
 			say(w, http.StatusOK, reply.Prospects)
 		case reply.Receptions != nil:
