@@ -20,6 +20,7 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		if f.Err != nil {
 			return f.Err
 		}
+		gallery.Prepare() // a spare worker has the time
 		s, err := session.Take(f.Control())
 		if err != nil {
 			return err

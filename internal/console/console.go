@@ -35,6 +35,9 @@ var pages embed.FS
 // made are the pages' templates.
 var made = look.Parse(pages, words, functions)
 
+// Prepare readies the pages, so that the first does not wait for that.
+func Prepare() { made.Prepare() }
+
 // Handler serves the console.
 func (c Console) Handler() http.Handler {
 	mux := http.NewServeMux()

@@ -41,6 +41,9 @@ var pages = look.Parse(files, words, template.FuncMap{
 	"length": length, "percent": percent, "kindicon": kindIcon, "grouped": grouped, "ink": func(title int) int { return title % 6 }, "ms": clock,
 })
 
+// Prepare readies the pages, so that the first does not wait for that.
+func Prepare() { pages.Prepare() }
+
 // scripts are those of this console's own pages.
 var scripts = []string{look.Path(assets, "gallery.js")}
 

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"videoclub/internal/reason"
@@ -41,14 +42,15 @@ type Tab struct {
 // what they say is looked up when they are made.
 type Pages struct {
 	words  Words
-	parsed map[string]*template.Template
+	parsed map[string]func() *template.Template
 }
 
-// Parse reads the templates pages/*.html of files, with the words and functions
-// that they use besides those of this package. Mistakes in them panic: they are
-// embedded.
+// Parse gives the templates pages/*.html of files, with the words and functions
+// that they use besides those of this package. They are read when the first page
+// is made in a language, as most processes of a program make none. Mistakes in
+// them panic: they are embedded.
 func Parse(files fs.FS, words Words, functions template.FuncMap) *Pages {
-	p := &Pages{words: maps.Clone(common), parsed: make(map[string]*template.Template)}
+	p := &Pages{words: maps.Clone(common), parsed: make(map[string]func() *template.Template)}
 	for key, w := range words {
 		if _, twice := p.words[key]; twice {
 			panic("look: there are words for " + key + " already")
@@ -56,11 +58,20 @@ func Parse(files fs.FS, words Words, functions template.FuncMap) *Pages {
 		p.words[key] = w
 	}
 	for _, language := range []string{"en", "es"} {
-		t := template.New("").Funcs(p.functions(language)).Funcs(functions)
-		t = template.Must(t.ParseFS(pages, "pages/*.html"))
-		p.parsed[language] = template.Must(t.ParseFS(files, "pages/*.html"))
+		p.parsed[language] = sync.OnceValue(func() *template.Template {
+			t := template.New("").Funcs(p.functions(language)).Funcs(functions)
+			t = template.Must(t.ParseFS(pages, "pages/*.html"))
+			return template.Must(t.ParseFS(files, "pages/*.html"))
+		})
 	}
 	return p
+}
+
+// Prepare reads the templates now, for who has the time.
+func (p *Pages) Prepare() {
+	for _, parsed := range p.parsed {
+		parsed()
+	}
 }
 
 // Say gives the words for a key; those that are missing are a fault of the
@@ -70,14 +81,14 @@ func (p *Pages) Say(language, key string) string { return p.words[key].In(langua
 // Part makes a part of a page.
 func (p *Pages) Part(language, name string, data any) (string, error) {
 	var out strings.Builder
-	err := p.parsed[language].ExecuteTemplate(&out, name, data)
+	err := p.parsed[language]().ExecuteTemplate(&out, name, data)
 	return out.String(), err
 }
 
 // Show answers with a page. It is made whole before any of it is sent.
 func (p *Pages) Show(w http.ResponseWriter, language string, status int, name string, data any) {
 	var out bytes.Buffer
-	if err := p.parsed[language].ExecuteTemplate(&out, name, data); err != nil {
+	if err := p.parsed[language]().ExecuteTemplate(&out, name, data); err != nil {
 		http.Error(w, "a fault of the program", http.StatusInternalServerError)
 		return
 	}
