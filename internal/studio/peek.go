@@ -100,15 +100,15 @@ func (s *Studio) newest(f feed.Feed, title string) *reel {
 func spared(offset int64) int64 { return max(0, offset-peekKeeps) }
 
 // inTheWay are the recordings that peeks alone have part of, with a device that f
-// wants. The mutex is held.
-func (s *Studio) inTheWay(f feed.Feed) (all []*reel) {
+// wants, whose keys are given. The mutex is held.
+func (s *Studio) inTheWay(f feed.Feed, keys []string) (all []*reel) {
 	for _, r := range s.reels {
 		if r.closed || !r.peeked() {
 			continue
 		}
 		for _, c := range r.cameras {
-			for _, a := range f.Asks() {
-				if a.Device != "" && c.key == string(a.Kind)+":"+s.node(a) && c.suits(a) != nil {
+			for i, a := range f.Asks() {
+				if c.key == keys[i] && c.suits(a) != nil {
 					all = append(all, r)
 				}
 			}
@@ -129,9 +129,9 @@ func (r *reel) peeked() bool {
 
 // clear has peeks give up the devices that a delivery wants otherwise, and waits
 // until they have.
-func (s *Studio) clear(ctx context.Context, f feed.Feed) error {
+func (s *Studio) clear(ctx context.Context, f feed.Feed, keys []string) error {
 	s.mu.Lock()
-	all := s.inTheWay(f)
+	all := s.inTheWay(f, keys)
 	for _, r := range all {
 		for _, t := range r.takers {
 			t.done = true

@@ -70,20 +70,21 @@ func TestPeekGivesWay(t *testing.T) {
 		}
 		return f
 	}
-	r := newReel(s, "a peek", "The yard", ask("/dev/video0?size=640x480"))
+	yard := ask("/dev/video0?size=640x480")
+	r := newReel(s, "a peek", "The yard", yard, s.keys(yard))
 	s.mu.Lock()
 	c := newCamera(s, "v4l2:/dev/video0", r.feed.Picture)
 	c.users[r], s.cameras[c.key], r.cameras, s.reels[r.name] = 1, c, []*camera{c}, r
 	look := &taker{wish: Wish{Delivery: -1}, reel: r}
 	r.takers[-1] = look
 	for location, gives := range map[string]bool{"/dev/video0": false, "/dev/video0?size=640x480": false, "/dev/video0?size=320x240": true, "/dev/video0?encode=raw+tone:": true, "/dev/video1?encode=raw": false, "pattern:": false} {
-		if all := s.inTheWay(ask(location)); (len(all) == 1) != gives {
+		if all := s.inTheWay(ask(location), s.keys(ask(location))); (len(all) == 1) != gives {
 			t.Errorf("%s: %d recordings are in the way", location, len(all))
 		}
 	}
 	s.mu.Unlock()
-	done := make(chan error)
-	go func() { done <- s.clear(t.Context(), ask("/dev/video0?size=320x240")) }()
+	small, done := ask("/dev/video0?size=320x240"), make(chan error)
+	go func() { done <- s.clear(t.Context(), small, s.keys(small)) }()
 	<-r.wake // it was told to look at what is needed
 	s.mu.Lock()
 	if !look.done {
@@ -101,7 +102,7 @@ func TestPeekGivesWay(t *testing.T) {
 	s.mu.Unlock()
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.clear(ended, ask("/dev/video0?size=320x240")); err != nil {
+	if err := s.clear(ended, small, s.keys(small)); err != nil {
 		t.Errorf("a delivery is in the way of another: %v", err)
 	}
 }

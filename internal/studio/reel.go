@@ -29,6 +29,7 @@ type reel struct {
 	name            string
 	title, location string
 	feed            feed.Feed
+	keys            []string // of its cameras
 
 	// Guarded by the Studio's mutex.
 	cameras []*camera // by track
@@ -52,8 +53,8 @@ type reel struct {
 	spared   int64
 }
 
-func newReel(s *Studio, name, title string, f feed.Feed) *reel {
-	return &reel{inbox: newInbox(), studio: s, name: name, title: title, location: f.String(), feed: f, takers: make(map[int64]*taker), changed: make(chan struct{})}
+func newReel(s *Studio, name, title string, f feed.Feed, keys []string) *reel {
+	return &reel{inbox: newInbox(), studio: s, name: name, title: title, location: f.String(), feed: f, keys: keys, takers: make(map[int64]*taker), changed: make(chan struct{})}
 }
 
 // path is where a file of it lies.
@@ -166,7 +167,10 @@ func (r *reel) run() {
 	budget := worker.Budget{First: 100 * time.Millisecond, Most: 5 * time.Second, Max: 5}
 	log := s.Log.With("recording", r.name, "title", r.title)
 	var err error
-	for {
+	if !r.resume {
+		err = r.create()
+	}
+	for err == nil {
 		before := r.end()
 		if err = r.once(); err == nil || r.stopping || s.ctx.Err() != nil {
 			break
@@ -183,14 +187,26 @@ func (r *reel) run() {
 		if !r.pause(wait) {
 			break
 		}
+		err = nil
 		if _, wrong := r.mark(); wrong == nil {
+			s.mu.Lock()
 			r.resume, r.torn = true, reason.WorkerFailed
+			s.mu.Unlock()
 		}
 	}
 	if err != nil && s.ctx.Err() == nil {
 		log.Warn("a recording has ended before its time, delivering what there is", "reason", string(reason.Of(err)), "error", err)
 	}
 	r.inbox.close()
+	if r.over(err) {
+		s.remove(r.name)
+	}
+}
+
+// over says that nothing follows, and whether nobody is left who needs what there
+// is.
+func (r *reel) over(err error) (unneeded bool) {
+	s := r.studio
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unbook(r)
@@ -199,9 +215,10 @@ func (r *reel) run() {
 		r.err = err
 	}
 	r.tell()
-	if len(r.takers) == 0 && s.ctx.Err() == nil {
+	if unneeded = len(r.takers) == 0 && s.ctx.Err() == nil; unneeded {
 		s.forget(r)
 	}
+	return unneeded
 }
 
 // pause waits, and says whether there is still something to wait for.

@@ -61,7 +61,7 @@ func (s *Studio) users(kind feed.Kind, node string) (titles []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.cameras {
-		if c.ask.Kind != kind || node != "" && s.node(c.ask) != node {
+		if c.ask.Kind != kind || node != "" && c.key != keyOf(kind, node) {
 			continue
 		}
 		for r := range c.users {
@@ -76,12 +76,13 @@ func (s *Studio) users(kind feed.Kind, node string) (titles []string) {
 
 // source says what is to say of one device.
 func (s *Studio) source(ctx context.Context, f capture.Found) control.LiveSource {
-	l := control.LiveSource{Location: f.Location, Node: f.Node, Kind: control.SourceCamera, Titles: s.users(f.Kind, resolved(f.Node))}
+	node := resolved(f.Node)
+	l := control.LiveSource{Location: f.Location, Node: f.Node, Kind: control.SourceCamera, Titles: s.users(f.Kind, node)}
 	if f.Kind == feed.ALSA {
 		l.Kind = control.SourceMicrophone
 	}
 	s.mu.Lock()
-	c, devices := s.cameras[string(f.Kind)+":"+resolved(f.Node)], s.settings.Devices
+	c, devices := s.cameras[keyOf(f.Kind, node)], s.settings.Devices
 	var gives *control.Capturing
 	if c != nil {
 		gives, l.Reason, l.Problem = c.gives, c.trouble, c.detail

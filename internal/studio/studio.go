@@ -72,7 +72,8 @@ type Settings struct {
 // Studio has devices captured and recordings made.
 type Studio struct {
 	Config
-	ctx     context.Context // that of Run, or before it one that has not ended
+	node    func(*feed.Ask) string // is nodeOf
+	ctx     context.Context        // that of Run, or before it one that has not ended
 	end     context.CancelFunc
 	running sync.WaitGroup
 
@@ -113,7 +114,7 @@ func New(c Config, s Settings) *Studio {
 	if c.Mute == 0 {
 		c.Mute = mute
 	}
-	st := &Studio{Config: c, settings: s, peekFor: usualPeek, cameras: make(map[string]*camera), reels: make(map[string]*reel), takers: make(map[int64]*taker)}
+	st := &Studio{Config: c, node: nodeOf, settings: s, peekFor: usualPeek, cameras: make(map[string]*camera), reels: make(map[string]*reel), takers: make(map[int64]*taker)}
 	st.ctx, st.end = context.WithCancel(context.Background())
 	return st
 }
@@ -154,16 +155,18 @@ func (s *Studio) sweep() {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.Log.Warn("the spools cannot be listed, going on", "dir", s.Dir, "error", err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, e := range entries {
-		if s.reels[e.Name()] == nil {
+		s.mu.Lock()
+		needed := s.reels[e.Name()] != nil
+		s.mu.Unlock()
+		if !needed {
 			s.remove(e.Name())
 		}
 	}
 }
 
-// remove removes a spool.
+// remove removes a spool. The mutex is not held, as nowhere where a file system
+// may take its time.
 func (s *Studio) remove(name string) {
 	if err := os.RemoveAll(filepath.Join(s.Dir, name)); err != nil {
 		s.Log.Warn("a spool cannot be removed, going on", "recording", name, "error", err)
@@ -240,13 +243,14 @@ func (s *Studio) Join(ctx context.Context, w Wish) (Part, error) {
 	if err != nil {
 		return Part{}, err
 	}
+	keys := s.keys(f)
 	if w.Delivery > 0 {
-		if err := s.clear(ctx, f); err != nil {
+		if err := s.clear(ctx, f, keys); err != nil {
 			return Part{}, err
 		}
 	}
 	s.mu.Lock()
-	r, err := s.reelFor(w, f)
+	r, err := s.reelFor(w, f, keys)
 	if err != nil {
 		s.mu.Unlock()
 		return Part{}, err
@@ -270,7 +274,7 @@ func (s *Studio) Join(ctx context.Context, w Wish) (Part, error) {
 var errNothing = errors.New("nothing came")
 
 // reelFor gives the recording that w may share, or begins one. The mutex is held.
-func (s *Studio) reelFor(w Wish, f feed.Feed) (*reel, error) {
+func (s *Studio) reelFor(w Wish, f feed.Feed, keys []string) (*reel, error) {
 	if _, twice := s.takers[w.Delivery]; twice {
 		return nil, reason.New(reason.Internal, "delivery %d has part of a recording already", w.Delivery)
 	}
@@ -284,12 +288,8 @@ func (s *Studio) reelFor(w Wish, f feed.Feed) (*reel, error) {
 	}
 	s.made++
 	name := fmt.Sprintf("%s-%d-%d", s.Clock().UTC().Format("20060102-150405"), w.Delivery, s.made)
-	r := newReel(s, name, w.Title, f)
-	if err := s.book(r, f); err != nil {
-		return nil, err
-	}
-	if err := r.create(); err != nil {
-		s.unbook(r)
+	r := newReel(s, name, w.Title, f, keys)
+	if err := s.book(r); err != nil {
 		return nil, err
 	}
 	s.reels[name] = r
@@ -305,7 +305,7 @@ func (s *Studio) start(r *reel) {
 	r.started = true
 	if r.resume && s.wanted(r) {
 		// A device that another title has by now is no reason not to deliver.
-		if err := s.book(r, r.feed); err != nil {
+		if err := s.book(r); err != nil {
 			s.Log.Warn("a recording does not go on, delivering what there is", "recording", r.name, "reason", string(reason.Of(err)), "error", err)
 		}
 	}
@@ -324,11 +324,11 @@ func (s *Studio) wanted(r *reel) bool {
 }
 
 // book has the cameras of a recording work for it. The mutex is held.
-func (s *Studio) book(r *reel, f feed.Feed) error {
+func (s *Studio) book(r *reel) error {
 	var all []*camera
-	for i, a := range f.Asks() {
-		key := string(a.Kind) + ":" + s.node(a)
-		if a.Device == "" {
+	for i, a := range r.feed.Asks() {
+		key := r.keys[i]
+		if key == "" {
 			key = fmt.Sprintf("%s:%s:%d", a.Kind, r.name, i) // what is made is made for each
 		}
 		c := s.cameras[key]
@@ -352,8 +352,24 @@ func (s *Studio) book(r *reel, f feed.Feed) error {
 	return nil
 }
 
-// node is a device by its own name, whatever it was called.
-func (s *Studio) node(a *feed.Ask) string {
+// keys are the devices of a live source by which cameras are known: "" for what is
+// made.
+func (s *Studio) keys(f feed.Feed) (all []string) {
+	for _, a := range f.Asks() {
+		key := ""
+		if a.Device != "" {
+			key = keyOf(a.Kind, s.node(a))
+		}
+		all = append(all, key)
+	}
+	return all
+}
+
+// keyOf is the key of a camera whose device has that node.
+func keyOf(kind feed.Kind, node string) string { return string(kind) + ":" + node }
+
+// nodeOf is a device by its own name, whatever it was called.
+func nodeOf(a *feed.Ask) string {
 	path, err := capture.Node(a, soundCards)
 	if err != nil {
 		return a.Device
@@ -380,13 +396,24 @@ func (s *Studio) unbook(r *reel) {
 // reason.SourceUnreadable.
 func (s *Studio) Take(w Wish, p Part) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	r := s.reels[p.Recording]
+	quality := s.settings.Quality
+	s.mu.Unlock()
+	var again *reel
 	if r == nil {
 		var err error
-		if r, err = s.reopen(w, p); err != nil {
+		if again, err = s.reopen(w, p, quality); err != nil {
 			return err
 		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r = s.reels[p.Recording]; r == nil {
+		if again == nil {
+			return reason.New(reason.SourceUnreadable, "the recording %s is not there any more", p.Recording)
+		}
+		r = again
+		s.reels[r.name] = r
 	}
 	t := &taker{wish: w, reel: r, part: &p, began: p.Began, hold: p.Base}
 	s.takers[w.Delivery], r.takers[w.Delivery] = t, t
@@ -397,16 +424,16 @@ func (s *Studio) Take(w Wish, p Part) error {
 	return nil
 }
 
-// reopen takes a recording up. The mutex is held.
-func (s *Studio) reopen(w Wish, p Part) (*reel, error) {
+// reopen takes a recording up, of which others hear once it is among the reels.
+func (s *Studio) reopen(w Wish, p Part, quality int) (*reel, error) {
 	if filepath.Base(p.Recording) != p.Recording || p.Recording == "." || p.Recording == ".." {
 		return nil, reason.New(reason.SourceUnreadable, "%q is no recording", p.Recording)
 	}
-	f, err := feed.ParseWith(w.Location, s.settings.Quality)
+	f, err := feed.ParseWith(w.Location, quality)
 	if err != nil {
 		return nil, err
 	}
-	r := newReel(s, p.Recording, w.Title, f)
+	r := newReel(s, p.Recording, w.Title, f, s.keys(f))
 	m, err := r.mark()
 	if err != nil {
 		return nil, reason.Wrap(reason.SourceUnreadable, err, "the recording %s is not there any more", p.Recording)
@@ -416,7 +443,6 @@ func (s *Studio) reopen(w Wish, p Part) (*reel, error) {
 		r.torn = reason.ShuttingDown
 	}
 	r.closing, r.closed = m.Ended, m.Ended
-	s.reels[r.name] = r
 	return r, nil
 }
 
@@ -458,31 +484,39 @@ func (s *Studio) Stop(delivery int64) {
 // Leave says that a delivery has ended, not that the server does. A recording
 // that nobody is left of is removed.
 func (s *Studio) Leave(delivery int64) {
+	if name := s.leave(delivery); name != "" {
+		s.remove(name)
+	}
+}
+
+// leave is Leave, and names the recording that is to be removed, if one is.
+func (s *Studio) leave(delivery int64) (name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.takers[delivery]
 	if t == nil {
-		return
+		return ""
 	}
 	delete(s.takers, delivery)
 	delete(t.reel.takers, delivery)
 	if len(t.reel.takers) > 0 {
 		t.reel.nudge()
-		return
+		return ""
 	}
 	t.reel.closing = true // nobody joins it any more
-	if t.reel.closed {
-		s.forget(t.reel)
-	} else {
+	if !t.reel.closed {
 		t.reel.nudge()
+		return ""
 	}
+	s.forget(t.reel)
+	return t.reel.name
 }
 
-// forget removes a recording that nobody is left of. The mutex is held.
+// forget lets a recording go that nobody is left of, and whose spool is to be
+// removed. The mutex is held.
 func (s *Studio) forget(r *reel) {
 	delete(s.reels, r.name)
 	s.lost += r.last.Lost
-	s.remove(r.name)
 }
 
 // Over says whether nothing will follow for a delivery: its recording has ended,

@@ -433,8 +433,12 @@ func (p *place) recorded(part Part, d time.Duration) {
 	})
 }
 
+// kill kills the workers of a kind that are started for something, after they have
+// stood still for some pictures: what is on its way to them then is lost.
 func (p *place) kill(kind worker.Kind, what string) {
 	p.t.Helper()
+	p.signal(kind, what, syscall.SIGSTOP)
+	time.Sleep(200 * ms)
 	p.signal(kind, what, syscall.SIGKILL)
 }
 
@@ -721,6 +725,39 @@ func TestRefused(t *testing.T) {
 		left, err := os.ReadDir(p.dir)
 		return err == nil && len(left) == 0 && len(p.pids(worker.Capture, "hw:0,0")) == 0
 	})
+}
+
+// Who waits for a file system that hangs, waits alone.
+func TestHungFileSystem(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	hangs, asked := make(chan struct{}), make(chan struct{}, 1)
+	p.node = func(a *feed.Ask) string {
+		asked <- struct{}{}
+		<-hangs
+		return a.Device
+	}
+	p.device(func(*feed.Ask) (*os.File, error) { return nil, reason.New(reason.DeviceAbsent, "there is none") })
+	joined := make(chan error)
+	go func() {
+		_, err := p.Join(t.Context(), Wish{Delivery: 1, Location: "/dev/video9", Title: "x", Duration: time.Second})
+		joined <- err
+	}()
+	<-asked
+	p.join(Wish{Delivery: 2, Location: picture, Title: "Bars", Duration: time.Hour})
+	if n := p.State(); n.Recordings != 1 {
+		t.Errorf("%+v", n)
+	}
+	p.Leave(2)
+	select {
+	case err := <-joined:
+		t.Errorf("it did not hang: %v", err)
+	default:
+	}
+	close(hangs)
+	if err := <-joined; reason.Of(err) != reason.DeviceAbsent {
+		t.Errorf("afterwards: %v", err)
+	}
 }
 
 // A device that is captured is shared with who asks for the same of it, and busy
