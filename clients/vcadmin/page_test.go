@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 
+	"videoclub/internal/client"
+	"videoclub/internal/client/script"
 	"videoclub/internal/command"
 	"videoclub/internal/manual"
 )
@@ -18,5 +20,14 @@ func TestPage(t *testing.T) {
 	command.AddVersion(root, "en")
 	for _, difference := range manual.Compare(string(page), root) {
 		t.Error(difference)
+	}
+}
+
+// Every command has its help, with examples, in both languages.
+func TestHelp(t *testing.T) {
+	for _, language := range []string{"en", "es"} {
+		p := newProgram()
+		p.Language, p.Words, p.words = language, client.WordsIn(language), wordsIn(language)
+		script.Help(t, p.root())
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"videoclub/internal/api"
+	"videoclub/internal/client/script"
 	"videoclub/internal/control"
 	"videoclub/internal/lab"
 )
@@ -92,8 +92,8 @@ func TestScripts(t *testing.T) {
 			env.Values[centralKey{}] = &central{work: env.WorkDir}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sound": sound, "status": status, "await": await, "promise": promise, "completed": completed,
+		Cmds: script.Commands("vcadmin", map[string]script.Command{
+			"sound": sound, "await": await, "promise": promise,
 			"central": func(ts *testscript.TestScript, _ bool, args []string) {
 				c := ts.Value(centralKey{}).(*central)
 				switch args[0] {
@@ -109,7 +109,7 @@ func TestScripts(t *testing.T) {
 					ts.Setenv("USERS", c.users())
 				}
 			},
-		},
+		}),
 	})
 }
 
@@ -141,20 +141,6 @@ func sound(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), wav(seconds), 0o600))
 }
 
-// status runs a command that must end with an exit status: status N COMMAND….
-func status(ts *testscript.TestScript, _ bool, args []string) {
-	err := ts.Exec(args[1], args[2:]...)
-	got, exit := 0, (*exec.ExitError)(nil)
-	if errors.As(err, &exit) {
-		got = exit.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if strconv.Itoa(got) != args[0] {
-		ts.Fatalf("%v ends with %d, not %s", args[1:], got, args[0])
-	}
-}
-
 // await runs a command until it prints what a pattern says: await PATTERN
 // COMMAND….
 func await(ts *testscript.TestScript, _ bool, args []string) {
@@ -172,18 +158,4 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%s never prints %q", strings.Join(args[1:], " "), pattern)
 		}
 	}
-}
-
-// completed asks for completions, as a shell does, until they are what a pattern
-// says: completed PATTERN ARGUMENT…. On a busy machine the server may at first not
-// answer in time, and nothing is offered.
-func completed(ts *testscript.TestScript, _ bool, args []string) {
-	pattern := regexp.MustCompile("(?s)^" + args[0] + "$")
-	for began := time.Now(); time.Since(began) < 20*time.Second; {
-		ts.Check(ts.Exec("vcadmin", append([]string{"__complete"}, args[1:]...)...))
-		if pattern.MatchString(strings.TrimSuffix(ts.ReadFile("stdout"), "\n")) {
-			return
-		}
-	}
-	ts.Fatalf("%q is never offered", pattern)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"videoclub/internal/api"
+	"videoclub/internal/client/script"
 	"videoclub/internal/control"
 )
 
@@ -41,8 +41,8 @@ func TestScripts(t *testing.T) {
 			env.Values[serversKey{}] = &servers{bin: bin, work: env.WorkDir}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"film": film, "status": status, "await": await, "offered": offered, "terminal": onScreen, "completed": completed, "account": account,
+		Cmds: script.Commands("vcuser", map[string]script.Command{
+			"film": film, "await": await, "offered": offered, "account": account,
 			"daemons": func(ts *testscript.TestScript, _ bool, args []string) {
 				s := ts.Value(serversKey{}).(*servers)
 				ts.Check(s.startBoth(args))
@@ -59,7 +59,7 @@ func TestScripts(t *testing.T) {
 				}
 				ts.Check(s.startCentral())
 			},
-		},
+		}),
 	})
 }
 
@@ -92,20 +92,6 @@ func film(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes, 0o600))
 }
 
-// status runs a command that must end with an exit status: status N COMMAND….
-func status(ts *testscript.TestScript, _ bool, args []string) {
-	err := ts.Exec(args[1], args[2:]...)
-	got, exit := 0, (*exec.ExitError)(nil)
-	if errors.As(err, &exit) {
-		got = exit.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if strconv.Itoa(got) != args[0] {
-		ts.Fatalf("%v ends with %d, not %s", args[1:], got, args[0])
-	}
-}
-
 // await waits until a file that a program writes has what a pattern says:
 // await FILE PATTERN.
 func await(ts *testscript.TestScript, _ bool, args []string) {
@@ -127,20 +113,6 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// completed asks for completions, as a shell does, until they are what a pattern
-// says: completed PATTERN ARGUMENT…. On a busy machine the server may at first not
-// answer in time, and nothing is offered.
-func completed(ts *testscript.TestScript, _ bool, args []string) {
-	pattern := regexp.MustCompile("(?s)^" + args[0] + "$")
-	for began := time.Now(); time.Since(began) < 20*time.Second; {
-		ts.Check(ts.Exec("vcuser", append([]string{"__complete"}, args[1:]...)...))
-		if pattern.MatchString(strings.TrimSuffix(ts.ReadFile("stdout"), "\n")) {
-			return
-		}
-	}
-	ts.Fatalf("%q is never offered", pattern)
-}
-
 // offered runs the command that the last one offered on its standard error.
 func offered(ts *testscript.TestScript, _ bool, _ []string) {
 	for line := range strings.Lines(ts.ReadFile("stderr")) {
@@ -150,25 +122,4 @@ func offered(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	}
 	ts.Fatalf("no command is offered")
-}
-
-// onScreen runs a command on a terminal of so many columns, which then stands
-// as the file screen: terminal COLUMNS COMMAND….
-func onScreen(ts *testscript.TestScript, _ bool, args []string) {
-	columns, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	path := ""
-	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
-		if found, err := exec.LookPath(filepath.Join(dir, args[1])); err == nil {
-			path = found
-			break
-		}
-	}
-	c := exec.Command(path, args[2:]...)
-	for _, name := range []string{"PATH", "LANG", "TZ", "VC_SERVER", "TERM", "NO_COLOR"} {
-		c.Env = append(c.Env, name+"="+ts.Getenv(name))
-	}
-	screen, err := onTerminal(c, columns)
-	ts.Check(os.WriteFile(ts.MkAbs("screen"), screen, 0o600))
-	ts.Check(err)
 }

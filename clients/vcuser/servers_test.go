@@ -13,8 +13,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 type serversKey struct{}
@@ -126,38 +124,4 @@ func (d *daemon) stop() {
 	defer late.Stop()
 	d.logged.Wait()
 	d.cmd.Wait()
-}
-
-// onTerminal runs c with a pseudo-terminal (pts(4)) as its output, and gives
-// what it wrote there.
-func onTerminal(c *exec.Cmd, columns int) ([]byte, error) {
-	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer near.Close()
-	fd := int(near.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		return nil, err
-	}
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(columns)}); err != nil {
-		return nil, err
-	}
-	far, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
-	c.Stdout, c.Stderr = far, far
-	err = c.Start()
-	far.Close()
-	if err != nil {
-		return nil, err
-	}
-	// Once the last of its writers has gone, a terminal cannot be read: EIO.
-	screen, _ := io.ReadAll(near)
-	return screen, c.Wait()
 }

@@ -70,7 +70,7 @@ func TestEverythingHasWords(t *testing.T) {
 			t.Errorf("no word for the event %s", k)
 		}
 	}
-	for _, c := range []schedule.Constraint{schedule.LinkBinds, schedule.UplinkBinds, schedule.WindowBinds, schedule.MaxPaceBinds} {
+	for _, c := range []schedule.Constraint{schedule.LinkBinds, schedule.UplinkBinds, schedule.WindowBinds, schedule.MaxPaceBinds, "pace", "disk", "live"} {
 		if w.constraints[string(c)] == "" {
 			t.Errorf("no words for the constraint %s", c)
 		}

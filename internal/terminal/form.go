@@ -36,16 +36,28 @@ func (f *Form) AddIn(p Palette, c Colour, label, value string) {
 func (f *Form) Empty() bool { return len(f.lines) == 0 }
 
 // Print writes the form, with the values aligned. With a width, values go on in
-// further lines, below their beginning, where they have blanks; 0 is no bound.
+// further lines, below their beginning, where they have blanks, and where labels
+// leave too little beside them, stand below these; 0 is no bound.
 func (f *Form) Print(w io.Writer, width int) error {
-	widest := 0
+	widest, longest := 0, 0
 	for _, line := range f.lines {
 		widest = max(widest, Width(line.label))
+		if !line.whole {
+			longest = max(longest, Width(line.value))
+		}
 	}
 	var b strings.Builder
 	indent := len(gap) + widest + len(gap)
+	below := width >= 2*len(gap)+leastWrap && width-indent < min(leastWrap, longest)
+	if below {
+		indent = 2 * len(gap)
+	}
 	for _, line := range f.lines {
-		b.WriteString(gap + display().FillRight(line.label, widest) + gap)
+		if below {
+			b.WriteString(gap + line.label + "\n" + gap + gap)
+		} else {
+			b.WriteString(gap + display().FillRight(line.label, widest) + gap)
+		}
 		room := width - indent
 		if line.whole {
 			room = 0

@@ -118,7 +118,7 @@ func TestFormFits(t *testing.T) {
 	for width, want := range map[int]string{
 		0:  "  title   El tren nocturno que cruza la cordillera\n  sha256  " + strings.Repeat("0", 40) + "\n  then    vcuser --server films:4100 watch 7\n",
 		30: "  title   El tren nocturno que\n          cruza la cordillera\n  sha256  " + strings.Repeat("0", 40) + "\n  then    vcuser --server films:4100 watch 7\n",
-		20: "  title   El tren nocturno que cruza la cordillera\n  sha256  " + strings.Repeat("0", 40) + "\n  then    vcuser --server films:4100 watch 7\n",
+		20: "  title\n    El tren nocturno\n    que cruza la\n    cordillera\n  sha256\n    " + strings.Repeat("0", 40) + "\n  then\n    vcuser --server films:4100 watch 7\n",
 	} {
 		var b strings.Builder
 		if err := f.Print(&b, width); err != nil || b.String() != want {
