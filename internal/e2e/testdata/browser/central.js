@@ -54,6 +54,11 @@ async function administrator(b) {
   assert.equal(await page.locator("#add").getByLabel("Location on the server").inputValue(), "/nowhere/at/all.webm");
   await add("The Night Train", given.film, "0.25", "A white square crosses a field of noise, and hums.");
   assert.match(await page.locator(".note.good").innerText(), /The Night Train/);
+  // A film that the server can read is shown by one of its pictures.
+  await add("The Reel", given.reel, "", "Counts.");
+  await page.waitForFunction(() => { const img = [...document.querySelectorAll(".card")].at(-1).querySelector("img"); return img.complete && img.naturalWidth > 100; });
+  const poster = await page.request.get(home + "/titles/2/sight");
+  assert.equal(poster.headers()["content-type"], "image/jpeg");
   await b.looked(page, "titles");
 
   // A time that cannot be kept, and what can, taken by one click.
@@ -123,6 +128,115 @@ async function pairing(b, page) {
   await b.looked(page, "schedule");
 }
 
+// asked asks for a title as early as can be, and gives its delivery's page.
+async function asked(page) {
+  if (!(await page.getByLabel("sala").isChecked())) await page.getByLabel("sala").check();
+  await page.getByLabel("as early as can be promised").check();
+  await page.getByRole("button", { name: "Ask for a promise" }).click();
+  await page.waitForURL(/\/deliveries\/\d+$/);
+}
+
+// arrived waits for a delivery's proof, as far as the page shows it by itself.
+async function arrived(page) {
+  await page.locator("#story .badge.deposited").waitFor();
+  await page.locator(".seal").waitFor();
+  assert.equal(await page.locator(".seal.broken").count(), 0);
+}
+
+// filming chooses a device, sees what it gives before anybody asked for it, asks
+// for it, and ends it before its time.
+async function filming(b, page) {
+  await page.goto(home + "/");
+  await page.getByRole("link", { name: "Film a device" }).click();
+  assert.ok(await page.getByRole("radio", { name: /made picture/ }).isChecked());
+  await page.getByRole("radio", { name: /made tone/ }).check();
+  await b.looked(page, "film");
+  for (const [label, value] of [[/^Size/, "320x180"], [/^Pictures a second/, "5"], [/^Samples a second/, "8000"], [/^Channels/, "1"], [/^Name/, "The Yard"], [/^Minutes/, "2"]]) {
+    await page.getByLabel(label).fill(value);
+  }
+  await page.getByRole("button", { name: "Add and request it" }).click();
+  await page.waitForURL(/\/titles\/\d+$/);
+  assert.match(await page.locator("#sight").innerText(), /not being captured/);
+  await page.getByRole("button", { name: "See what it gives now" }).click();
+  await page.waitForFunction(() => document.querySelector("#sight img")?.naturalWidth > 0);
+  const first = await page.locator("#sight img").getAttribute("src");
+  await page.waitForFunction((was) => document.querySelector("#sight img")?.getAttribute("src") !== was, first);
+  say("what the device gives is seen");
+  await b.looked(page, "sight");
+  await asked(page);
+  await page.locator("summary", { hasText: "End now" }).waitFor();
+  await page.waitForFunction(() => Number(document.querySelector("#story progress").value) > 2000);
+  assert.match(await page.locator("#story .figures").innerText(), /of 2:00[^]*goes on for[^]*recorded[^]*arrives later by/);
+  await b.looked(page, "filmed");
+  await page.locator("summary", { hasText: "End now" }).click();
+  await page.getByRole("button", { name: "End the capture" }).click();
+  assert.match(await page.locator(".note.good").innerText(), /what there is of it is deposited/);
+  await arrived(page);
+  say("a live delivery was ended, and is proved");
+}
+
+// replacing gives a title a new version, which is promised to who has the old one.
+async function replacing(b, page) {
+  await page.goto(home + "/titles/2");
+  await asked(page);
+  await arrived(page);
+  await page.goto(home + "/");
+  const card = page.locator(".card", { hasText: "The Reel" });
+  await card.locator("summary", { hasText: "New version" }).click();
+  await card.getByLabel("Location on the server").fill(given.other);
+  await card.getByRole("button", { name: "Deliver this from now on" }).click();
+  await page.locator(".note.good").waitFor();
+  assert.ok(await page.getByRole("checkbox", { name: /^sala/ }).isChecked());
+  await b.looked(page, "older");
+  await page.getByLabel("as early as can be promised").check();
+  await page.getByRole("button", { name: "Promise them" }).click();
+  await page.waitForURL(home + "/deliveries");
+  await page.getByRole("link", { name: "The Reel" }).first().click();
+  await arrived(page);
+  await page.goto(home + "/titles/2/older");
+  assert.match(await page.locator("main").innerText(), /Nobody has or awaits/);
+  say("the new version is where the old one was");
+}
+
+// plain is somebody whose browser has no scripts: from the login to a promise.
+async function plain(b, login) {
+  const page = await b.person({ javaScriptEnabled: false });
+  await page.goto(home + "/login");
+  await page.getByLabel("Login link or token").fill(login);
+  await page.getByRole("button", { name: "Enter" }).click();
+  await page.getByRole("link", { name: "Request The Night Train" }).click();
+  assert.match(await page.locator(".answer").first().innerText(), /can be kept/);
+  await asked(page);
+  assert.equal(await page.locator("#story progress").count(), 1);
+  assert.ok((await page.locator(".events li").count()) >= 1);
+  await page.getByRole("link", { name: "Schedule" }).click();
+  assert.ok((await page.locator("svg.plan").count()) >= 1);
+  await page.getByRole("link", { name: "Deliveries", exact: true }).click();
+  assert.equal(await page.locator(".row").count(), 2);
+  await page.context().close();
+  say("without scripts too");
+}
+
+// away: the server is restarted while a page is open, which says so and goes on by
+// itself.
+async function away(b, page) {
+  await page.goto(home + "/deliveries");
+  await page.waitForLoadState();
+  const note = page.locator(".note.lost");
+  assert.ok(await note.isHidden());
+  b.away = true;
+  say("stop");
+  await note.waitFor({ state: "visible" });
+  assert.match(await note.innerText(), /does not answer/);
+  await b.looked(page, "lost");
+  say("start");
+  await note.waitFor({ state: "hidden" });
+  b.away = false;
+  await page.getByRole("link", { name: "The Yard" }).first().click();
+  await page.locator(".seal").waitFor();
+  say("the server was away, and the page went on");
+}
+
 // account makes one and gives its login.
 async function account(page, name, admin) {
   await page.goto(home + "/accounts");
@@ -180,6 +294,7 @@ async function people(b, page) {
   await page.goto(mine);
   assert.match(await page.locator("h1").innerText(), /Night Train/);
 
+  await plain(b, ana);
   await page.goto(home + "/accounts");
   await page.locator("summary", { hasText: "Remove luis" }).click();
   await page.locator("form[action='/accounts/luis/remove'] button").click();
@@ -215,6 +330,9 @@ run(async (b) => {
   await newcomer(b);
   const page = await administrator(b);
   await pairing(b, page);
+  await filming(b, page);
+  await replacing(b, page);
   await people(b, page);
   await speed(b, page);
+  await away(b, page);
 });

@@ -23,6 +23,7 @@ class Browser {
     const b = new Browser();
     b.browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
     b.wrong = [];
+    b.away = false; // the server is, as the test wants it
     b.away = false; // whether the server is, which browsers complain of
     b.seen = new Set();
     return b;
