@@ -57,7 +57,8 @@ type central struct {
 	ports [3]string
 }
 
-// start starts it, again where it was; no reception has to be there.
+// start starts it, again where it was; no reception has to be there, unless one
+// was started before.
 func (c *central) start(ctx context.Context) (err error) {
 	if c.ports[0] == "" {
 		c.ports = [3]string{"0", "0", "1"}
@@ -94,6 +95,13 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: script.Commands("vcadmin", map[string]script.Command{
 			"sound": sound, "await": await, "promise": promise,
+			"reception": func(ts *testscript.TestScript, _ bool, args []string) {
+				c := ts.Value(centralKey{}).(*central)
+				r, err := lab.Start(context.Background(), c.work, func(string) {}, filepath.Join(os.Getenv(binVariable), "vcvrs"), "--state", filepath.Join(c.work, "state-reception"), "0")
+				ts.Check(err)
+				ts.Defer(r.Stop)
+				c.ports = [3]string{"0", "0", r.Port("listen")}
+			},
 			"central": func(ts *testscript.TestScript, _ bool, args []string) {
 				c := ts.Value(centralKey{}).(*central)
 				switch args[0] {
@@ -121,16 +129,18 @@ func wav(seconds int) []byte {
 	return append(binary.LittleEndian.AppendUint32(file, uint32(len(data))), data...)
 }
 
-// promise requests a title as a user: promise N. Nobody has to be there to whom
-// it could be delivered.
+// promise requests a title as a user, for in a minute or for now: promise N [now].
+// Nobody has to be there to whom it could be delivered.
 func promise(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	client := api.NewClient(ts.Getenv("USERS"), nil)
 	defer client.Close()
-	_, err = client.Request(context.Background(), control.Request{
-		Key: rand.Text(), Number: n, Reception: "localhost", By: time.Now().Add(time.Hour), From: time.Now().Add(time.Minute),
-	})
+	q := control.Request{Key: rand.Text(), Number: n, Reception: "localhost", By: time.Now().Add(time.Hour), From: time.Now().Add(time.Minute)}
+	if len(args) > 1 {
+		q.From = time.Time{}
+	}
+	_, err = client.Request(context.Background(), q)
 	ts.Check(err)
 }
 
