@@ -306,15 +306,31 @@ func testEnd(t *testing.T, s *site) {
 		if out := h.sh("journalctl -o cat | grep -iE 'dumped core|core-dump' || true; ls /var/lib/systemd/coredump 2>/dev/null || true"); out != "" {
 			t.Errorf("%s: %s", h.Name, out)
 		}
+		// What is stopped has no process, and no socket, any more.
+		out := h.sh("systemctl stop 'vc*.socket' 'vc*.service'; ps -o user,args -e | grep -E '^(vccs|vcvrs) ' || true; ss -Hlnptx | grep -E 'vccs|vcvrs|:41(00|01|02) |:84(00|01) ' || true; ls /run/vccs/*.sock 2>/dev/null || true")
+		if out != "" {
+			t.Errorf("%s: left are\n%s", h.Name, out)
+		}
 		if err := h.Stop(); err != nil {
 			t.Error(err)
+		}
+	}
+	// Those of a host end with it; there is who ran it, by its place.
+	place := filepath.Dir(filepath.Dir(s.central.Root()))
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		if text, err := os.ReadFile(line); err == nil && strings.Contains(string(text), place) {
+			t.Errorf("a process is left: %q", text)
 		}
 	}
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(string(mounts), filepath.Dir(s.central.Root())) {
+	if strings.Contains(string(mounts), place) {
 		t.Errorf("a mount is left:\n%s", mounts)
 	}
 }
