@@ -267,7 +267,7 @@ func (m *Mux) reached() time.Duration {
 			least, some = end, true
 		}
 	}
-	return max(least, most-quiet)
+	return max(0, least, most-quiet) // one that has had nothing is at the beginning
 }
 
 // Missing gives the gaps at the end: those that Miss noted, and of the tracks that

@@ -192,3 +192,18 @@ func TestMuxBeginsLate(t *testing.T) {
 		t.Errorf("the first cluster is %+v, %v", d, err)
 	}
 }
+
+// A recording of which one track has nothing yet has reached its beginning: a time
+// below that would be taken for what no worker says.
+func TestReachedAtFirst(t *testing.T) {
+	m, err := NewMux(matroska.Head{Tracks: []matroska.Track{{Codec: "V_MJPEG", Width: 2, Height: 2}, {Codec: "A_PCM/INT/LIT", SampleRate: 8000, Channels: 1, Bits: 16}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Add(1, Packet{At: time.Hour, Key: true, Frames: 1, Data: []byte{1}}); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := m.Flush(); err != nil || d == nil || d.Reached != 0 {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
