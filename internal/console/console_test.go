@@ -299,7 +299,7 @@ func TestLiveStory(t *testing.T) {
 	}
 	code, body := get(t, c, "/deliveries/2", "en")
 	for _, want := range []string{
-		`<progress max="300000" value="80000"`, "1:20", "of 5:00", "goes on for", "9 MB", "1.2 s", "1 + 2", "0:01:01.0 – 0:01:02.5", "45 lost",
+		`<progress max="300000" value="80000"`, `src="/titles/1/sight?at=80"`, "1:20", "of 5:00", "goes on for", "9 MB", "1.2 s", "1 + 2", "0:01:01.0 – 0:01:02.5", "45 lost",
 		"End the capture", "What was captured until now is kept", "A device gives nothing now",
 	} {
 		if code != http.StatusOK || !strings.Contains(body, want) {

@@ -31,6 +31,9 @@ func (d row) Running() bool {
 // Shot is how much of a live source was captured.
 func (d row) Shot() time.Duration { return time.Duration(d.Captured) * time.Millisecond }
 
+// Second is how many seconds that is: its picture is another one at each.
+func (d row) Second() int64 { return d.Captured / 1000 }
+
 // Length is how much of a live source is to be captured.
 func (d row) Length() time.Duration { return time.Duration(d.Lasts) * time.Millisecond }
 

@@ -167,6 +167,7 @@ async function filming(b, page) {
   await page.locator("summary", { hasText: "End now" }).waitFor();
   await page.waitForFunction(() => Number(document.querySelector("#story progress").value) > 2000);
   assert.match(await page.locator("#story .figures").innerText(), /of 2:00[^]*goes on for[^]*recorded[^]*arrives later by/);
+  await page.waitForFunction(() => document.querySelector("#story img").naturalWidth > 0);
   await b.looked(page, "filmed");
   await page.locator("summary", { hasText: "End now" }).click();
   await page.getByRole("button", { name: "End the capture" }).click();
