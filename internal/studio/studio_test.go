@@ -522,11 +522,22 @@ func TestKilled(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
 			height := map[worker.Kind]int64{worker.Capture: 124, worker.Record: 126}[kind]
-			w := Wish{Delivery: height, Location: fmt.Sprintf("pattern:?size=160x%d&fps=25", height), Title: "Bars", Duration: 3 * time.Second}
+			w := Wish{Delivery: height, Location: fmt.Sprintf("pattern:?size=160x%d&fps=25", height), Title: "Bars", Duration: time.Hour}
 			part := p.join(w)
 			p.recorded(part, time.Second)
 			p.kill(kind, what)
+			p.until("it goes on", func() bool {
+				r, _ := p.Report(height, 0)
+				for _, g := range r.Gaps {
+					if g.Reason == reason.WorkerFailed {
+						w.Duration = time.Duration(g.To)*ms + time.Second
+					}
+				}
+				return w.Duration < time.Hour
+			})
+			p.recorded(part, w.Duration)
 			got := p.take(w, part)
+			p.Leave(height)
 			g, at := got.broken(reason.WorkerFailed)
 			before, after := got.pictures[at-1], got.pictures[at]
 			if (g.From - min(before.in+40*ms, after.in)).Abs() > 3*ms {
@@ -540,8 +551,8 @@ func TestKilled(t *testing.T) {
 			if off := (after.Mark.At - before.Mark.At) - (after.in - before.in); kind == worker.Record && off.Abs() > 2*ms {
 				t.Errorf("what comes after is off by %v", off)
 			}
-			if total := int64(len(got.pictures)) + got.tracks[0].Lost; total < 74 || total > 79 {
-				t.Errorf("%d pictures in all", total)
+			if total, want := int64(len(got.pictures))+got.tracks[0].Lost, int64(w.Duration/(40*ms)); total < want-2 || total > want+4 {
+				t.Errorf("%d pictures in all, not %d", total, want)
 			}
 		})
 	}
@@ -565,7 +576,7 @@ func TestLostForGood(t *testing.T) {
 		t.Fatalf("the gaps are %+v, of %d pictures", got.gaps, len(got.pictures))
 	}
 	g, last := got.gaps[0], got.pictures[len(got.pictures)-1]
-	if g.Code != reason.DeviceAbsent || g.Track != 1 || g.To != w.Duration || g.From < last.in || g.From > last.in+60*ms {
+	if g.Code != reason.DeviceAbsent || g.Track != 1 || g.To != w.Duration || g.From < last.in || g.From > last.in+500*ms {
 		t.Errorf("the gap is %+v, and the last picture at %v", g, last.in)
 	}
 	if missing := int64((g.To - g.From) / (40 * ms)); g.Lost < missing/2 || g.Lost > missing+2 {
@@ -602,7 +613,7 @@ func TestHung(t *testing.T) {
 	p.recorded(part, mute+2*time.Second)
 	w.Duration = mute + 2*time.Second
 	got := p.take(w, part)
-	if len(got.gaps) == 0 || got.gaps[0].Code != reason.WorkerFailed || got.gaps[0].To-got.gaps[0].From < mute/2 {
+	if !slices.ContainsFunc(got.gaps, func(g spool.Gap) bool { return g.Code == reason.WorkerFailed && g.To-g.From >= mute/2 }) {
 		t.Errorf("the gaps are %+v", got.gaps)
 	}
 	if breaks := got.breaks(); len(breaks) == 0 || got.tracks[0].Lost < 25 {
