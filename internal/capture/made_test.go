@@ -35,7 +35,7 @@ func TestPattern(t *testing.T) {
 			for n := range int64(12) {
 				want := n
 				if n >= 10 { // after the sleep
-					want += 25
+					want += 29 - cameraBuffers
 				}
 				b, err := p.Next()
 				if err != nil {
@@ -63,7 +63,7 @@ func TestPattern(t *testing.T) {
 					t.Errorf("%s: picture %d at %v reads as %v, %v", size, want, b.At, mark, err)
 				}
 				if n == 9 {
-					<-time.After(1010 * ms) // 29 pictures are then due, of which 4 are kept
+					<-time.After(1010 * ms) // 29 pictures are then due, of which a camera has some
 				}
 			}
 			p.Wake()

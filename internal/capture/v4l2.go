@@ -15,8 +15,8 @@ import (
 )
 
 // cameraBuffers is how many buffers the driver fills in turn: at 30 pictures a
-// second, 130 ms in which nobody may take one.
-const cameraBuffers = 4
+// second, 200 ms in which nobody may take one.
+const cameraBuffers = 6
 
 // maxPicture bounds the bytes of one picture: 8192x4320 at two bytes a pixel.
 const maxPicture = 72 << 20
