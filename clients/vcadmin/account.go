@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -103,7 +102,7 @@ func (p *program) listAccounts() *cobra.Command {
 
 func (p *program) removeAccount() *cobra.Command {
 	return &cobra.Command{
-		Use: "remove " + p.words.nameArgument, Args: p.Exactly(p.words.nameArgument), ValidArgsFunction: p.completeAccounts,
+		Use: "remove " + p.words.nameArgument, Args: p.Exactly(p.words.nameArgument), ValidArgsFunction: p.CompleteName(accountNames),
 		RunE: p.Action(func(ctx context.Context, client *api.Client, args []string) error {
 			gone, err := client.RemoveAccount(ctx, args[0])
 			switch {
@@ -118,18 +117,11 @@ func (p *program) removeAccount() *cobra.Command {
 	}
 }
 
-// completeAccounts completes the name of an account.
-func (p *program) completeAccounts(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+// accountNames are the names of the accounts.
+func accountNames(ctx context.Context, client *api.Client) (names []string, err error) {
+	all, err := client.Accounts(ctx)
+	for _, a := range all {
+		names = append(names, a.Name)
 	}
-	return p.Completion(func(ctx context.Context, client *api.Client, _ []string, begun string) (offered []cobra.Completion, err error) {
-		all, err := client.Accounts(ctx)
-		for _, a := range all {
-			if name := terminal.Clean(a.Name); strings.HasPrefix(name, begun) {
-				offered = append(offered, name)
-			}
-		}
-		return offered, err
-	})(c, args, begun)
+	return names, err
 }

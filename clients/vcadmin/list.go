@@ -1,37 +1,15 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"strconv"
 
-	"github.com/spf13/cobra"
-
-	"videoclub/internal/api"
 	"videoclub/internal/control"
 	"videoclub/internal/journal"
 	"videoclub/internal/terminal"
 )
 
-func (p *program) list() *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Args: p.Exactly(), ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: p.Action(func(ctx context.Context, client *api.Client, _ []string) error { return p.listTitles(ctx, client) }),
-	}
-}
-
-// listTitles prints the titles with their sources.
-func (p *program) listTitles(ctx context.Context, client *api.Client) error {
-	titles, err := client.Titles(ctx)
-	switch {
-	case err != nil:
-		return err
-	case p.JSON:
-		return p.PrintJSON(titles)
-	case len(titles) == 0:
-		fmt.Fprintln(p.Err, p.Words.NoTitles)
-		return nil
-	}
+// titleTable has the titles with their sources.
+func (p *program) titleTable(titles []control.Title) *terminal.Table {
 	t := &terminal.Table{Palette: p.Palette, Columns: []terminal.Column{
 		{Title: p.Words.Number, Right: true}, {Title: p.Words.Name, Least: 12}, {Title: p.Words.Duration, Right: true}, {Title: p.Words.Size, Right: true},
 		{Title: p.words.digest}, {Title: p.words.location, Least: 12}, {Title: p.Words.Note, Least: 10},
@@ -48,7 +26,7 @@ func (p *program) listTitles(ctx context.Context, client *api.Client) error {
 		t.Add(strconv.Itoa(title.Number), terminal.Clean(title.Name), terminal.Running(title.Duration), p.size(s),
 			p.digest(s), terminal.Clean(s.Location), terminal.Clean(note))
 	}
-	return t.Print(p.Out, p.Width)
+	return t
 }
 
 // size writes the size of a source, a dash where it cannot be read.

@@ -32,5 +32,5 @@ func newProgram() *program {
 // root is the command line.
 func (p *program) root() *cobra.Command {
 	h := helpIn(p.Language)
-	return p.Root(h.long, h.commands, p.menu, p.add(h), p.replace(h), p.remove(h), p.list(), p.Deliveries(), p.schedule(), p.reception(h), p.account(h), p.sources(), p.console())
+	return p.Root(h.long, h.commands, p.menu, p.add(h), p.replace(h), p.remove(h), p.Titles(p.titleTable), p.Deliveries(), p.schedule(), p.reception(h), p.account(h), p.sources(), p.console())
 }

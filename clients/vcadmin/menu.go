@@ -30,7 +30,7 @@ func (p *program) menu(c *cobra.Command) error {
 		Title: fmt.Sprintf(p.Words.Menu, p.Server), Choose: p.Words.Choose, Quit: p.Words.Quit, Unknown: p.Words.NoOption, Default: 1,
 		Explain: func(err error) { command.Explain(p.Err, "vcadmin", p.Language, p.Plain(err)) },
 		Options: []menu.Option{
-			{Text: w.menuList, Do: func(*menu.Screen) error { return p.listTitles(ctx, client) }},
+			{Text: w.menuList, Do: func(*menu.Screen) error { return p.ListTitles(ctx, client, p.titleTable) }},
 			{Text: w.menuAdd, Do: func(s *menu.Screen) error { return p.askAdd(ctx, client, s) }},
 			{Text: w.menuRemove, Do: func(s *menu.Screen) error { return p.askRemove(ctx, client, s) }},
 			{Text: w.menuDeliveries, Do: func(*menu.Screen) error { return p.ListDeliveries(ctx, client, mostInMenu) }},

@@ -134,7 +134,7 @@ func (p *program) pairingOf(r control.KnownReception) string {
 
 func (p *program) removeReception() *cobra.Command {
 	return &cobra.Command{
-		Use: "remove " + p.words.nameArgument, Args: p.Exactly(p.words.nameArgument), ValidArgsFunction: p.completeReceptions,
+		Use: "remove " + p.words.nameArgument, Args: p.Exactly(p.words.nameArgument), ValidArgsFunction: p.CompleteName(receptionNames),
 		RunE: p.Action(func(ctx context.Context, client *api.Client, args []string) error {
 			gone, err := client.RemoveReception(ctx, args[0])
 			switch {
@@ -154,25 +154,18 @@ func (p *program) removeReception() *cobra.Command {
 	}
 }
 
-// completeReceptions completes the name of a reception.
-func (p *program) completeReceptions(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+// receptionNames are the names of the receptions.
+func receptionNames(ctx context.Context, client *api.Client) (names []string, err error) {
+	all, err := client.Roster(ctx)
+	for _, r := range all {
+		names = append(names, r.Name)
 	}
-	return p.Completion(func(ctx context.Context, client *api.Client, _ []string, begun string) (offered []cobra.Completion, err error) {
-		all, err := client.Roster(ctx)
-		for _, r := range all {
-			if name := terminal.Clean(r.Name); strings.HasPrefix(name, begun) {
-				offered = append(offered, name)
-			}
-		}
-		return offered, err
-	})(c, args, begun)
+	return names, err
 }
 
 func (p *program) checkReception() *cobra.Command {
 	return &cobra.Command{
-		Use: "check " + p.words.nameArgument, Args: p.Exactly(p.words.nameArgument), ValidArgsFunction: p.completeReceptions,
+		Use: "check " + p.words.nameArgument, Args: p.Exactly(p.words.nameArgument), ValidArgsFunction: p.CompleteName(receptionNames),
 		RunE: p.Action(func(ctx context.Context, client *api.Client, args []string) error {
 			found, err := client.CheckReception(ctx, args[0])
 			if err != nil {

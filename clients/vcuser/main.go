@@ -16,5 +16,5 @@ func main() { os.Exit(command.Main(newProgram().root())) }
 func (p *program) root() *cobra.Command {
 	h := helpIn(p.Language)
 	return p.Root(h.long, h.commands, p.menu,
-		p.list(), p.request(), p.where(), p.Deliveries(), p.show(), p.watch(), p.cancel(), p.login())
+		p.Titles(p.titleTable), p.request(), p.where(), p.Deliveries(), p.show(), p.watch(), p.cancel(), p.login())
 }

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"fmt"
-	"reflect"
-	"regexp"
-	"strings"
 	"testing"
 
 	"videoclub/internal/client"
+	"videoclub/internal/client/script"
 	"videoclub/internal/ledger"
 	"videoclub/internal/schedule"
 )
@@ -15,40 +12,9 @@ import (
 // TestLanguagesAgree looks whether everything is said in both languages, with
 // the same values in it in the same order.
 func TestLanguagesAgree(t *testing.T) {
-	same(t, "words", reflect.ValueOf(english()), reflect.ValueOf(spanish()))
-	same(t, "help", reflect.ValueOf(englishHelp()), reflect.ValueOf(spanishHelp()))
+	script.Languages(t, "words", english(), spanish())
+	script.Languages(t, "help", englishHelp(), spanishHelp())
 }
-
-func same(t *testing.T, path string, en, es reflect.Value) {
-	t.Helper()
-	switch en.Kind() {
-	case reflect.Struct:
-		for i := range en.NumField() {
-			same(t, path+"."+en.Type().Field(i).Name, en.Field(i), es.Field(i))
-		}
-	case reflect.Map:
-		if en.Len() != es.Len() {
-			t.Errorf("%s: %d in English, %d in Spanish", path, en.Len(), es.Len())
-		}
-		for _, key := range en.MapKeys() {
-			if !es.MapIndex(key).IsValid() {
-				t.Errorf("%s: %v is not there in Spanish", path, key)
-				continue
-			}
-			same(t, path+"."+key.String(), en.MapIndex(key), es.MapIndex(key))
-		}
-	case reflect.String:
-		// The help of help has a line alone.
-		if (en.Len() == 0 || es.Len() == 0) && !strings.HasPrefix(path, "help.commands.help.") {
-			t.Errorf("%s: %q and %q", path, en, es)
-		}
-		if verbs := fmt.Sprint(verbsOf(en.String())); verbs != fmt.Sprint(verbsOf(es.String())) {
-			t.Errorf("%s takes %s in English, %s in Spanish", path, verbs, verbsOf(es.String()))
-		}
-	}
-}
-
-func verbsOf(s string) []string { return regexp.MustCompile(`%[.0-9]*[a-z]`).FindAllString(s, -1) }
 
 // TestEverythingHasWords looks whether there is a word for all that the server
 // may say.

@@ -19,11 +19,7 @@ import (
 
 // workers is what each kind of worker of vccs does with its descriptors.
 var workers = map[worker.Kind]func(*worker.Inside) error{
-	worker.Session: func(in *worker.Inside) error {
-		f := startup.Take(in, "control")
-		if f.Err != nil {
-			return f.Err
-		}
+	worker.Session: startup.Needed{"control"}.Worker(func(f *startup.Descriptors) error {
 		console.Prepare() // a spare worker has the time
 		s, err := session.Take(f.Control())
 		if err != nil {
@@ -33,23 +29,15 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 			return s.Serve(metrics.Beside(s.Call, console.Console{Ask: s.Call, Clock: time.Now, Secure: s.Secure()}.Handler()))
 		}
 		return api.Serve(s)
-	},
-	worker.Mail: func(in *worker.Inside) error {
-		f := startup.Take(in, "conn", "roots", "control")
-		if f.Err != nil {
-			return f.Err
-		}
+	}),
+	worker.Mail: startup.Needed{"conn", "roots", "control"}.Worker(func(f *startup.Descriptors) error {
 		return notify.Worker{Conn: f.File("conn"), Roots: f.File("roots"), Control: f.Control()}.Run()
-	},
-	worker.Send: func(in *worker.Inside) error {
-		f := startup.Take(in, "conn", "ring", "wake", "control")
-		if f.Err != nil {
-			return f.Err
-		}
+	}),
+	worker.Send: startup.Needed{"conn", "ring", "wake", "control"}.Worker(func(f *startup.Descriptors) error {
 		// One stream, encrypted in order: a second core would only be woken.
 		runtime.GOMAXPROCS(1)
 		return deliver.Sender{Conn: f.File("conn"), Handoff: f.Handoff(), Control: f.Control(), Program: "vccs"}.Run()
-	},
+	}),
 	worker.Read: func(in *worker.Inside) error {
 		needed := []string{"source", "digests", "ring", "wake", "control"}
 		if in.Has("manifest") { // the source is a folder
@@ -76,39 +64,25 @@ var workers = map[worker.Kind]func(*worker.Inside) error{
 		}
 		return encode.Worker{Pictures: f.File("pictures"), Control: f.Control(), Become: in.Become}.Run()
 	},
-	worker.Capture: func(in *worker.Inside) error {
-		f := startup.Take(in, "control")
-		if f.Err != nil {
-			return f.Err
-		}
+	worker.Capture: startup.Needed{"control"}.Worker(func(f *startup.Descriptors) error {
 		return (&studio.Capturer{Control: f.Control()}).Run()
-	},
-	worker.Record: func(in *worker.Inside) error {
-		f := startup.Take(in, "data", "marks", "index", "control")
-		if f.Err != nil {
-			return f.Err
-		}
+	}),
+	worker.Record: startup.Needed{"data", "marks", "index", "control"}.Worker(func(f *startup.Descriptors) error {
 		return (&studio.Recorder{Data: f.File("data"), Marks: f.File("marks"), Index: f.File("index"), Control: f.Control()}).Run()
-	},
+	}),
 	worker.Survey: func(in *worker.Inside) error {
-		if in.Has("proof") { // the digests of a folder's files are wanted
-			f := startup.Take(in, "source", "manifest", "proof", "control")
-			if f.Err != nil {
-				return f.Err
+		needed := []string{"source", "control"}
+		// Somebody waits for a folder to be looked through, or for the digests of its
+		// files.
+		for _, name := range []string{"manifest", "proof"} {
+			if in.Has(name) {
+				needed = append(needed, name)
 			}
-			return survey.Worker{Source: f.File("source"), Manifest: f.File("manifest"), Proof: f.File("proof"), Control: f.Control()}.Run()
 		}
-		if in.Has("manifest") { // somebody waits for a folder to be looked through
-			f := startup.Take(in, "source", "manifest", "control")
-			if f.Err != nil {
-				return f.Err
-			}
-			return survey.Worker{Source: f.File("source"), Manifest: f.File("manifest"), Control: f.Control()}.Run()
-		}
-		f := startup.Take(in, "source", "control")
+		f := startup.Take(in, needed...)
 		if f.Err != nil {
 			return f.Err
 		}
-		return survey.Worker{Source: f.File("source"), Control: f.Control()}.Run()
+		return survey.Worker{Source: f.File("source"), Manifest: f.File("manifest"), Proof: f.File("proof"), Control: f.Control()}.Run()
 	},
 }

@@ -15,27 +15,19 @@ import (
 
 // workers is what each kind of worker of vcvrs does with its descriptors.
 var workers = map[worker.Kind]func(*worker.Inside) error{
-	worker.Session: func(in *worker.Inside) error {
-		f := startup.Take(in, "control")
-		if f.Err != nil {
-			return f.Err
-		}
+	worker.Session: startup.Needed{"control"}.Worker(func(f *startup.Descriptors) error {
 		gallery.Prepare() // a spare worker has the time
 		s, err := session.Take(f.Control())
 		if err != nil {
 			return err
 		}
 		return s.Serve(metrics.Beside(s.Call, gallery.Gallery{Ask: s.CallFile, Clock: time.Now, Secure: s.Secure()}.Handler()))
-	},
-	worker.Receive: func(in *worker.Inside) error {
-		f := startup.Take(in, "conn", "ring", "wake", "control")
-		if f.Err != nil {
-			return f.Err
-		}
+	}),
+	worker.Receive: startup.Needed{"conn", "ring", "wake", "control"}.Worker(func(f *startup.Descriptors) error {
 		// One stream, decrypted in order: a second core would only be woken.
 		runtime.GOMAXPROCS(1)
 		return receive.Receiver{Conn: f.File("conn"), Handoff: f.Handoff(), Control: f.Control()}.Run()
-	},
+	}),
 	worker.Store: func(in *worker.Inside) error {
 		needed := []string{"data", "slots", "ring", "wake", "control"}
 		if in.Has("folder") {

@@ -68,6 +68,26 @@ func (p *Program) ownHelp() map[string]Help {
 	}
 }
 
+// CompleteName completes the one name that a command takes, of those that the server
+// has.
+func (p *Program) CompleteName(names func(context.Context, *api.Client) ([]string, error)) cobra.CompletionFunc {
+	ask := p.Completion(func(ctx context.Context, client *api.Client, _ []string, begun string) (offered []cobra.Completion, err error) {
+		all, err := names(ctx, client)
+		for _, name := range all {
+			if name = terminal.Clean(name); strings.HasPrefix(name, begun) {
+				offered = append(offered, name)
+			}
+		}
+		return offered, err
+	})
+	return func(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return ask(c, args, begun)
+	}
+}
+
 // CompleteTitles completes the number of a title.
 func (p *Program) CompleteTitles(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) > 0 {

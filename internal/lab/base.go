@@ -9,17 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
-const (
-	// cache is where trees are kept that take long to make.
-	cache = "/var/cache/vc-lab"
-
-	// release is the oldest Debian that is supported.
-	release = "bookworm"
-)
+// release is the oldest Debian that is supported.
+const release = "bookworm"
 
 // basePackages are what a machine has before it is given anything: a system that
 // boots, and a mail server that only one of them runs.
@@ -34,18 +27,11 @@ func Base(ctx context.Context) (string, error) {
 	if err := Need(ctx, map[string]string{"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container"}); err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
-	// Of several who need it, one makes it.
-	lock, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := alone(cache)
 	if err != nil {
 		return "", err
 	}
 	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return "", err
-	}
 	list := strings.Join(basePackages, ",")
 	sum := sha256.Sum256([]byte(list))
 	base := filepath.Join(cache, release+"-"+hex.EncodeToString(sum[:4]))

@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // browserModules are what drives the browser, and what looks at pages as people
@@ -22,18 +20,11 @@ func Browser(ctx context.Context) (modules string, err error) {
 		return "", err
 	}
 	dir := filepath.Join(cache, "browser")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	// Of several who need them, one fetches them.
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := alone(dir)
 	if err != nil {
 		return "", err
 	}
 	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return "", err
-	}
 	have := filepath.Join(dir, "have")
 	if text, err := os.ReadFile(have); err == nil && string(text) == strings.Join(browserModules, "\n") {
 		return filepath.Join(dir, "node_modules"), nil

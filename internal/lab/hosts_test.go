@@ -52,14 +52,14 @@ func (h *host) relay(name, from, to string) {
 	}
 }
 
-// newSite makes the three hosts, of which nothing runs yet.
-func newSite(t *testing.T) *site {
-	ctx := context.Background()
-	base, err := Base(ctx)
+// newHosts makes hosts by their names, joined by a network, of which nothing runs
+// yet. The first of them is the one that has a mail server.
+func newHosts(t *testing.T, mail string, others ...string) map[string]*host {
+	t.Helper()
+	base, err := Base(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	programs := build(t)
 	dir, err := os.MkdirTemp("", "vc-lab-")
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,8 @@ func newSite(t *testing.T) *site {
 			t.Errorf("something is left: %v", err)
 		}
 	})
-	machine := func(name string) *host {
+	all := make(map[string]*host)
+	for _, name := range append(others, mail) {
 		h, err := network.Add(name)
 		if err != nil {
 			t.Fatal(err)
@@ -84,14 +85,21 @@ func newSite(t *testing.T) *site {
 			t.Fatal(err)
 		}
 		t.Cleanup(m.Unplug)
-		return &host{m, t}
-	}
-	s := &site{central: machine("central.elo.utfsm.cl"), mateo: machine("mateo.elo.utfsm.cl"), correo: machine("correo.elo.utfsm.cl")}
-	for _, h := range []*host{s.central, s.mateo} { // one has the mail server
-		if err := h.Write("/etc/systemd/system/opensmtpd.service", "[Unit]\nConditionPathExists=/nowhere\n[Service]\nExecStart=/bin/true\n", 0o644); err != nil {
+		all[name] = &host{m, t}
+		if name == mail {
+			continue
+		}
+		if err := m.Write("/etc/systemd/system/opensmtpd.service", "[Unit]\nConditionPathExists=/nowhere\n[Service]\nExecStart=/bin/true\n", 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return all
+}
+
+// newSite makes the three hosts, of which nothing runs yet.
+func newSite(t *testing.T) *site {
+	programs, all := build(t), newHosts(t, "correo.elo.utfsm.cl", "central.elo.utfsm.cl", "mateo.elo.utfsm.cl")
+	s := &site{central: all["central.elo.utfsm.cl"], mateo: all["mateo.elo.utfsm.cl"], correo: all["correo.elo.utfsm.cl"]}
 	s.central.install(programs, "vccs", centralConfig)
 	s.central.relay("to-mateo", "127.0.0.1:5001", "mateo.elo.utfsm.cl:5102")
 	s.central.relay("to-correo", "127.0.0.1:5002", "correo.elo.utfsm.cl:5102")
@@ -102,8 +110,8 @@ func newSite(t *testing.T) *site {
 	if err := s.correo.Write("/etc/smtpd.conf", mailConfig, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, h := range []*host{s.central, s.mateo, s.correo} {
-		if err := h.Boot(ctx); err != nil {
+	for _, h := range all {
+		if err := h.Boot(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 	}

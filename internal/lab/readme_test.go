@@ -73,11 +73,6 @@ func installation(t *testing.T) (all []block) {
 // nothing is but Debian: a film is at the other, and the mail in the mailbox.
 // Then both are upgraded while a film is under way.
 func TestReadme(t *testing.T) {
-	ctx := context.Background()
-	base, err := Base(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
 	programs := filepath.Join(t.TempDir(), runtime.GOARCH)
 	if err := os.Rename(build(t), programs); err != nil {
 		t.Fatal(err)
@@ -87,40 +82,11 @@ func TestReadme(t *testing.T) {
 	if err != nil || len(dist) == 0 { // make e2e has made them
 		dist = packed(t, programs, 1)
 	}
-	dir, err := os.MkdirTemp("", "vc-lab-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	network, err := NewNetwork(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		network.Close()
-		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("something is left: %v", err)
-		}
-	})
-	hosts := make(map[string]*host)
-	for _, name := range []string{"films.example.org", "cinema.example.org", "mail.example.org"} {
-		h, err := network.Add(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := h.Machine(base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(m.Unplug)
-		hosts[name] = &host{m, t}
-	}
+	hosts := newHosts(t, "mail.example.org", "films.example.org", "cinema.example.org")
 	films, cinema, mail := hosts["films.example.org"], hosts["cinema.example.org"], hosts["mail.example.org"]
 	for _, h := range []*host{films, cinema} {
 		h.carry("/root/dist", dist)
 		h.carry("/root/next", next)
-		if err := h.Write("/etc/systemd/system/opensmtpd.service", "[Unit]\nConditionPathExists=/nowhere\n[Service]\nExecStart=/bin/true\n", 0o644); err != nil {
-			t.Fatal(err)
-		}
 	}
 	if err := mail.Write("/etc/smtpd.conf", strings.ReplaceAll(mailConfig, "elo.utfsm.cl", "example.org"), 0o644); err != nil {
 		t.Fatal(err)
@@ -135,7 +101,7 @@ func TestReadme(t *testing.T) {
 	}
 	films.carry("/srv/films", []string{film.Name()})
 	for _, h := range hosts {
-		if err := h.Boot(ctx); err != nil {
+		if err := h.Boot(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 	}
