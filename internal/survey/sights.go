@@ -18,7 +18,7 @@ import (
 // Bounds of what is made to be seen.
 const (
 	// seenWithin is how long a worker may take.
-	seenWithin = 10 * time.Second
+	seenWithin = 30 * time.Second
 	// mostShowing is how many are made at a time.
 	mostShowing = 2
 	// mostSights is how many are kept: with 50 KiB at most for each, some MiB.

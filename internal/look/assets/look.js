@@ -74,13 +74,23 @@ function take(part) {
 // catches up when it is looked at again.
 function follow(from) {
   let stream;
+  // Refused, and not broken off: the page itself says why, once somebody is there
+  // to say it. One that nobody looks at asks when it is looked at again.
+  const refused = async () => {
+    if (document.hidden || stream) return;
+    try {
+      if ((await fetch(location.href)).status < 500) return location.reload();
+    } catch { /* nobody is there yet */ }
+    setTimeout(refused, 4000);
+  };
   const open = () => {
     stream = new EventSource(from);
     stream.onopen = () => lost(false);
     stream.onerror = () => {
       lost(true);
-      // Refused, and not broken off: the page itself says why.
-      if (stream.readyState === EventSource.CLOSED) setTimeout(() => document.hidden || location.reload(), 4000);
+      if (stream.readyState !== EventSource.CLOSED) return; // it comes back by itself
+      stream = null;
+      setTimeout(refused, 4000);
     };
     stream.addEventListener("part", (event) => take(JSON.parse(event.data)));
     stream.addEventListener("gone", (event) => document.getElementById(JSON.parse(event.data).id)?.remove());

@@ -151,22 +151,27 @@ async function filming(b, page) {
   assert.ok(await page.getByRole("radio", { name: /made picture/ }).isChecked());
   await page.getByRole("radio", { name: /made tone/ }).check();
   await b.looked(page, "film");
-  for (const [label, value] of [[/^Size/, "320x180"], [/^Pictures a second/, "5"], [/^Samples a second/, "8000"], [/^Channels/, "1"], [/^Name/, "The Yard"], [/^Minutes/, "2"]]) {
+  for (const [label, value] of [[/^Size/, "320x180"], [/^Pictures a second/, "5"], [/^Samples a second/, "8000"], [/^Channels/, "1"], [/^Name/, "The Yard"], [/^Minutes/, "10"]]) {
     await page.getByLabel(label).fill(value);
   }
   await page.getByRole("button", { name: "Add and request it" }).click();
   await page.waitForURL(/\/titles\/\d+$/);
   assert.match(await page.locator("#sight").innerText(), /not being captured/);
-  await page.getByRole("button", { name: "See what it gives now" }).click();
-  await page.waitForFunction(() => document.querySelector("#sight img")?.naturalWidth > 0);
-  const first = await page.locator("#sight img").getAttribute("src");
-  await page.waitForFunction((was) => document.querySelector("#sight img")?.getAttribute("src") !== was, first);
+  // It is captured for a moment; on a slow machine it is asked for again.
+  const look = page.getByRole("button", { name: "See what it gives now" }), seen = new Set();
+  for (let i = 0; i < 600 && seen.size < 3; i++) {
+    if (await look.isVisible()) await look.click();
+    const at = await page.evaluate(() => { const img = document.querySelector("#sight img"); return img?.naturalWidth > 0 && img.currentSrc; });
+    if (at) seen.add(at);
+    await page.waitForTimeout(200);
+  }
+  assert.equal(seen.size, 3, "pictures of what the device gives");
   say("what the device gives is seen");
   await b.looked(page, "sight");
   await asked(page);
   await page.locator("summary", { hasText: "End now" }).waitFor();
   await page.waitForFunction(() => Number(document.querySelector("#story progress").value) > 2000);
-  assert.match(await page.locator("#story .figures").innerText(), /of 2:00[^]*goes on for[^]*recorded[^]*arrives later by/);
+  assert.match(await page.locator("#story .figures").innerText(), /of 10:00[^]*goes on for[^]*recorded[^]*arrives later by/);
   await page.waitForFunction(() => document.querySelector("#story img").naturalWidth > 0);
   await b.looked(page, "filmed");
   await page.locator("summary", { hasText: "End now" }).click();
