@@ -174,26 +174,26 @@ func play(t *testing.T, a *feed.Ask, stop <-chan struct{}) <-chan struct{} {
 		defer close(done)
 		defer sys.close()
 		const pcmWrite = 0x40184150 // SNDRV_PCM_IOCTL_WRITEI_FRAMES
-		frames := int64(len(tone.buf) / tone.format.FrameBytes())
+		frames, next := int64(m.format.SampleRate/100), int64(0)
 		for {
 			select {
 			case <-stop:
 				return
 			default:
 			}
-			tone.fill(frames)
-			samples := tone.buf
+			samples := tone.Samples(next, frames)
 			if sampleForms[m.form].bytes*8 != sampleForms[m.form].bits { // 24 bits in four bytes
+				packed := samples
 				samples = nil
-				for i := 0; i < len(tone.buf); i += 3 {
-					samples = append(samples, tone.buf[i], tone.buf[i+1], tone.buf[i+2], 0)
+				for ; len(packed) > 0; packed = packed[3:] {
+					samples = append(samples, packed[0], packed[1], packed[2], 0)
 				}
 			}
 			x := alsaTransfer{buf: unsafe.Pointer(&samples[0]), frames: uint64(frames)}
 			err := sys.ioctl(pcmWrite, unsafe.Pointer(&x))
 			switch {
 			case err == nil:
-				tone.next += x.result
+				next += x.result
 			case errors.Is(err, unix.EAGAIN):
 				fds := []unix.PollFd{{Fd: int32(n.fd), Events: unix.POLLOUT}}
 				unix.Poll(fds, 100)

@@ -192,11 +192,21 @@ func (t *ToneMicrophone) Next() (Buffer, error) {
 	return b, nil
 }
 
-// fill makes n sound frames from next on, each channel alike.
-func (t *ToneMicrophone) fill(n int64) {
+// Samples gives n sound frames of the tone, from one on: for what plays it to a
+// microphone that is real.
+func (t *ToneMicrophone) Samples(from, n int64) []byte {
+	to := make([]byte, n*int64(t.format.FrameBytes()))
+	t.samples(to, from, n)
+	return to
+}
+
+// fill makes n sound frames from next on.
+func (t *ToneMicrophone) fill(n int64) { t.samples(t.buf, t.next, n) }
+
+// samples puts n sound frames from one on into to, each channel alike.
+func (t *ToneMicrophone) samples(to []byte, from, n int64) {
 	bytes := t.format.Bits / 8
-	to := t.buf
-	for i := t.next; i < t.next+n; i++ {
+	for i := from; i < from+n; i++ {
 		v := uint32(t.wave[i%int64(len(t.wave))]) >> (32 - t.format.Bits)
 		v = v&^1 | uint32(positionWord(i/positionBits)>>(positionBits-1-i%positionBits)&1)
 		for range t.format.Channels {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"videoclub/internal/lab"
 )
 
 // A reception on a machine of its own loses its power at random moments, and
@@ -114,8 +117,15 @@ type machine struct {
 func newMachine(t *testing.T, dir string) *machine {
 	t.Helper()
 	m := &machine{files: filepath.Join(dir, "files"), raw: filepath.Join(dir, "disk"), socket: filepath.Join(dir, "nbd")}
-	kernel, modules := guestKernel(t)
-	m.image = kernel
+	kernel, err := lab.NewKernel(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.image = kernel.Image
+	modules, err := kernel.Drivers(guestDrivers...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	own, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +134,12 @@ func newMachine(t *testing.T, dir string) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(m.files, guestFiles(t, modules, map[string]string{"init": own, "vcvrs": vcvrs}), 0o600); err != nil {
+	files, err := os.Create(m.files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := map[string]string{"init": own, "vcvrs": vcvrs}
+	if err := errors.Join(lab.Files(files, programs, []string{strings.TrimPrefix(guestStore, "/")}, modules), files.Close()); err != nil {
 		t.Fatal(err)
 	}
 	write(t, m.raw, "")
