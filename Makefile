@@ -81,15 +81,16 @@ fuzz:
 # looks at the pace of others.
 #
 # Root, on Debian: the packages in trees of Debian and rpm, which are got and kept
-# in /var/cache/vc-lab; hosts in network namespaces, and real mail servers, whose
-# packages are fetched and not installed; recordings as ffmpeg reads them; a camera
-# and a sound card, which Debian's kernel under qemu has drivers for; hosts with a
-# systemd of their own, which go through restarts, kills, reboots, cuts and a full
-# disk; a reception under qemu that loses its power 20 times; and both consoles in
-# Chromium, whose driver npm fetches into the same cache: VC_SCREENS=docs/screens
-# keeps the pictures that it takes of each page.
+# in /var/cache/vc-lab, and on a machine of qemu's with a camera and a sound card,
+# for which Debian's kernel has drivers; hosts in network namespaces, and real mail
+# servers, whose packages are fetched and not installed; recordings as ffmpeg reads
+# them; these drivers alone, call by call; hosts with a systemd of their own, which
+# go through restarts, kills, reboots, cuts and a full disk; a reception under qemu
+# that loses its power 20 times; and both consoles in Chromium, whose driver npm
+# fetches into the same cache: VC_SCREENS=docs/screens keeps the pictures that it
+# takes of each page.
 e2e: package
-	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 20m ./internal/installed
+	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 40m ./internal/installed
 	$(GO) test -tags root -count=1 -timeout 15m ./internal/capture ./internal/record ./internal/encode ./internal/studio
 	VC_PACKAGES="$(abspath $(DIST))" $(GO) test -tags root -count=1 -timeout 15m -v ./internal/lab
 	$(GO) test -tags root -count=1 -timeout 5m -v -run '^TestWatchingIsCheap$$' ./internal/console

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,6 +23,12 @@ const bootWithin = 2 * time.Minute
 // tree is a tree of Debian of its own: the base, and what is changed over it. It
 // is gone after the test.
 func tree(t *testing.T) string {
+	t.Helper()
+	return over(t, base)
+}
+
+// over is a tree of its own over another one.
+func over(t *testing.T, base string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(cache, "installed-")
 	if err != nil {
@@ -48,6 +55,22 @@ func tree(t *testing.T) string {
 		}
 	})
 	return root
+}
+
+// processes mounts /proc in a tree for what is run there, as systemd-tmpfiles(8)
+// needs it, and gives what takes it away before the test ends.
+func processes(t *testing.T, root string) (gone func()) {
+	t.Helper()
+	if err := syscall.Mount("proc", root+"/proc", "proc", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	gone = sync.OnceFunc(func() {
+		if err := syscall.Unmount(root+"/proc", 0); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(gone)
+	return gone
 }
 
 // host is a machine that was booted: a tree with its own systemd, processes and

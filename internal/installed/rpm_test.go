@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -49,14 +48,7 @@ func TestRPM(t *testing.T) {
 	if err := os.WriteFile(root+"/usr/lib/systemd/system-preset/99-default-disable.preset", []byte("disable *\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("proc", root+"/proc", "proc", 0, ""); err != nil { // for systemd-tmpfiles
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(root+"/proc", 0); err != nil {
-			t.Error(err)
-		}
-	})
+	processes(t, root)
 	said := rpmIn(t, root, append([]string{"-i"}, packages(t, dist(), "rpm", true)...)...)
 	for line := range strings.Lines(said) {
 		if !strings.HasPrefix(line, "Creating ") { // users and groups
