@@ -111,7 +111,8 @@ func (c Console) redeliver(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Title = t.Name
-	chosen, earliest := r.PostForm["at"], r.PostFormValue("earliest") != ""
+	earliest := r.PostFormValue("earliest") != "" // reads the form
+	chosen := r.PostForm["at"]
 	var by time.Time
 	switch {
 	case len(chosen) == 0:
