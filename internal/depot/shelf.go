@@ -255,17 +255,23 @@ func (d *Depot) openBelow(name, within string) (disk.File, error) {
 	return folder.OpenFile(within, os.O_RDONLY, 0)
 }
 
+// depositedFolder is a folder that was deposited.
+func (d *Depot) depositedFolder(key Key) (deposit, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	dep, err := d.deposited(key)
+	if err == nil && !dep.offer.Folder() {
+		err = reason.New(reason.UnknownDelivery, "delivery %s is no folder", key)
+	}
+	return dep, err
+}
+
 // OpenChecks opens the list of the digests of a folder's files, for reading, as
 // sha256sum(1) has it.
 func (d *Depot) OpenChecks(key Key) (disk.File, error) {
-	d.mu.Lock()
-	dep, err := d.deposited(key)
-	d.mu.Unlock()
+	dep, err := d.depositedFolder(key)
 	if err != nil {
 		return nil, err
-	}
-	if !dep.offer.Folder() {
-		return nil, reason.New(reason.UnknownDelivery, "delivery %s is no folder", key)
 	}
 	name := dep.path + companions[0].suffix
 	f, err := d.fs.OpenFile(name, os.O_RDONLY, 0)
@@ -277,14 +283,9 @@ func (d *Depot) OpenChecks(key Key) (disk.File, error) {
 // they are what was signed for. Of more than a delivery may have it fails. Its
 // errors are as those of OpenShelved.
 func (d *Depot) Folders(key Key) ([]string, error) {
-	d.mu.Lock()
-	dep, err := d.deposited(key)
-	d.mu.Unlock()
+	dep, err := d.depositedFolder(key)
 	if err != nil {
 		return nil, err
-	}
-	if !dep.offer.Folder() {
-		return nil, reason.New(reason.UnknownDelivery, "delivery %s is no folder", key)
 	}
 	folder, err := d.fs.Sub(dep.path)
 	if err == nil {

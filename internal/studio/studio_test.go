@@ -237,17 +237,23 @@ type pictured struct {
 	in time.Duration
 }
 
-// take follows a delivery's part to its end, as a read worker does.
-func (p *place) take(w Wish, part Part) taken {
+// follow opens the recording that a part is of, until the test ends.
+func (p *place) follow(part Part) (data *os.File, f *spool.Follower) {
 	p.t.Helper()
 	data, marks, index, err := p.Files(part.Recording)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer data.Close()
-	defer marks.Close()
-	defer index.Close()
-	f := spool.Follow(data, marks, index)
+	for _, opened := range []*os.File{data, marks, index} {
+		p.t.Cleanup(func() { opened.Close() })
+	}
+	return data, spool.Follow(data, marks, index)
+}
+
+// take follows a delivery's part to its end, as a read worker does.
+func (p *place) take(w Wish, part Part) taken {
+	p.t.Helper()
+	data, f := p.follow(part)
 	got := taken{t: p.t, begins: part.At}
 	at, end := part.Base, part.At+w.Duration
 	p.until("the part is whole", func() bool {
@@ -411,14 +417,8 @@ func (p *place) pids(kind worker.Kind, what string) (all []int) {
 // recorded waits until so much of a part is recorded.
 func (p *place) recorded(part Part, d time.Duration) {
 	p.t.Helper()
-	data, marks, index, err := p.Files(part.Recording)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer data.Close()
-	defer marks.Close()
-	defer index.Close()
-	f, at := spool.Follow(data, marks, index), part.Base
+	_, f := p.follow(part)
+	at := part.Base
 	p.until("enough is recorded", func() bool {
 		some, err := f.Clusters(at, 100)
 		if err != nil {
