@@ -99,20 +99,22 @@ func (p *Part) Ends() bool {
 }
 
 // hashedAtOnce is after how many bytes Complete says that it still goes on.
-const hashedAtOnce = 256 << 20
+const hashedAtOnce = 16 << 20
 
 // Complete fills patches in at the front of a live part that is whole, and gives
 // the SHA-256 of the file in hex. Done again it gives the same. alive is called
 // now and then.
 func (p *Part) Complete(patches []matroska.Patch, alive func()) (sum string, err error) {
+	// alive may ask the part how far it is: nothing of it is held while it is read.
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.usable(); err != nil {
+	size, head, err := p.at.offset, p.count.head, p.usable()
+	p.mu.Unlock()
+	if err != nil {
 		return "", err
 	}
 	for _, patch := range patches {
-		if patch.Offset < 0 || patch.Offset > p.count.head-int64(len(patch.Bytes)) {
-			return "", reason.New(reason.Protocol, "%d bytes at %d are to be filled in, of a front of %d", len(patch.Bytes), patch.Offset, p.count.head)
+		if patch.Offset < 0 || patch.Offset > head-int64(len(patch.Bytes)) {
+			return "", reason.New(reason.Protocol, "%d bytes at %d are to be filled in, of a front of %d", len(patch.Bytes), patch.Offset, head)
 		}
 	}
 	for _, patch := range patches {
@@ -121,15 +123,15 @@ func (p *Part) Complete(patches []matroska.Patch, alive func()) (sum string, err
 		}
 	}
 	// This also frees what was reserved and not needed.
-	if err := p.data.Truncate(p.at.offset); err != nil {
+	if err := p.data.Truncate(size); err != nil {
 		return "", storeFailed(err, "what is reserved beyond the recording cannot be freed")
 	}
 	if err := p.data.Datasync(); err != nil {
 		return "", storeFailed(err, "the front of the recording cannot be made durable")
 	}
 	h, buf, told := sha256.New(), make([]byte, 1<<20), int64(0)
-	for at := int64(0); at < p.at.offset; {
-		n, err := p.data.ReadAt(buf[:min(int64(len(buf)), p.at.offset-at)], at)
+	for at := int64(0); at < size; {
+		n, err := p.data.ReadAt(buf[:min(int64(len(buf)), size-at)], at)
 		if n == 0 {
 			return "", storeFailed(errors.Join(err, io.ErrUnexpectedEOF), "the recording cannot be read at %d", at)
 		}

@@ -28,7 +28,10 @@ type film struct {
 }
 
 // shot records n clusters.
-func shot(t testing.TB, n int) film {
+func shot(t testing.TB, n int) film { return filmed(t, n, 700) }
+
+// filmed records n clusters whose first pictures have size bytes and more.
+func filmed(t testing.TB, n, size int) film {
 	t.Helper()
 	front, err := matroska.NewFront(matroska.Head{Title: "La cámara", Date: clock(), Tracks: []matroska.Track{
 		{Codec: "V_MJPEG", Width: 160, Height: 120}, {Codec: "A_PCM/INT/LIT", SampleRate: 8000, Channels: 1, Bits: 16},
@@ -40,7 +43,7 @@ func shot(t testing.TB, n int) film {
 		at := time.Duration(i) * 100 * time.Millisecond
 		cues = append(cues, matroska.Cue{At: at, Track: 1, Cluster: int64(len(f.stream))})
 		f.stream, err = matroska.AppendCluster(f.stream, []matroska.Block{
-			{Track: 1, At: at, Key: true, Data: bytesOf(700+i, uint64(i))}, {Track: 2, At: at, Key: true, Data: bytesOf(1600, uint64(i))},
+			{Track: 1, At: at, Key: true, Data: bytesOf(size+i, uint64(i))}, {Track: 2, At: at, Key: true, Data: bytesOf(1600, uint64(i))},
 			{Track: 1, At: at + 50*time.Millisecond, Key: true, Data: bytesOf(300, uint64(i))},
 		})
 		ok(t, err)
@@ -163,6 +166,31 @@ func TestLive(t *testing.T) {
 				t.Errorf("asked for again: %+v, %v", in, err)
 			}
 		})
+	}
+}
+
+// While a long recording is digested, the worker says how far it is: the other side
+// would give it up.
+func TestLongLiveStaysAlive(t *testing.T) {
+	f := filmed(t, 2*hashedAtOnce>>20+3, 1<<20)
+	data, slots := open(t, osRoot(t))
+	p, err := OpenLive(data, slots)
+	ok(t, err)
+	defer p.Close()
+	for at := 0; at < len(f.stream); at += 250_000 {
+		ok(t, p.Append(f.stream[at:min(at+250_000, len(f.stream))]))
+	}
+	_, err = p.Finish()
+	ok(t, err)
+	told := 0
+	sum, err := p.Complete(f.patches, func() {
+		told++
+		if at := p.Offset(); at != int64(len(f.stream)) {
+			t.Errorf("it says that it has %d of %d bytes", at, len(f.stream))
+		}
+	})
+	if err != nil || sum != digest(f.file()) || told != 2 {
+		t.Errorf("it has %s, %v, and said %d times that it goes on", sum, err, told)
 	}
 }
 
