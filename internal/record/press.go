@@ -92,8 +92,9 @@ func (p *Press) deliver(take func(Packet)) {
 	}
 }
 
-// merge makes one gap of two that follow each other. The first one's reason
-// stays.
+// merge makes one gap of two that follow each other, whose reason is that of the
+// one with more lost: a picture less before the camera is unplugged does not
+// explain the seconds for which it is gone.
 func merge(a, b *capture.Gap) *capture.Gap {
 	switch {
 	case a == nil:
@@ -101,7 +102,11 @@ func merge(a, b *capture.Gap) *capture.Gap {
 	case b == nil:
 		return a
 	}
-	return &capture.Gap{From: a.From, To: b.To, Lost: a.Lost + b.Lost, Code: a.Code, Detail: a.Detail}
+	why := a
+	if b.Lost > a.Lost {
+		why = b
+	}
+	return &capture.Gap{From: a.From, To: b.To, Lost: a.Lost + b.Lost, Code: why.Code, Detail: why.Detail}
 }
 
 // Put takes a picture over, which it copies, and the gap before it. It never

@@ -53,6 +53,23 @@ func TestPress(t *testing.T) {
 	})
 }
 
+// Of two gaps that follow each other the larger one has the word.
+func TestMerge(t *testing.T) {
+	slow := &capture.Gap{From: 100 * ms, To: 133 * ms, Lost: 1, Code: reason.DeviceOverrun, Detail: "slow"}
+	gone := &capture.Gap{From: 133 * ms, To: 4133 * ms, Lost: 119, Code: reason.DeviceAbsent, Detail: "gone"}
+	back := &capture.Gap{From: 4133 * ms, To: 4200 * ms, Lost: 2, Code: reason.DeviceOverrun, Detail: "slow"}
+	want := capture.Gap{From: 100 * ms, To: 4200 * ms, Lost: 122, Code: reason.DeviceAbsent, Detail: "gone"}
+	if got := merge(merge(slow, gone), back); *got != want {
+		t.Errorf("it is %+v", got)
+	}
+	if got := merge(slow, merge(gone, back)); *got != want {
+		t.Errorf("the other way about it is %+v", got)
+	}
+	if merge(nil, slow) != slow || merge(slow, nil) != slow || merge(nil, nil) != nil {
+		t.Error("one alone does not stay as it is")
+	}
+}
+
 // The same picture comes out of every format, with lines that are longer than
 // what is seen.
 func TestCoder(t *testing.T) {
