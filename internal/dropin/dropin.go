@@ -69,14 +69,26 @@ func Reception(file string, r config.Reception, there func(path string) bool) []
 func credentials(there func(path string) bool, named [][2]string) string {
 	var b strings.Builder
 	for _, c := range named {
-		if name, p := c[0], c[1]; path.IsAbs(p) && there(p) {
-			b.WriteString("LoadCredential=" + quote(name+":"+p) + "\n")
+		if name, p := c[0], c[1]; path.IsAbs(p) && plain(p) && there(p) {
+			b.WriteString("LoadCredential=" + name + ":" + strings.ReplaceAll(p, "%", "%%") + "\n")
 		}
 	}
 	if b.Len() == 0 {
 		return ""
 	}
 	return "# Read as root: the files are nobody else's.\n" + b.String()
+}
+
+// plain says whether a path stands for itself at the end of a line of a unit. What
+// follows the name in LoadCredential= is the path to the end of the line, and systemd
+// takes quotes and backslashes in it for letters of the path.
+func plain(p string) bool {
+	for _, c := range []byte(p) {
+		if c < ' ' || c == 0x7f {
+			return false
+		}
+	}
+	return !strings.HasSuffix(p, " ") && !strings.HasSuffix(p, `\`)
 }
 
 // local gives the drop-in for the socket of this machine, which there may be none of.

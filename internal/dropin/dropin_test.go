@@ -33,8 +33,8 @@ func TestCentral(t *testing.T) {
 				"== vccs-console.socket\n" + head + "[Socket]\nListenStream=\nListenStream=8443\n" +
 				"== vccs.service\n" + head + "[Service]\nReadOnlyPaths=\"-/srv/films\"\nReadOnlyPaths=\"-/home/ana/dcp\"\nBindReadOnlyPaths=\"-/home/ana/dcp\"\n" +
 				"ReadWritePaths=\"-/srv/state\"\nReadWritePaths=\"-/srv/club\"\n# Homes are empty but for what is bound above.\nProtectHome=tmpfs\n" +
-				"# Read as root: the files are nobody else's.\nLoadCredential=\"mail-password:/etc/vc/secret\"\n" +
-				"LoadCredential=\"console-certificate:/etc/vc/c.pem\"\nLoadCredential=\"console-key:/etc/vc/k.pem\"\n"},
+				"# Read as root: the files are nobody else's.\nLoadCredential=mail-password:/etc/vc/secret\n" +
+				"LoadCredential=console-certificate:/etc/vc/c.pem\nLoadCredential=console-key:/etc/vc/k.pem\n"},
 		"devices": {"users = \":0\"\nadministrators = \":0\"\nconsole = \":0\"\n[live]\ndevices = [\"/dev/video0\", \"/dev/v4l/by-id/x\", \"/dev/snd\"]\nspool = \"/srv/spool\"", true,
 			"== vccs.service\n" + head + "[Service]\nReadWritePaths=\"-/srv/spool\"\n# The devices of [live], and no others.\nPrivateDevices=no\n" +
 				"DeviceAllow=char-video4linux rw\nSupplementaryGroups=video\nDeviceAllow=char-alsa rw\nSupplementaryGroups=audio\n"},
@@ -68,6 +68,32 @@ func TestReception(t *testing.T) {
 		_, got, _ := strings.Cut(joined(Reception("/etc/vc/vcvrs.toml", settings, func(string) bool { return false })), "== vcvrs.service\n")
 		if _, got, _ = strings.Cut(got, "edit that.\n"); got != c.want {
 			t.Errorf("%s:\n%s\nwant:\n%s", c.toml, got, c.want)
+		}
+	}
+}
+
+// Credentials are read from the file that is named, whatever letters are in its
+// path; one that a unit cannot name is left to the daemon.
+func TestCredentials(t *testing.T) {
+	for path, want := range map[string]string{
+		"/etc/vc/my key":            "/etc/vc/my key",
+		`/etc/vc/"k" 'l' \n:m`:      `/etc/vc/"k" 'l' \n:m`,
+		"/etc/vc/100%":              "/etc/vc/100%%",
+		"/etc/vc/ñ":                 "/etc/vc/ñ",
+		"/etc/vc/k\nUser=root":      "",
+		"/etc/vc/k\x7f":             "",
+		"/etc/vc/k ":                "",
+		`/etc/vc/k\`:                "",
+		"k.pem":                     "",
+		"/etc/vc/k\r":               "",
+		"/etc/vc/k\u00a0\u2028.pem": "/etc/vc/k\u00a0\u2028.pem",
+	} {
+		got := credentials(func(string) bool { return true }, [][2]string{{ConsoleKey, path}})
+		if want != "" {
+			want = "# Read as root: the files are nobody else's.\nLoadCredential=console-key:" + want + "\n"
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", path, got, want)
 		}
 	}
 }
