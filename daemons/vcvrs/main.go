@@ -152,14 +152,15 @@ func (s settings) connections() reception.Settings {
 // address that other machines reach needs a token.
 func (s settings) lobby(shown startup.Shown) (l lobby.Settings, err error) {
 	l = lobby.Settings{Connections: s.connections().Connections, Handshake: s.Handshake, Browser: shown.Browser, Scrape: shown.Scrape}
+	token, _ := startup.Secret(dropin.ConsoleToken, s.ConsoleToken)
 	switch {
 	case s.Console.Address == "":
-	case s.ConsoleToken == "" && startup.OpensToOthers(s.Console.Address):
+	case token == "" && startup.OpensToOthers(s.Console.Address):
 		return l, reason.New(reason.ConfigInvalid, "console = %q is open to other machines, whose browsers need to show a token: give console_token, or use 127.0.0.1", s.Console.Address)
-	case s.ConsoleToken != "":
+	case token != "":
 		text, err := startup.ReadSecret("console_token", dropin.ConsoleToken, s.ConsoleToken)
 		if err == nil && (len(text) < 16 || len(text) > 500) {
-			err = reason.New(reason.ConfigInvalid, "console_token %s: it has %d characters, and may have 16 to 500", s.ConsoleToken, len(text))
+			err = reason.New(reason.ConfigInvalid, "console_token %s: it has %d characters, and may have 16 to 500", token, len(text))
 		}
 		if err != nil {
 			return l, err

@@ -136,7 +136,7 @@ func TestHosts(t *testing.T) {
 		test func(*testing.T, *site)
 	}{
 		{"units", testUnits}, {"activation", testActivation}, {"sockets", testSockets}, {"delivery", testDelivery}, {"edits", testEdits}, {"after a deposit", testAfter}, {"mistakes", testMistakes},
-		{"faults", testFaults}, {"the end", testEnd},
+		{"faults", testFaults}, {"credentials", testCredentials}, {"the end", testEnd},
 	} {
 		if !t.Run(step.name, func(t *testing.T) {
 			for _, h := range []*host{s.central, s.mateo, s.correo} {
