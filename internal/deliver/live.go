@@ -83,7 +83,7 @@ func (r Reader) follow(src *source.Recording, out *handoff.Producer, cancel func
 		}
 		switch m := m.(type) {
 		case control.Over:
-			src.Over(m.Reason)
+			src.Over(m.Reason, nil)
 		case control.Finish:
 			if !told {
 				told = true

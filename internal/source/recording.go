@@ -28,6 +28,11 @@ type Part struct {
 	Duration time.Duration
 	// End is where the part ends, if that is known already; else 0.
 	End int64
+	// Stops is when somebody ended the part, from its beginning, if somebody did
+	// and that is known; what is missing at its end counts up to there. Silent
+	// says by track why there was nothing then.
+	Stops  time.Duration
+	Silent []reason.Code
 	// Recorded is what the part has, if that was written down already; else it
 	// is what the index says.
 	Recorded *receipt.Recorded
@@ -47,7 +52,7 @@ type Recording struct {
 	lead  int           // the track that is sought by
 	kept  int           // how many tracks there are
 	base  time.Duration // the time in the recording at which the stream begins
-	over  atomic.Pointer[reason.Code]
+	over  atomic.Pointer[ending]
 
 	starts []int64 // of each cluster of the part that is there, in the data
 	end    int64   // of the last of them
@@ -63,6 +68,12 @@ type Recording struct {
 
 	cluster []byte // the one that was read last, at its new time
 	from    int64  // where that begins in the data
+}
+
+// ending is why nothing follows: for all tracks, and of each by itself.
+type ending struct {
+	why    reason.Code
+	silent []reason.Code
 }
 
 // FollowRecording makes a Recording of the three files of a spool.
@@ -99,8 +110,11 @@ func FollowRecording(data, marks, index *os.File, p Part) (*Recording, error) {
 	return r, nil
 }
 
-// Over says that nothing follows that is not there, and why, if that is known.
-func (r *Recording) Over(why reason.Code) { r.over.Store(&why) }
+// Over says that nothing follows that is not there, and why, if that is known;
+// and by track why there is nothing now, where that is so.
+func (r *Recording) Over(why reason.Code, silent []reason.Code) {
+	r.over.Store(&ending{why, silent})
+}
 
 // Size is the length of the stream in bytes as far as it is there.
 func (r *Recording) Size() int64 { return r.part.Head + r.end - r.part.Base + int64(len(r.tail)) }
@@ -108,8 +122,9 @@ func (r *Recording) Size() int64 { return r.part.Head + r.end - r.part.Base + in
 // Lasts is how much time of it is there.
 func (r *Recording) Lasts() time.Duration { return min(r.lasts, r.part.Duration) }
 
-// End is where the part ends in the data, once all is there.
-func (r *Recording) End() int64 { return r.end }
+// End is where the part ends in the data, once all is there; what was written
+// down of it stays, where its time was over before.
+func (r *Recording) End() int64 { return cmp.Or(r.part.End, r.end) }
 
 // Patches is what is to be filled in at the front, once all is there.
 func (r *Recording) Patches() []matroska.Patch { return r.patches }
@@ -155,7 +170,14 @@ func (r *Recording) grow(ctx context.Context) error {
 		return err
 	}
 	for _, c := range clusters {
-		if r.part.End > 0 && c.Offset >= r.part.End || r.beyond(c) {
+		switch beyond := r.beyond(c); {
+		case r.part.End > 0 && c.Offset >= r.part.End:
+			return r.finish()
+		case beyond && !over && !m.Ended && r.part.End == 0 && r.isSilent():
+			// Why a track has nothing at the end is noted when the recording ends,
+			// or told when the time is over.
+			return r.pause(ctx)
+		case beyond:
 			return r.finish()
 		}
 		r.take(c)
@@ -175,6 +197,18 @@ func (r *Recording) grow(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// pause waits until it is to be looked again whether nothing follows.
+func (r *Recording) pause(ctx context.Context) error {
+	timer := time.NewTimer(overEvery)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // beyond says whether a cluster is not of the part any more: nor is what follows,
@@ -307,15 +341,20 @@ func (r *Recording) Recorded() (receipt.Recorded, error) {
 		}
 		out.Gaps = append(out.Gaps, receipt.Gap{From: from.Milliseconds(), To: ceilMillis(to), Track: g.Track, Lost: lost, Reason: code})
 	}
-	r.silent(&out)
+	if err := r.silent(&out); err != nil {
+		return receipt.Recorded{}, err
+	}
 	slices.SortStableFunc(out.Gaps, func(a, b receipt.Gap) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Track, b.Track)) })
 	return out, out.Validate()
 }
 
 // wholeTime is how long the part lasts, with what is missing at its end. Of one
-// that somebody ended that is what there is.
+// that somebody ended that is up to then, or what there is where nobody knows.
 func (r *Recording) wholeTime() time.Duration {
-	if r.part.End > 0 {
+	switch {
+	case r.part.Stops > 0:
+		return max(r.lasts, min(r.part.Stops, r.part.Duration))
+	case r.part.End > 0:
 		return r.lasts
 	}
 	return max(r.lasts, r.part.Duration)
@@ -324,20 +363,27 @@ func (r *Recording) wholeTime() time.Duration {
 // silence is how long a track has nothing at the end for that to be a gap.
 const silence = time.Second
 
-// silent adds what is missing at the end of a part whose time is over while the
-// recording goes on for others: it is not noted there until its device gives
-// something again.
-func (r *Recording) silent(out *receipt.Recorded) {
-	over := r.over.Load()
-	if over == nil || r.ended {
-		return
+// isSilent says whether a track has nothing at the end for so long.
+func (r *Recording) isSilent() bool {
+	return slices.ContainsFunc(r.ends, func(end time.Duration) bool { return r.wholeTime()-end >= silence })
+}
+
+// silent adds what is missing at the end of a part that is over while the
+// recording goes on for others, or went on for a while: it is not noted within
+// the part.
+func (r *Recording) silent(out *receipt.Recorded) error {
+	if r.ended {
+		return nil
 	}
-	why := cmp.Or(*over, reason.DeviceHung)
 	lasts := r.wholeTime()
 	for i, end := range r.ends {
-		noted := slices.ContainsFunc(out.Gaps, func(g receipt.Gap) bool { return g.Track == i+1 && g.To >= lasts.Milliseconds() })
+		noted := slices.ContainsFunc(out.Gaps, func(g receipt.Gap) bool { return g.Track == i+1 && g.To > ceilMillis(end) })
 		if noted || lasts-end < silence || len(out.Gaps) == receipt.MaxLosses {
 			continue
+		}
+		why, err := r.why(i, lasts)
+		if err != nil {
+			return err
 		}
 		t := &out.Tracks[i]
 		lost := int64(0)
@@ -347,6 +393,30 @@ func (r *Recording) silent(out *receipt.Recorded) {
 		t.Lost += lost
 		out.Gaps = append(out.Gaps, receipt.Gap{From: end.Milliseconds(), To: ceilMillis(lasts), Track: i + 1, Lost: lost, Reason: why})
 	}
+	return nil
+}
+
+// why says why a track has nothing at the end of the part: what the recording
+// says of it, if that has noted it by now, and else what was told.
+func (r *Recording) why(i int, lasts time.Duration) (reason.Code, error) {
+	g, noted, err := r.follow.Open(r.end, i+1)
+	if err != nil {
+		return "", err
+	}
+	if noted && g.From-r.base < lasts && g.Code.Valid() {
+		return g.Code, nil
+	}
+	at := func(silent []reason.Code) reason.Code {
+		if i < len(silent) {
+			return silent[i]
+		}
+		return ""
+	}
+	told := ending{}
+	if over := r.over.Load(); over != nil {
+		told = *over
+	}
+	return cmp.Or(at(r.part.Silent), at(told.silent), told.why, reason.DeviceHung), nil
 }
 
 func ceilMillis(d time.Duration) int64 { return (d + time.Millisecond - 1).Milliseconds() }

@@ -88,12 +88,51 @@ func (r *reel) shoot(n int, gaps ...spool.Gap) {
 	}
 }
 
+// hear appends n clusters of sound alone, with gaps before the first of them: the
+// camera is gone, and is waited for no longer than a second.
+func (r *reel) hear(n int, gaps ...spool.Gap) {
+	r.t.Helper()
+	pictures := r.w.Last()
+	for range n {
+		at := time.Duration(r.n)*100*ms - 10*ms
+		b, err := matroska.AppendCluster(nil, []matroska.Block{{Track: 2, At: at, Key: true, Data: make([]byte, 1600)}})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.n++
+		c := spool.Cluster{From: at, To: at + 100*ms, Reached: max(pictures.Reached, at-900*ms), Tracks: r.w.Last().Tracks}
+		c.Tracks[1].Packets++
+		c.Tracks[1].Frames += 800
+		if err := r.w.Append(b, c, gaps); err != nil {
+			r.t.Fatal(err)
+		}
+		gaps = nil
+		r.ends = append(r.ends, r.w.Mark().Offset)
+	}
+}
+
 func (r *reel) part(cluster int, lasts time.Duration) Part {
 	base := int64(len(r.front.Bytes))
 	if cluster > 0 {
 		base = r.ends[cluster-1]
 	}
 	return Part{Head: int64(len(r.front.Bytes)), Base: base, Began: began.Add(time.Duration(cluster) * 100 * ms), Duration: lasts}
+}
+
+// end ends the recording, of which nothing came any more for a while until at.
+func (r *reel) end(at time.Duration) {
+	r.t.Helper()
+	var gaps []spool.Gap
+	for i, t := range r.w.Last().Tracks {
+		last := time.Duration(t.Packets) * 100 * ms
+		if i == 0 {
+			last /= 2
+		}
+		gaps = append(gaps, spool.Gap{Track: i + 1, From: last, To: at, Lost: int64(t.Frames) * int64(at-last) / int64(last), Code: reason.DeviceBusy})
+	}
+	if err := r.w.End(gaps); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *reel) follow(p Part) *Recording {
@@ -229,7 +268,7 @@ func TestRecordingGrows(t *testing.T) {
 	case <-done:
 		t.Fatal("it ended before it was over")
 	case <-time.After(3 * overEvery):
-		f.Over("")
+		f.Over("", nil)
 		stream = <-done
 	}
 	if f.End() != r.ends[30] || f.Lasts() != 3100*ms {
@@ -307,7 +346,7 @@ func TestRecordingGaps(t *testing.T) {
 	}
 	// One that begins after the second gap has nothing of it.
 	f = r.follow(r.part(10, 2110*ms))
-	f.Over("")
+	f.Over("", nil)
 	all(t, f, 0)
 	if got, err = f.Recorded(); err != nil || len(got.Gaps) != 1 || got.Gaps[0].From != 1010 || got.Gaps[0].To != 2010 || got.Gaps[0].Lost != 20 || got.Tracks[0].Lost != 20 {
 		t.Errorf("joined late: %+v, %v", got, err)
@@ -352,7 +391,7 @@ func TestRecordingEndsInAGap(t *testing.T) {
 			}
 		}
 		f := r.follow(r.part(0, c.part))
-		f.Over(c.why)
+		f.Over(c.why, nil)
 		all(t, f, 0)
 		got, err := f.Recorded()
 		if err != nil || got.Duration != 2000 || !slices.Equal(got.Gaps, c.want) || got.Tracks[0].Lost != c.lost[0] || got.Tracks[1].Lost != c.lost[1] {
@@ -370,6 +409,105 @@ func TestRecordingEndsInAGap(t *testing.T) {
 	all(t, f, 0)
 	if got, err := f.Recorded(); err != nil || got.Tracks[0].Lost != 28 || len(got.Gaps) != 1 || got.Gaps[0].To != 1900 {
 		t.Errorf("beside a microphone: %+v, %v", got, err)
+	}
+}
+
+// A part whose time is over while its camera is gone and its microphone goes on
+// waits until it is known why: the recording notes it, or it is told.
+func TestRecordingEndsBesideAMicrophone(t *testing.T) {
+	for name, c := range map[string]struct {
+		then func(r *reel, f *Recording)
+		why  reason.Code
+	}{
+		"it is told":          {func(_ *reel, f *Recording) { f.Over("", []reason.Code{reason.DeviceAbsent}) }, reason.DeviceAbsent},
+		"nobody knows":        {func(_ *reel, f *Recording) { f.Over("", nil) }, reason.DeviceHung},
+		"the recording ended": {func(r *reel, _ *Recording) { r.end(5 * time.Second) }, reason.DeviceBusy},
+		"it was noted meanwhile": {func(r *reel, f *Recording) {
+			r.shoot(1, spool.Gap{Track: 1, From: 2000 * ms, To: 5500 * ms, Lost: 70, Code: reason.WorkerFailed})
+			f.Over("", nil)
+		}, reason.WorkerFailed},
+		"another gap was noted": {func(r *reel, f *Recording) {
+			r.shoot(1)
+			r.shoot(1, spool.Gap{Track: 1, From: 5600 * ms, To: 5700 * ms, Lost: 2, Code: reason.WorkerFailed})
+			f.Over("", []reason.Code{reason.DeviceAbsent})
+		}, reason.DeviceAbsent},
+	} {
+		r := newReel(t)
+		r.shoot(20)
+		r.hear(35)
+		f := r.follow(r.part(0, 3*time.Second))
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		var err error
+		for err == nil {
+			_, err = f.More(ended, f.Size())
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: it does not wait to hear why: %v", name, err)
+		}
+		c.then(r, f)
+		all(t, f, 0)
+		// The time is over for a camera that has been silent for a second.
+		want := []receipt.Gap{{From: 2000, To: 3990, Track: 1, Lost: 39, Reason: c.why}}
+		if got, err := f.Recorded(); err != nil || !slices.Equal(got.Gaps, want) || got.Tracks[0].Lost != 39 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// A part that somebody ended in the middle of an outage lacks what was missing up
+// to then, for the reason that the recording notes in the end, or was known then.
+func TestRecordingStopped(t *testing.T) {
+	camera := func(to int64, why reason.Code) receipt.Gap {
+		return receipt.Gap{From: 2000, To: to, Track: 1, Lost: (to - 2000) / 50, Reason: why}
+	}
+	microphone := receipt.Gap{From: 2000, To: 3500, Track: 2, Lost: 12_000, Reason: reason.DeviceFailed}
+	away := []reason.Code{reason.DeviceAbsent, reason.DeviceFailed}
+	for name, c := range map[string]struct {
+		heard  int // clusters of sound, while the camera was gone
+		stops  time.Duration
+		silent []reason.Code
+		after  func(r *reel) // what the recording has beyond
+		want   []receipt.Gap
+	}{
+		"the camera is gone":        {heard: 15, stops: 3500 * ms, silent: away[:1], want: []receipt.Gap{camera(3500, reason.DeviceAbsent)}},
+		"both are gone":             {stops: 3500 * ms, silent: away, want: []receipt.Gap{camera(3500, reason.DeviceAbsent), microphone}},
+		"why is not known":          {heard: 15, stops: 3500 * ms, want: []receipt.Gap{camera(3500, reason.DeviceHung)}},
+		"just now":                  {heard: 8, stops: 2900 * ms, silent: away},
+		"later than it was to last": {stops: time.Hour, silent: away, want: []receipt.Gap{camera(5000, reason.DeviceAbsent), {From: 2000, To: 5000, Track: 2, Lost: 24_000, Reason: reason.DeviceFailed}}},
+		"when nobody noted when":    {heard: 15, want: []receipt.Gap{camera(3490, reason.DeviceHung)}},
+		"and the recording goes on": {heard: 15, stops: 3500 * ms, silent: away[:1], after: func(r *reel) { r.hear(20) }, want: []receipt.Gap{camera(3500, reason.DeviceAbsent)}},
+		"and the camera came back": {heard: 15, stops: 3500 * ms, after: func(r *reel) {
+			r.hear(20)
+			r.shoot(1, spool.Gap{Track: 1, From: 2000 * ms, To: 5500 * ms, Lost: 70, Code: reason.WorkerFailed})
+		}, want: []receipt.Gap{camera(3500, reason.WorkerFailed)}},
+		"and the recording ended":      {stops: 3500 * ms, silent: away, after: func(r *reel) { r.end(6 * time.Second) }, want: []receipt.Gap{camera(3500, reason.DeviceBusy), {From: 2000, To: 3500, Track: 2, Lost: 12_000, Reason: reason.DeviceBusy}}},
+		"and the recording ended late": {heard: 15, stops: 3500 * ms, silent: away, after: func(r *reel) { r.hear(20); r.end(6 * time.Second) }, want: []receipt.Gap{camera(3500, reason.DeviceBusy)}},
+	} {
+		r := newReel(t)
+		r.shoot(20)
+		r.hear(c.heard)
+		p := r.part(0, 5*time.Second)
+		p.End, p.Stops, p.Silent = r.w.Mark().Offset, c.stops, c.silent
+		if c.after != nil {
+			c.after(r)
+		}
+		f := r.follow(p)
+		all(t, f, 0)
+		got, err := f.Recorded()
+		if err != nil || f.End() != p.End || !slices.Equal(got.Gaps, c.want) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	// One whose time was over long before ends where that was written down.
+	r := newReel(t)
+	r.shoot(30)
+	p := r.part(0, 2*time.Second)
+	p.End, p.Stops = r.w.Mark().Offset, 3*time.Second
+	f := r.follow(p)
+	all(t, f, 0)
+	if got, err := f.Recorded(); err != nil || f.End() != p.End || got.Duration != 2100 || len(got.Gaps) != 0 {
+		t.Errorf("after its time: %+v, up to %d, %v", got, f.End(), err)
 	}
 }
 

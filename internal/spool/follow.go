@@ -162,6 +162,31 @@ func (f *Follower) Gaps(from, to int64, most int) (all []Gap, besides int, err e
 	}
 }
 
+// Open gives the gap in which a track is at offset, where a cluster ends: it is
+// noted where the track goes on, or when the recording ends. noted is false until
+// then, and where there is none.
+func (f *Follower) Open(offset int64, track int) (g Gap, noted bool, err error) {
+	before, err := f.Before(offset)
+	if err != nil {
+		return Gap{}, false, err
+	}
+	n, err := f.find(offset)
+	if err != nil {
+		return Gap{}, false, err
+	}
+	for ; ; n++ {
+		r, ok, err := readRecord(f.index, n)
+		switch {
+		case err != nil:
+			return Gap{}, false, reason.Wrap(reason.SourceUnreadable, err, "reading the index of the recording")
+		case !ok || r.kind == ofCluster && r.cluster.Tracks[track-1].Packets > before.Tracks[track-1].Packets:
+			return Gap{}, false, nil
+		case r.kind == ofGap && r.gap.Track == track:
+			return r.gap, true, nil
+		}
+	}
+}
+
 // find gives the first record of offset or beyond.
 func (f *Follower) find(offset int64) (int64, error) {
 	records, err := f.records()

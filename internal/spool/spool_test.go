@@ -397,6 +397,44 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// The gap that a track is in at an offset is the one that is noted behind it
+// before the track goes on, whatever the other does meanwhile.
+func TestOpen(t *testing.T) {
+	w := create(t, 1<<20)
+	add := func(track int, gaps ...Gap) int64 {
+		c := Cluster{Tracks: w.Last().Tracks}
+		c.Tracks[track-1].Packets++
+		if err := w.Append(cluster(100, 3), c, gaps); err != nil {
+			t.Fatal(err)
+		}
+		return w.Mark().Offset
+	}
+	gap := func(track, from int) Gap {
+		return Gap{Track: track, From: time.Duration(from), To: 99, Code: reason.DeviceAbsent}
+	}
+	add(1)
+	both := add(2)
+	add(2, gap(2, 5))
+	back := add(1, gap(1, 7))
+	add(1, gap(1, 8))
+	if err := w.End([]Gap{gap(2, 9)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		offset int64
+		track  int
+		want   Gap
+	}{
+		{int64(len(head)), 1, Gap{}}, {int64(len(head)), 2, Gap{}}, {both, 1, gap(1, 7)}, {both, 2, gap(2, 5)},
+		{back, 1, gap(1, 8)}, {back, 2, gap(2, 9)}, {w.Mark().Offset, 1, Gap{}}, {w.Mark().Offset, 2, gap(2, 9)},
+	} {
+		got, noted, err := w.follow().Open(c.offset, c.track)
+		if err != nil || got != c.want || noted != (c.want.Track > 0) {
+			t.Errorf("track %d at %d: %+v, %v, %v", c.track, c.offset, got, noted, err)
+		}
+	}
+}
+
 // What does not fit into a record is cut or left out, and counts all the same.
 func TestGapsAreBounded(t *testing.T) {
 	w := create(t, 1<<20)
