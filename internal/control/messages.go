@@ -95,14 +95,17 @@ type Offer struct {
 
 // Live is where a live delivery's part of a recording lies: the recording's
 // first Head bytes, and its clusters from Base on that begin within Duration, but
-// none from End on, if that is known. It was captured from Began on. Recorded is
-// what it has, if that was written down already.
+// none from End on, if that is known. It was captured from Began on. Where somebody
+// ended it, Stops is when, from its beginning, and Silent why each track had
+// nothing then. Recorded is what it has, if that was written down already.
 type Live struct {
 	Head     int64             `json:"head"`
 	Base     int64             `json:"base"`
 	Began    time.Time         `json:"began"`
 	Duration time.Duration     `json:"duration"`
 	End      int64             `json:"end,omitempty"`
+	Stops    time.Duration     `json:"stops,omitempty"`
+	Silent   []reason.Code     `json:"silent,omitempty"`
 	Recorded *receipt.Recorded `json:"recorded,omitempty"`
 }
 

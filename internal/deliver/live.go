@@ -20,7 +20,8 @@ const tellEvery = time.Second
 // part, which the supervisor has written down before the other side hears that
 // this was all.
 func (r Reader) live(out *handoff.Producer, begin control.Begin, notes *digest.Notes) error {
-	part := source.Part{Head: begin.Live.Head, Base: begin.Live.Base, Began: begin.Live.Began, Duration: begin.Live.Duration, End: begin.Live.End, Recorded: begin.Live.Recorded}
+	l := begin.Live
+	part := source.Part{Head: l.Head, Base: l.Base, Began: l.Began, Duration: l.Duration, End: l.End, Stops: l.Stops, Silent: l.Silent, Recorded: l.Recorded}
 	src, err := source.FollowRecording(r.Source, r.Marks, r.Index, part)
 	if err != nil {
 		return err

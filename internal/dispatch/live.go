@@ -34,6 +34,7 @@ type Studio interface {
 	Stop(delivery int64)
 	Leave(delivery int64)
 	Over(delivery int64) (over bool, why error)
+	Silent(delivery int64) []reason.Code
 }
 
 const (
@@ -346,7 +347,7 @@ func (a *attempt) livePart() *control.Live {
 	if !p.Asked {
 		return nil
 	}
-	return &control.Live{Head: p.Head, Base: p.Base, Began: p.Began, Duration: p.Lasts, End: p.End, Recorded: p.Recorded}
+	return &control.Live{Head: p.Head, Base: p.Base, Began: p.Began, Duration: p.Lasts, End: p.End, Stops: p.Stops, Silent: p.Silent, Recorded: p.Recorded}
 }
 
 // grown notes how far the recording is.
@@ -434,7 +435,8 @@ func (d *Dispatcher) stop(ctx context.Context, j *job) error {
 		return err
 	}
 	now := d.Clock()
-	if err := d.Ledger.Stopped(ctx, j.ID, m.Offset, now); err != nil {
+	stopped := ledger.Live{End: m.Offset, Stops: j.elapsed(now), Silent: d.Studio.Silent(j.ID)}
+	if err := d.Ledger.Stopped(ctx, j.ID, stopped, now); err != nil {
 		return err
 	}
 	d.Studio.Stop(j.ID)

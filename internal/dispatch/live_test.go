@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"videoclub/internal/control"
 	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
+	"videoclub/internal/spool"
 	"videoclub/internal/studio"
 )
 
@@ -24,10 +29,28 @@ func (still) Take(studio.Wish, studio.Part) error { return nil }
 func (still) Files(string) (data, marks, index *os.File, err error) {
 	return nil, nil, nil, os.ErrNotExist
 }
-func (still) Hold(int64, int64)        {}
-func (still) Stop(int64)               {}
-func (still) Leave(int64)              {}
-func (still) Over(int64) (bool, error) { return false, nil }
+func (still) Hold(int64, int64)          {}
+func (still) Stop(int64)                 {}
+func (still) Leave(int64)                {}
+func (still) Over(int64) (bool, error)   { return false, nil }
+func (still) Silent(int64) []reason.Code { return nil }
+
+// away is a studio whose camera is away, and has recorded what lies in dir.
+type away struct {
+	still
+	dir string
+}
+
+func (away) Silent(int64) []reason.Code { return []reason.Code{reason.DeviceAbsent, ""} }
+
+func (a away) Files(string) (data, marks, index *os.File, err error) {
+	var files [3]*os.File
+	for i := range files {
+		f, wrong := os.OpenFile(filepath.Join(a.dir, strconv.Itoa(i)), os.O_RDWR|os.O_CREATE, 0o600)
+		files[i], err = f, errors.Join(err, wrong)
+	}
+	return files[0], files[1], files[2], err
+}
 
 // voice is a sound of some 195,000 bytes a second; a link of three carries 95,000.
 var voice = Title{Number: 2, Name: "Voice", Location: "tone:", Duration: time.Minute}
@@ -97,6 +120,49 @@ func TestPromiseLive(t *testing.T) {
 		if _, err := s.Promise(ctx, ask("none", whisper, time.Hour)); reason.Of(err) != reason.NotPermitted {
 			t.Errorf("without a studio: %v", err)
 		}
+	}
+}
+
+// A live delivery that is cancelled in the middle of an outage remembers when that
+// was, and what was away: it is missing up to then.
+func TestStopRemembersTheOutage(t *testing.T) {
+	s, ctx := liveStand(t), t.Context()
+	studio := away{dir: t.TempDir()}
+	s.Studio = studio
+	data, marks, index, err := studio.Files("r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	defer marks.Close()
+	defer index.Close()
+	if _, err := spool.Create(spool.Files{Data: spool.OS(data), Marks: spool.OS(marks), Index: spool.OS(index)}, make([]byte, 300), 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	made, err := s.Promise(ctx, Ask{Key: "live", Title: whisper, Receptions: []string{"hall"}, By: noon.Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, part := made[0].ID, ledger.Live{Asked: true, Recording: "r", Head: 300, Base: 300, Lasts: whisper.Duration, Began: noon}
+	if err := s.Ledger.Joined(ctx, id, part, noon); err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	s.jobs[id].Live = part
+	s.mu.Unlock()
+	s.clock = noon.Add(90 * time.Second)
+	if err := s.Cancel(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	part.End, part.Stopped, part.Stops, part.Silent = 300, true, 90*time.Second, []reason.Code{reason.DeviceAbsent, ""}
+	l, err := s.Ledger.Get(ctx, id)
+	if err != nil || !reflect.DeepEqual(l.Live, part) {
+		t.Errorf("the ledger has %+v, %v", l.Live, err)
+	}
+	// The read worker hears it.
+	p := (&attempt{delivery: l}).livePart()
+	if p.End != 300 || p.Stops != 90*time.Second || !slices.Equal(p.Silent, part.Silent) {
+		t.Errorf("the read worker is told %+v", p)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"videoclub/internal/reason"
@@ -25,9 +26,13 @@ type Live struct {
 	At, Lasts  time.Duration
 	Began      time.Time // to the nanosecond, UTC
 	// End is where the part ends in the data, 0 while that is not known; Stopped
-	// says that somebody wanted it to end there.
+	// says that somebody wanted it to end there, when it had lasted for Stops, which
+	// is 0 where that was not written down. Silent says by track why there was
+	// nothing then, where that was so.
 	End     int64
 	Stopped bool
+	Stops   time.Duration
+	Silent  []reason.Code
 	// Stream is the digest of the whole part as it is sent, and Recorded what it
 	// has, once that is known.
 	Stream   string
@@ -52,11 +57,19 @@ ALTER TABLE deliveries ADD COLUMN stream TEXT NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN recorded TEXT NOT NULL DEFAULT '';
 `
 
+// stopColumnsAdded lets it remember what its devices did when somebody ended it.
+const stopColumnsAdded = `
+ALTER TABLE deliveries ADD COLUMN part_stops_ns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deliveries ADD COLUMN part_silent TEXT NOT NULL DEFAULT '';
+`
+
 // liveColumns are the columns in the order of Live.fields.
-const liveColumns = `live, recording, part_head, part_base, part_at_ns, part_lasts_ns, part_began_ns, part_end, stopped, stream, recorded`
+const liveColumns = `live, recording, part_head, part_base, part_at_ns, part_lasts_ns, part_began_ns, part_end, stopped, stream, recorded,
+	part_stops_ns, part_silent`
 
 func (l *Live) fields() []any {
-	return []any{&l.Asked, &l.Recording, &l.Head, &l.Base, &l.At, &l.Lasts, (*exactly)(&l.Began), &l.End, &l.Stopped, &l.Stream, &said{&l.Recorded}}
+	return []any{&l.Asked, &l.Recording, &l.Head, &l.Base, &l.At, &l.Lasts, (*exactly)(&l.Began), &l.End, &l.Stopped, &l.Stream, &said{&l.Recorded},
+		&l.Stops, (*codes)(&l.Silent)}
 }
 
 // exactly is an instant to the nanosecond in a column of nanoseconds since 1970
@@ -109,6 +122,34 @@ func (s *said) Scan(column any) error {
 	return json.Unmarshal([]byte(text), s.to)
 }
 
+// codes are reasons with commas between them in a column of text.
+type codes []reason.Code
+
+// Value gives the text.
+func (c *codes) Value() (driver.Value, error) {
+	var words []string
+	for _, code := range *c {
+		words = append(words, string(code))
+	}
+	return strings.Join(words, ","), nil
+}
+
+// Scan is the inverse of Value.
+func (c *codes) Scan(column any) error {
+	text, ok := column.(string)
+	if !ok {
+		return errors.New("reasons that are no text")
+	}
+	*c = nil
+	if text == "" {
+		return nil
+	}
+	for word := range strings.SplitSeq(text, ",") {
+		*c = append(*c, reason.Code(word))
+	}
+	return nil
+}
+
 // Joined notes the part of a recording that a live delivery takes, once: where
 // it is and lasts, and when it began, which is also the modification time by
 // which the version of the source is known. From every active state.
@@ -118,12 +159,15 @@ func (l *Ledger) Joined(ctx context.Context, id int64, p Live, at time.Time) err
 		args: []any{p.Recording, p.Head, p.Base, p.At, p.Lasts, p.Began.UnixNano(), p.Began.UnixNano()}})
 }
 
-// Stopped notes that a live delivery is to end at that offset of the data of its
-// recording, because somebody wanted it, unless its end is known already: then
+// Stopped notes that a live delivery is to end at the offset p.End of the data of
+// its recording, having lasted for p.Stops, because somebody wanted it, and why
+// its devices gave nothing then (p.Silent), unless its end is known already: then
 // that stays. From every active state.
-func (l *Ledger) Stopped(ctx context.Context, id, end int64, at time.Time) error {
+func (l *Ledger) Stopped(ctx context.Context, id int64, p Live, at time.Time) error {
 	return l.move(ctx, id, move{kind: EventStopped, at: at, from: active + " AND live = 1 AND recording != ''", code: reason.Cancelled,
-		set: "stopped = 1, part_end = CASE WHEN part_end = 0 THEN ? ELSE part_end END", args: []any{end}})
+		set: `stopped = 1, part_end = CASE WHEN part_end = 0 THEN ? ELSE part_end END,
+			part_stops_ns = CASE WHEN part_end = 0 THEN ? ELSE part_stops_ns END, part_silent = CASE WHEN part_end = 0 THEN ? ELSE part_silent END`,
+		args: []any{p.End, p.Stops, (*codes)(&p.Silent)}})
 }
 
 // Sealed notes what a live delivery comes to: how long its stream is, where its

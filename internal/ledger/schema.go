@@ -102,7 +102,7 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (next, id) WHERE state = 'pending';
 CREATE INDEX outbox_delivery ON outbox (delivery, id);
-`, digestsTable, belongTables, formerKeysTable, sessionsTable, finishedIndex, liveColumnsAdded, countsIndexes, supersedeColumns}
+`, digestsTable, belongTables, formerKeysTable, sessionsTable, finishedIndex, liveColumnsAdded, countsIndexes, supersedeColumns, stopColumnsAdded}
 }
 
 // inspect reads whose file this is and gives the version of its schema; known

@@ -545,6 +545,22 @@ func (s *Studio) Over(delivery int64) (over bool, why error) {
 	return true, why
 }
 
+// Silent says by track why the devices of a delivery's recording give nothing now:
+// "" of one that does, and nothing at all where all do.
+func (s *Studio) Silent(delivery int64) []reason.Code {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.takers[delivery]
+	if t == nil || t.reel.trouble() == nil {
+		return nil
+	}
+	var all []reason.Code
+	for _, c := range t.reel.cameras {
+		all = append(all, c.trouble)
+	}
+	return all
+}
+
 // past says whether the time of a part is over by the clock. The mutex is held.
 func (s *Studio) past(t *taker) bool { return s.Clock().Sub(t.began) > t.wish.Duration+late }
 
