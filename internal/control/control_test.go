@@ -34,7 +34,7 @@ func messages() []Message {
 		Accepted{Offset: 7, Identity: hex, ReceiptKey: hex}, Acked{Offset: 8, Sent: 9},
 		Settled{Receipt: []byte(`{"a":1}`), Identity: hex, Sent: 1}, Withdrawn{},
 		Begin{Offset: 1, Size: 2, MTime: 3, State: []byte{4}, Known: "5"}, Sealed{SHA256: hex, Read: 1, Hashed: 2}, Lease{Rate: 10},
-		Begin{Offset: 1, Size: -1, Live: &Live{Head: 2, Base: 3, Began: at, Duration: time.Second, End: 4, Stops: 5, Silent: []reason.Code{"", reason.DeviceHung}}}, Recording{Size: 1, Lasts: time.Second}, Over{}, Finish{},
+		Begin{Offset: 1, Size: -1, Live: &Live{Head: 2, Base: 3, Began: at, Duration: time.Second, End: 4, Stops: 5, Silent: []reason.Code{"", reason.DeviceHung}}}, Recording{Size: 1, Lasts: time.Second}, Over{Silent: []reason.Code{"", reason.DeviceAbsent}}, Finish{},
 		Sealed{SHA256: hex, Size: 5, End: 6, Recorded: recordedMost()},
 		Offered{Identity: hex, Offer: Offer{ID: 11, Promised: at}}, WithdrawAsked{Identity: hex, ID: 12},
 		Accept{Offset: 13, ReceiptKey: "k"}, Refuse{Code: reason.Busy, Detail: "y"}, Deposit{Receipt: []byte(`{}`)}, LetGo{},

@@ -179,9 +179,11 @@ type (
 	}
 
 	// Over tells the read worker of a live source that nothing follows what is
-	// there, and why, if there is more to it than that its time is over.
+	// there, and why, if there is more to it than that its time is over. Silent
+	// says by track why there is nothing now, where that is so.
 	Over struct {
-		Reason reason.Code `json:"reason,omitempty"`
+		Reason reason.Code   `json:"reason,omitempty"`
+		Silent []reason.Code `json:"silent,omitempty"`
 	}
 
 	// Finish answers the Sealed of a live source, once what that says is in the

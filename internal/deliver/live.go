@@ -84,7 +84,7 @@ func (r Reader) follow(src *source.Recording, out *handoff.Producer, cancel func
 		}
 		switch m := m.(type) {
 		case control.Over:
-			src.Over(m.Reason, nil)
+			src.Over(m.Reason, m.Silent)
 		case control.Finish:
 			if !told {
 				told = true

@@ -34,14 +34,14 @@ type attempt struct {
 	leases   chan rate.Rate // holds the latest that was not passed on
 	cancel   context.CancelCauseFunc
 
-	folder     *folder          // nil for a file
-	recording  *recordings      // of a live source
-	over       chan reason.Code // has a value when nothing follows in it: why, if that is known
-	done       chan struct{}    // closed when the attempt has ended
-	shared     *folders.Shared  // with an earlier version; nil is nothing
-	shift      int64            // bytes that are there without being sent: what is shared, if the reception has taken that
-	proof      *os.File         // the folder's proven manifest is written there; nil is none
-	described  bool             // the reception has asked for its manifest
+	folder     *folder           // nil for a file
+	recording  *recordings       // of a live source
+	over       chan control.Over // has a value when nothing follows in it
+	done       chan struct{}     // closed when the attempt has ended
+	shared     *folders.Shared   // with an earlier version; nil is nothing
+	shift      int64             // bytes that are there without being sent: what is shared, if the reception has taken that
+	proof      *os.File          // the folder's proven manifest is written there; nil is none
+	described  bool              // the reception has asked for its manifest
 	send, read crew.Member
 	notes      *digest.Notes
 	accepted   bool             // the reception has
@@ -86,7 +86,7 @@ func (a *attempt) lease(r rate.Rate) {
 // begin starts an attempt at j. The dispatcher's mutex is held.
 func (d *Dispatcher) begin(ctx context.Context, j *job) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	a := &attempt{d: d, job: j, delivery: j.Delivery, first: j.lease, leases: make(chan rate.Rate, 1), cancel: cancel, over: make(chan reason.Code, 1), done: make(chan struct{})}
+	a := &attempt{d: d, job: j, delivery: j.Delivery, first: j.lease, leases: make(chan rate.Rate, 1), cancel: cancel, over: make(chan control.Over, 1), done: make(chan struct{})}
 	j.attempt = a
 	start := j.acked
 	d.attempts.Go(func() {
@@ -231,7 +231,7 @@ func (a *attempt) converse(ctx context.Context) outcome {
 		}
 		select {
 		case why := <-over:
-			if err := a.read.Tell(control.Over{Reason: why}); err != nil {
+			if err := a.read.Tell(why); err != nil {
 				return outcome{err: err}
 			}
 		case <-ctx.Done():

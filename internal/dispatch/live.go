@@ -240,7 +240,7 @@ func (d *Dispatcher) watch(j *job) {
 	}
 	if j.attempt != nil {
 		select {
-		case j.attempt.over <- code:
+		case j.attempt.over <- control.Over{Reason: code, Silent: d.Studio.Silent(j.ID)}:
 		default: // it was told, and perhaps has not heard yet
 		}
 	}

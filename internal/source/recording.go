@@ -416,6 +416,9 @@ func (r *Recording) why(i int, lasts time.Duration) (reason.Code, error) {
 	if over := r.over.Load(); over != nil {
 		told = *over
 	}
+	if len(told.silent) > 0 {
+		told.why = "" // it is that of one of them
+	}
 	return cmp.Or(at(r.part.Silent), at(told.silent), told.why, reason.DeviceHung), nil
 }
 

@@ -381,6 +381,8 @@ func TestRecordingEndsInAGap(t *testing.T) {
 			[]receipt.Gap{whole, {From: 2000, To: 3000, Track: 2, Lost: 8000, Reason: reason.DeviceAbsent}}, [2]int64{20, 8000}},
 		"why is not known": {nil, 3 * time.Second, "",
 			[]receipt.Gap{{From: 2000, To: 3000, Track: 1, Lost: 20, Reason: reason.DeviceHung}, {From: 2000, To: 3000, Track: 2, Lost: 8000, Reason: reason.DeviceHung}}, [2]int64{20, 8000}},
+		"one of two is known": {nil, 3 * time.Second, reason.DeviceAbsent,
+			[]receipt.Gap{whole, {From: 2000, To: 3000, Track: 2, Lost: 8000, Reason: reason.DeviceHung}}, [2]int64{20, 8000}},
 		"only just": {nil, 2500 * ms, reason.DeviceAbsent, nil, [2]int64{}},
 	} {
 		r := newReel(t)
@@ -391,7 +393,11 @@ func TestRecordingEndsInAGap(t *testing.T) {
 			}
 		}
 		f := r.follow(r.part(0, c.part))
-		f.Over(c.why, nil)
+		var silent []reason.Code
+		if name == "one of two is known" {
+			silent = []reason.Code{c.why, ""}
+		}
+		f.Over(c.why, silent)
 		all(t, f, 0)
 		got, err := f.Recorded()
 		if err != nil || got.Duration != 2000 || !slices.Equal(got.Gaps, c.want) || got.Tracks[0].Lost != c.lost[0] || got.Tracks[1].Lost != c.lost[1] {

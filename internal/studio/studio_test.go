@@ -50,7 +50,7 @@ func capturing(in *worker.Inside) error {
 		return puppet.Follow(io.NopCloser(strings.NewReader(script)), c, nil)
 	}
 	worker := &Capturer{Control: control.New(c)}
-	if os.Args[0] == losing {
+	if os.Args[0] == losing && strings.Contains(os.Args[3], "video") {
 		pulled := make(chan os.Signal, 1)
 		signal.Notify(pulled, pull)
 		d := &pluggable{gone: make(chan struct{})}
@@ -63,7 +63,7 @@ func capturing(in *worker.Inside) error {
 	return worker.Run()
 }
 
-// losing is the name of a program whose workers have a device that is gone for
+// losing is the name of a program whose workers have a camera that is gone for
 // good when they get the signal pull.
 const (
 	losing = "losing"
@@ -596,6 +596,44 @@ func TestLostForGood(t *testing.T) {
 		t.Errorf("the long one is over: %v; the short one for %v", over, why)
 	}
 	p.Leave(3)
+	p.Leave(2)
+}
+
+// A camera that is gone while the microphone goes on: a delivery whose time is over
+// is told what is silent and why, and the recording notes it when it ends.
+func TestLostBesideAMicrophone(t *testing.T) {
+	t.Parallel()
+	p := &place{t: t, dir: t.TempDir(), program: losing}
+	p.start(settings, nil)
+	long := Wish{Delivery: 1, Location: "v4l2:/dev/video96?size=160x120+" + sound, Title: "Bars", Duration: time.Hour}
+	short := long
+	short.Delivery, short.Duration = 2, 3*time.Second
+	p.join(long)
+	part := p.join(short)
+	p.recorded(part, 500*ms)
+	if silent := p.Silent(2); silent != nil {
+		t.Errorf("silent are %v", silent)
+	}
+	p.signal(worker.Capture, "video96", pull)
+	got := p.take(short, part)
+	p.until("the short one is over", func() bool { over, _ := p.Over(2); return over })
+	if silent := p.Silent(2); !slices.Equal(silent, []reason.Code{reason.DeviceAbsent, ""}) {
+		t.Errorf("silent are %v", silent)
+	}
+	_, f := p.follow(part)
+	end := got.clusters[len(got.clusters)-1].End
+	if g, noted, err := f.Open(end, 1); noted || err != nil {
+		t.Errorf("noted is %+v, %v", g, err)
+	}
+	p.Stop(1)
+	p.until("the recording ends", func() bool { over, _ := p.Over(1); return over })
+	if g, _, err := f.Open(end, 1); g.Code != reason.DeviceAbsent || err != nil {
+		t.Errorf("noted is %+v, %v", g, err)
+	}
+	if silent := p.Silent(2); silent != nil {
+		t.Errorf("after the end silent are %v", silent)
+	}
+	p.Leave(1)
 	p.Leave(2)
 }
 
