@@ -67,12 +67,14 @@ type (
 	// Attach gives a worker one end of a handoff of packets, of so many slots of
 	// Size bytes; its ring and its wake are handed over right after. Track, from
 	// 1, is where a recorder keeps them, Output by which name a capture worker
-	// knows it.
+	// knows it. Away tells a recorder why there was nothing until now, if that
+	// is so.
 	Attach struct {
-		Track  int   `json:"track,omitempty"`
-		Output int64 `json:"output,omitempty"`
-		Slots  int   `json:"slots"`
-		Size   int   `json:"size"`
+		Track  int     `json:"track,omitempty"`
+		Output int64   `json:"output,omitempty"`
+		Slots  int     `json:"slots"`
+		Size   int     `json:"size"`
+		Away   *Outage `json:"away,omitempty"`
 	}
 
 	// Detach tells the capture worker to say what is missing at the end of an
@@ -132,13 +134,20 @@ type (
 
 	// StopRecording ends the recording, or pauses it. What is missing at its end
 	// counts up to Until, from its time 0, and is for the reason in Silent, by
-	// track, where who captures says no other.
+	// track, where who captures says no other, or none that explains more of it.
 	StopRecording struct {
 		Pause  bool          `json:"pause,omitempty"`
 		Until  time.Duration `json:"until,omitempty"`
-		Silent []reason.Code `json:"silent,omitempty"`
+		Silent []Outage      `json:"silent,omitempty"`
 	}
 )
+
+// Outage is why a device gives nothing, and since when that has been so, by
+// CLOCK_MONOTONIC. It is zero for one that gives something.
+type Outage struct {
+	Reason reason.Code   `json:"reason,omitempty"`
+	Since  time.Duration `json:"since,omitempty"`
+}
 
 func (CaptureDevice) kind() string { return "capture_device" }
 func (LookAtDevice) kind() string  { return "look_at_device" }

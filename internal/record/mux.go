@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"time"
 
 	"videoclub/internal/capture"
@@ -42,6 +43,7 @@ type Mux struct {
 	ends    []time.Duration // when that is over
 	steps   []time.Duration // between the last two pictures
 	torn    []reason.Code   // of each track that was broken off and has not gone on
+	away    []capture.Gap   // of each of these, what kept its device away since
 
 	lead  int // the track that is sought by
 	tally [spool.MostTracks]spool.Tally
@@ -59,7 +61,7 @@ func NewMux(h matroska.Head) (*Mux, error) {
 		return nil, err
 	}
 	m := &Mux{front: front, lead: 1, tracks: h.Tracks,
-		last: make([]time.Duration, n), ends: make([]time.Duration, n), steps: make([]time.Duration, n), torn: make([]reason.Code, n)}
+		last: make([]time.Duration, n), ends: make([]time.Duration, n), steps: make([]time.Duration, n), torn: make([]reason.Code, n), away: make([]capture.Gap, n)}
 	for i, t := range h.Tracks {
 		m.last[i], m.ends[i] = -1, -1
 		if t.Picture() && !h.Tracks[m.lead-1].Picture() {
@@ -252,7 +254,7 @@ func (m *Mux) Miss(track int, g capture.Gap, now time.Duration) {
 	}
 	m.missing(track, g)
 	m.ends[track-1] = max(end, g.To-m.base)
-	m.torn[track-1] = ""
+	m.torn[track-1], m.away[track-1] = "", capture.Gap{}
 }
 
 // reached is the time of the file up to where every track has come that goes on:
@@ -273,8 +275,8 @@ func (m *Mux) reached() time.Duration {
 // Missing gives the gaps at the end: those that Miss noted, and of the tracks that
 // have had nothing for a while now, by CLOCK_MONOTONIC; up to the time until of
 // the file, if that is not 0 and sooner. silent says by track why one may have had
-// nothing, where it is not known here.
-func (m *Mux) Missing(now, until time.Duration, silent []reason.Code) []spool.Gap {
+// nothing, from when on, as far as that is not known here.
+func (m *Mux) Missing(now, until time.Duration, silent []capture.Gap) []spool.Gap {
 	at := now - m.base
 	if until > 0 {
 		at = min(at, until)
@@ -291,12 +293,15 @@ func (m *Mux) Missing(now, until time.Duration, silent []reason.Code) []spool.Ga
 		if !m.started || end < 0 || at-end < quiet {
 			continue
 		}
+		var told capture.Gap
+		if i < len(silent) {
+			told = silent[i]
+		}
 		code, detail := m.torn[i], "it did not go on"
-		if code == "" {
-			code, detail = reason.DeviceHung, "nothing came any more"
-			if i < len(silent) && silent[i] != "" {
-				code = silent[i]
-			}
+		if code != "" {
+			code = explains(code, told, m.base+end, m.base+at)
+		} else {
+			code, detail = cmp.Or(told.Code, reason.DeviceHung), "nothing came any more"
 		}
 		all = append(all, spool.Gap{Track: i + 1, From: end, To: at, Lost: m.expected(i+1, at-end), Code: code, Detail: detail})
 	}

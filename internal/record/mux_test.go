@@ -95,6 +95,65 @@ func TestMuxGaps(t *testing.T) {
 	}
 }
 
+// Of a track that was broken off and whose device was away then, the gap has the
+// reason that explains more of it, when it goes on or at the end.
+func TestMuxBlames(t *testing.T) {
+	const broke = time.Hour + time.Second // when the last picture was over
+	for name, c := range map[string]struct {
+		away  capture.Gap
+		lasts time.Duration
+		want  reason.Code
+	}{
+		"nothing else is known":         {capture.Gap{}, 10 * time.Second, reason.WorkerFailed},
+		"gone for most of it":           {capture.Gap{From: broke + time.Second, To: -1, Code: reason.DeviceAbsent}, 10 * time.Second, reason.DeviceAbsent},
+		"gone at last":                  {capture.Gap{From: broke + 9*time.Second, To: -1, Code: reason.DeviceAbsent}, 10 * time.Second, reason.WorkerFailed},
+		"gone before it was broken off": {capture.Gap{From: broke - time.Minute, To: -1, Code: reason.DeviceBusy}, 10 * time.Second, reason.DeviceBusy},
+	} {
+		make := func() *Mux {
+			m, err := NewMux(matroska.Head{Tracks: []matroska.Track{{Codec: "V_MJPEG", Width: 2, Height: 2}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for at := time.Hour; at < broke; at += 100 * ms {
+				if _, err := m.Add(1, Packet{At: at, Frames: 1, Key: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m.Tear(1, reason.WorkerFailed)
+			return m
+		}
+		m := make()
+		m.Blame(1, c.away)
+		var gaps []spool.Gap
+		for _, at := range []time.Duration{broke + c.lasts, broke + c.lasts + 10*time.Second} {
+			d, err := m.Add(1, Packet{At: at, Frames: 1, Key: true})
+			if err != nil || d == nil {
+				t.Fatalf("%+v, %v", d, err)
+			}
+			gaps = append(gaps, d.Gaps...)
+			// What was is over.
+			m.Blame(1, capture.Gap{Code: reason.DeviceUnfit})
+		}
+		want := spool.Gap{Track: 1, From: time.Second, To: time.Second + c.lasts, Lost: 100, Code: c.want}
+		for i := range gaps {
+			gaps[i].Detail = ""
+		}
+		if len(gaps) != 1 || gaps[0] != want {
+			t.Errorf("%s: when it goes on: %+v", name, gaps)
+		}
+		m = make()
+		if _, err := m.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if gaps = m.Missing(broke+c.lasts, 0, []capture.Gap{c.away}); len(gaps) == 1 {
+			gaps[0].Detail = ""
+		}
+		if len(gaps) != 1 || gaps[0] != want {
+			t.Errorf("%s: at the end: %+v", name, gaps)
+		}
+	}
+}
+
 // A cluster is told with the last picture that it has room for, not with the one
 // after it; sound beside it changes nothing.
 func TestMuxTellsSoon(t *testing.T) {

@@ -164,6 +164,26 @@ func (m *Mux) Tear(track int, code reason.Code) {
 	}
 }
 
+// Blame says what kept the device of a track away that was broken off, and from
+// when on.
+func (m *Mux) Blame(track int, away capture.Gap) {
+	if m.torn[track-1] != "" {
+		m.away[track-1] = away
+	}
+}
+
+// explains gives the reason that explains more of the time from from to to, in
+// which a track was broken off for one and then its device was away for another:
+// a worker that was killed does not explain the hour for which the camera is not
+// there when the next one opens it.
+func explains(torn reason.Code, away capture.Gap, from, to time.Duration) reason.Code {
+	since := max(from, away.From)
+	if away.Code != "" && to-since > since-from {
+		return away.Code
+	}
+	return torn
+}
+
 // mend gives the gap before the first packet of a track after it was broken
 // off, with what the device says besides.
 func (m *Mux) mend(track int, p Packet) *capture.Gap {
@@ -171,7 +191,8 @@ func (m *Mux) mend(track int, p Packet) *capture.Gap {
 	if code == "" {
 		return p.Gap
 	}
-	m.torn[track-1] = ""
+	away := m.away[track-1]
+	m.torn[track-1], m.away[track-1] = "", capture.Gap{}
 	from := m.ends[track-1]
 	if from < 0 {
 		return p.Gap
@@ -180,6 +201,7 @@ func (m *Mux) mend(track int, p Packet) *capture.Gap {
 	// comes is of another beginning.
 	from = min(from, p.At-m.base)
 	missing := p.At - m.base - from
+	code = explains(code, away, m.base+from, p.At)
 	return &capture.Gap{From: m.base + from, To: p.At, Lost: m.expected(track, missing), Code: code, Detail: "the recording broke off and went on"}
 }
 

@@ -24,11 +24,12 @@ const itemsQueued = 4096
 const quiet = time.Second
 
 // item is a packet on its way to the mux, or word that its track broke off, or
-// what is missing at its end.
+// what kept its device away, or what is missing at its end.
 type item struct {
 	track int
 	Packet
 	torn    reason.Code
+	away    *capture.Gap
 	missing *capture.Gap
 }
 
@@ -45,7 +46,7 @@ type Recorder struct {
 	once    sync.Once
 	pause   bool // pause, until and silent are of who closes stop
 	until   time.Duration
-	silent  []reason.Code
+	silent  []capture.Gap
 }
 
 // Begin begins a recording of tracks whose packets have their times by clock.
@@ -123,6 +124,15 @@ func (r *Recorder) Tear(track int, code reason.Code) {
 	}
 }
 
+// Blame says what kept the device of a track away that broke off, and from when
+// on, before the next packet is put. It is as that of Putter for one goroutine.
+func (r *Recorder) Blame(track int, away capture.Gap) {
+	select {
+	case r.items <- item{track: track, away: &away}:
+	case <-r.stop:
+	}
+}
+
 // Miss says what is missing in a track behind what was put so far, where nothing
 // more comes. It is as that of Putter for one goroutine.
 func (r *Recorder) Miss(track int, gap *capture.Gap) {
@@ -141,8 +151,9 @@ func (r *Recorder) Spare(offset int64) { r.release.Store(offset) }
 
 // Stop ends the recording with what was put so far, or for a pause. What is
 // missing at its end counts up to until, from its time 0, if that is not 0, and
-// silent says by track why it is, where that is known to nobody else.
-func (r *Recorder) Stop(pause bool, until time.Duration, silent []reason.Code) {
+// silent says by track why it is, and from when on, where that is known to nobody
+// else.
+func (r *Recorder) Stop(pause bool, until time.Duration, silent []capture.Gap) {
 	r.once.Do(func() {
 		r.pause, r.until, r.silent = pause, until, silent
 		close(r.stop)
@@ -179,6 +190,9 @@ func (r *Recorder) take(i item, tell func(spool.Cluster)) error {
 	switch {
 	case i.torn != "":
 		r.mux.Tear(i.track, i.torn)
+		return nil
+	case i.away != nil:
+		r.mux.Blame(i.track, *i.away)
 		return nil
 	case i.missing != nil:
 		r.mux.Miss(i.track, *i.missing, r.clock())

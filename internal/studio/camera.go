@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"videoclub/internal/capture"
 	"videoclub/internal/control"
 	"videoclub/internal/crew"
 	"videoclub/internal/feed"
@@ -29,6 +30,7 @@ type camera struct {
 	gives   *control.Capturing
 	trouble reason.Code
 	detail  string
+	since   time.Duration // when that began, by CLOCK_MONOTONIC
 
 	// Of its own goroutine.
 	member  *crew.Member // nil while there is none that gives something
@@ -102,6 +104,22 @@ func (c *camera) run() {
 	}
 }
 
+// gone notes why the device gives nothing; "" is that it does. The mutex is held.
+func (c *camera) gone(code reason.Code, detail string) {
+	if code != c.trouble {
+		c.since = capture.Now()
+	}
+	c.trouble, c.detail = code, detail
+}
+
+// outage is why the device gives nothing, and since when. The mutex is held.
+func (c *camera) outage() control.Outage {
+	if c.trouble == "" {
+		return control.Outage{}
+	}
+	return control.Outage{Reason: c.trouble, Since: c.since}
+}
+
 // mostCrashes is how many workers of a device may die in a row before anything
 // was recorded of it.
 const mostCrashes = 3
@@ -112,7 +130,8 @@ func (c *camera) failed(code reason.Code, err error) {
 	s := c.studio
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.gives, c.trouble, c.detail = nil, code, err.Error()
+	c.gives = nil
+	c.gone(code, err.Error())
 	if c.crashes++; code == reason.WorkerFailed && c.crashes < mostCrashes {
 		return
 	}
@@ -235,7 +254,7 @@ func (c *camera) answer(m *crew.Member, d device, words func(reason.Code, string
 func (c *camera) capturing(m control.Capturing) {
 	s := c.studio
 	s.mu.Lock()
-	c.gives, c.trouble, c.detail = &m, "", ""
+	c.gives = &m
 	var users []*reel
 	for r := range c.users {
 		users = append(users, r)
@@ -246,6 +265,9 @@ func (c *camera) capturing(m control.Capturing) {
 	for _, r := range users {
 		c.attach(r)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.gone("", "") // who records it has heard why it was away
 }
 
 // form is what a device gives, for people.
@@ -265,7 +287,7 @@ func (c *camera) captured(m control.Captured) {
 	s := c.studio
 	s.mu.Lock()
 	was := c.trouble
-	c.trouble, c.detail = m.Trouble, m.Detail
+	c.gone(m.Trouble, m.Detail)
 	s.mu.Unlock()
 	switch {
 	case m.Trouble != "" && was == "":
@@ -279,7 +301,7 @@ func (c *camera) captured(m control.Captured) {
 func (c *camera) attach(r *reel) {
 	s := c.studio
 	s.mu.Lock()
-	track, gives, generation := c.users[r], c.gives, r.generation
+	track, gives, generation, outage := c.users[r], c.gives, r.generation, c.outage()
 	s.mu.Unlock()
 	if track == 0 || gives == nil || c.member == nil {
 		return // later
@@ -298,7 +320,11 @@ func (c *camera) attach(r *reel) {
 	c.outputs[r] = output{c.given, generation}
 	// One that cannot be told has ended, and the next gives anew.
 	_ = give(c.member, control.Attach{Output: c.given, Slots: shape.Slots, Size: shape.Size}, from)
-	if !r.post(func() { r.give(track, shape, to) }) {
+	var away *control.Outage
+	if outage.Reason != "" {
+		away = &outage
+	}
+	if !r.post(func() { r.give(track, shape, to, away) }) {
 		to.Close()
 	}
 }

@@ -163,7 +163,7 @@ func (r *Recorder) attach(m control.Attach) error {
 	go func() {
 		defer close(left)
 		<-before
-		if err := r.take(t, in); err != nil {
+		if err := r.take(t, in, m.Away); err != nil {
 			select {
 			case r.failed <- err:
 			default:
@@ -173,9 +173,9 @@ func (r *Recorder) attach(m control.Attach) error {
 	return nil
 }
 
-// take takes what comes of a track, until who captures it has gone. An error is
-// what ends the recording.
-func (r *Recorder) take(t *track, in *record.Inlet) error {
+// take takes what comes of a track whose device was away before, until who captures
+// it has gone. An error is what ends the recording.
+func (r *Recorder) take(t *track, in *record.Inlet, away *control.Outage) error {
 	defer in.Close()
 	said := false // what is missing at the end
 	var putter func(record.Packet)
@@ -199,6 +199,9 @@ func (r *Recorder) take(t *track, in *record.Inlet) error {
 			if putter == nil {
 				if putter = r.putter(t); putter == nil {
 					continue // the other track is not there yet
+				}
+				if away != nil {
+					r.under().Blame(t.number, kept(*away))
 				}
 			}
 			// A device whose clock is wrong must not end the recording.
@@ -295,6 +298,13 @@ func (r *Recorder) stop(m control.StopRecording) error {
 	if rec == nil {
 		return nil // nothing was recorded
 	}
-	rec.Stop(m.Pause, m.Until, m.Silent)
+	var silent []capture.Gap
+	for _, o := range m.Silent {
+		silent = append(silent, kept(o))
+	}
+	rec.Stop(m.Pause, m.Until, silent)
 	return <-r.ended
 }
+
+// kept is what kept a device away, as a gap that is not over.
+func kept(o control.Outage) capture.Gap { return capture.Gap{From: o.Since, To: -1, Code: o.Reason} }

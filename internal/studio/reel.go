@@ -427,7 +427,7 @@ func (r *reel) stop(m *crew.Member, how control.StopRecording) {
 	s.mu.Lock()
 	r.closing = true
 	for _, c := range r.cameras {
-		how.Silent = append(how.Silent, c.trouble)
+		how.Silent = append(how.Silent, c.outage())
 		c.post(func() { c.detach(r) })
 	}
 	s.mu.Unlock()
@@ -435,14 +435,15 @@ func (r *reel) stop(m *crew.Member, how control.StopRecording) {
 	time.AfterFunc(grace, m.Kill)
 }
 
-// give has a track come by another handoff from now on.
-func (r *reel) give(track int, shape handoff.Shape, e handoff.End) {
+// give has a track come by another handoff from now on, whose device was away
+// before; nil is that it was not.
+func (r *reel) give(track int, shape handoff.Shape, e handoff.End, away *control.Outage) {
 	if r.member == nil || r.stopping {
 		e.Close()
 		return
 	}
 	// One that cannot be told has ended, and the next asks again.
-	_ = give(r.member, control.Attach{Track: track, Slots: shape.Slots, Size: shape.Size}, e)
+	_ = give(r.member, control.Attach{Track: track, Slots: shape.Slots, Size: shape.Size, Away: away}, e)
 }
 
 // fail ends a recording that has not begun, because a device does not.

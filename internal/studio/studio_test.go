@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -50,10 +51,13 @@ func capturing(in *worker.Inside) error {
 		return puppet.Follow(io.NopCloser(strings.NewReader(script)), c, nil)
 	}
 	worker := &Capturer{Control: control.New(c)}
-	if os.Args[0] == losing && strings.Contains(os.Args[3], "video") {
+	if asks, ok := strings.CutPrefix(os.Args[0], losing); ok && strings.Contains(os.Args[3], "video") {
 		pulled := make(chan os.Signal, 1)
 		signal.Notify(pulled, pull)
 		d := &pluggable{gone: make(chan struct{})}
+		if asks != "" {
+			d.ask = worker
+		}
 		go func() {
 			<-pulled
 			close(d.gone)
@@ -64,9 +68,11 @@ func capturing(in *worker.Inside) error {
 }
 
 // losing is the name of a program whose workers have a camera that is gone for
-// good when they get the signal pull.
+// good when they get the signal pull; those of asking ask for it, too, and have it
+// if they are given anything.
 const (
 	losing = "losing"
+	asking = losing + ", asking"
 	pull   = syscall.SIGUSR1
 )
 
@@ -74,6 +80,7 @@ const (
 type pluggable struct {
 	capture.Device
 	gone chan struct{}
+	ask  *Capturer
 }
 
 func (p *pluggable) open() (capture.Device, error) {
@@ -81,6 +88,16 @@ func (p *pluggable) open() (capture.Device, error) {
 	case <-p.gone:
 		return nil, reason.New(reason.DeviceAbsent, "it is gone")
 	default:
+	}
+	if p.ask != nil {
+		if err := p.ask.Control.Send(control.OpenDevice{}); err != nil {
+			return nil, err
+		}
+		d := <-p.ask.opened
+		if d.err != nil {
+			return nil, d.err
+		}
+		d.file.Close()
 	}
 	f, err := feed.Parse(picture)
 	if err != nil {
@@ -555,6 +572,46 @@ func TestKilled(t *testing.T) {
 				t.Errorf("%d pictures in all, not %d", total, want)
 			}
 		})
+	}
+}
+
+// Who captures is killed, and the device is gone when it is opened again: that
+// explains most of what is missing.
+func TestKilledAndGone(t *testing.T) {
+	t.Parallel()
+	p := &place{t: t, dir: t.TempDir(), program: asking}
+	p.start(settings, nil)
+	var gone atomic.Bool
+	p.device(func(*feed.Ask) (*os.File, error) {
+		if gone.Load() {
+			return nil, reason.New(reason.DeviceAbsent, "it is gone")
+		}
+		return os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	})
+	w := Wish{Delivery: 1, Location: "v4l2:/dev/video95?size=160x120", Title: "Bars", Duration: time.Hour}
+	part := p.join(w)
+	p.recorded(part, time.Second)
+	gone.Store(true)
+	p.kill(worker.Capture, "video95")
+	killed := time.Now()
+	p.until("it is known to be gone", func() bool { return slices.Equal(p.Silent(1), []reason.Code{reason.DeviceAbsent}) })
+	known := time.Since(killed)
+	p.until("it is gone for most of the time", func() bool { return time.Since(killed) > 2*known+time.Second })
+	gone.Store(false)
+	p.until("it goes on", func() bool {
+		r, _ := p.Report(1, 0)
+		for _, g := range r.Gaps {
+			if g.Reason != reason.DeviceOverrun {
+				w.Duration = time.Duration(g.To)*ms + 500*ms
+			}
+		}
+		return w.Duration < time.Hour
+	})
+	p.recorded(part, w.Duration)
+	got := p.take(w, part)
+	p.Leave(1)
+	if g, _ := got.broken(reason.DeviceAbsent); g.To-g.From < known {
+		t.Errorf("the gap is %+v", g)
 	}
 }
 
