@@ -43,7 +43,7 @@ func messages() []Message {
 		CaptureDevice{Location: "tone:", Hung: 1}, LookAtDevice{Sound: true}, OpenDevice{}, DeviceOpened{Code: reason.DeviceBusy, Detail: "x"},
 		Capturing{Device: "a", Pixels: "yuyv", Width: 2, Height: 3, RateNum: 30, RateDen: 1, Largest: 4}, Captured{Packets: 1, Trouble: reason.DeviceHung},
 		DeviceOffer{Name: "a", Shapes: []DeviceShape{{Pixels: "yuyv", Width: 2, Height: 2, Rates: []string{"30"}}}, Bits: []int{16}}, Attach{Track: 1, Output: 2, Slots: 3, Size: 4096, Away: &Outage{reason.DeviceAbsent, 1}}, Detach{Output: 2},
-		MakeRecording{Title: "t", Tracks: 2, Limit: 3}, Appended{Head: 1, Offset: 2, End: 3, From: 4, To: 5, Reached: 5, Origin: 6, Key: true, Lost: 7}, Spare{Offset: 9}, StopRecording{Until: 1, Silent: []Outage{{}, {reason.DeviceHung, 2}}},
+		MakeRecording{Title: "t", Tracks: 2, Limit: 3}, Appended{Head: 1, Offset: 2, End: 3, From: 4, To: 5, Reached: 5, Origin: 6, Key: true, Lost: 7}, Alive{}, Spare{Offset: 9}, StopRecording{Until: 1, Silent: []Outage{{}, {reason.DeviceHung, 2}}},
 		BecomeEncoder{Program: "p", Quality: 5}, OpenEncoder{}, EncoderOpened{Code: reason.EncoderAbsent, Detail: "x"},
 		Survey{Size: 1, MTime: 2, Digest: true}, Lasts{Millis: 3, Why: "w"}, Surveying{Offset: 4}, Surveyed{SHA256: hex}, Sight{JPEG: []byte{5}, Wave: []byte{6}},
 		Describe{}, Described{Entries: 1, Files: 2, Size: 3, Bytes: 5, SHA256: hex},

@@ -347,7 +347,7 @@ var kinds = table(
 	unpack[PairWith], unpack[PairProof], unpack[PairTaken], unpack[LookAt], unpack[Looked], unpack[Visited],
 	unpack[PairAsked], unpack[Prove], unpack[PairDone], unpack[LookAsked], unpack[Condition],
 	unpack[CaptureDevice], unpack[LookAtDevice], unpack[OpenDevice], unpack[DeviceOpened], unpack[Capturing], unpack[Captured], unpack[DeviceOffer],
-	unpack[Attach], unpack[Detach], unpack[MakeRecording], unpack[Appended], unpack[Spare], unpack[StopRecording],
+	unpack[Attach], unpack[Detach], unpack[MakeRecording], unpack[Appended], unpack[Alive], unpack[Spare], unpack[StopRecording],
 	unpack[Call], unpack[Reply],
 )
 

@@ -127,6 +127,10 @@ type (
 		Lost    int64         `json:"lost"` // of all tracks, so far
 	}
 
+	// Alive says each second that who records is at work, also while there is
+	// nothing to record.
+	Alive struct{}
+
 	// Spare says that what lies before Offset is needed by nobody any more.
 	Spare struct {
 		Offset int64 `json:"offset"`
@@ -160,6 +164,7 @@ func (Attach) kind() string        { return "attach" }
 func (Detach) kind() string        { return "detach" }
 func (MakeRecording) kind() string { return "make_recording" }
 func (Appended) kind() string      { return "appended" }
+func (Alive) kind() string         { return "alive" }
 func (Spare) kind() string         { return "spare" }
 func (StopRecording) kind() string { return "stop_recording" }
 

@@ -18,9 +18,6 @@ import (
 	"videoclub/internal/record"
 )
 
-// tellEvery is how often a capture worker says how it goes.
-const tellEvery = time.Second
-
 // Capturer is what the capture worker is given: one device, which comes by its
 // control connection, as do the ends of handoffs to those who record it.
 type Capturer struct {
@@ -111,7 +108,7 @@ func (c *Capturer) capture() error {
 		return errors.Join(err, k.Close())
 	}
 	done := make(chan struct{})
-	go c.tell(done)
+	go beat(c.Control, done, c.how)
 	err = stream.Run(c.put)
 	close(done)
 	return errors.Join(err, k.Close())
@@ -174,24 +171,13 @@ func (c *Capturer) open() (capture.Device, error) {
 	return m, nil
 }
 
-// tell says each second how it goes.
-func (c *Capturer) tell(done <-chan struct{}) {
-	ticker := time.NewTicker(tellEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-ticker.C:
-		}
-		m := control.Captured{Packets: c.packets.Load()}
-		if g := c.keeper.Trouble(); g != nil {
-			m.Trouble, m.Detail = g.Code, g.Detail
-		}
-		if c.Control.Send(m) != nil {
-			return // listen sees it too
-		}
+// how says how it goes.
+func (c *Capturer) how() control.Message {
+	m := control.Captured{Packets: c.packets.Load()}
+	if g := c.keeper.Trouble(); g != nil {
+		m.Trouble, m.Detail = g.Code, g.Detail
 	}
+	return m
 }
 
 // put passes a packet on to all who record it.

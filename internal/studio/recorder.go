@@ -61,6 +61,9 @@ func (r *Recorder) Run() error {
 }
 
 func (r *Recorder) run() error {
+	done := make(chan struct{})
+	defer close(done)
+	go beat(r.Control, done, func() control.Message { return control.Alive{} })
 	m, err := r.Control.Receive()
 	if err != nil {
 		return err

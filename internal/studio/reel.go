@@ -280,22 +280,29 @@ func (r *reel) follow(m *crew.Member, resumed, keep bool) error {
 	ticker := time.NewTicker(reviewEvery)
 	defer ticker.Stop()
 	paused := r.studio.ctx.Done()
+	silence := time.NewTimer(r.studio.Mute)
+	defer silence.Stop()
 	var failure error
 	for {
 		select {
 		case word := <-said:
+			silence.Reset(r.studio.Mute) // it says each second that it is at work
 			switch message := word.Message.(type) {
 			case nil:
 				return r.parted(m, word.Err, failure)
 			case control.Appended:
 				r.appended(message, resumed)
 				resumed = false
+			case control.Alive:
 			case control.Failed:
 				failure = reason.New(message.Code, "%s", message.Detail)
 			default:
 				m.Kill()
 				failure = reason.New(reason.WorkerFailed, "the record worker says %T", message)
 			}
+		case <-silence.C:
+			m.Kill()
+			failure = reason.New(reason.WorkerFailed, "the record worker says nothing any more")
 		case <-r.wake:
 			r.work()
 		case <-ticker.C:

@@ -29,7 +29,7 @@ const (
 	// late is how much longer than wanted a recording waits for a device that
 	// gives nothing.
 	late = 2 * time.Second
-	// mute is how long who captures may be: a machine that is busy with something
+	// mute is how long who captures or records may be: a machine that is busy with something
 	// else, or stops for a while, is not taken for one that hangs.
 	mute = 15 * time.Second
 	// grace is how long a worker may take to end.
@@ -48,7 +48,7 @@ type Config struct {
 	// Open opens a device, and Find says which there are; nil is the real ones.
 	Open func(a *feed.Ask) (*os.File, error)
 	Find func() []capture.Found
-	// Mute is how long who captures may say nothing; 0 is 15 s.
+	// Mute is how long who captures or records may say nothing; 0 is 15 s.
 	Mute time.Duration
 }
 

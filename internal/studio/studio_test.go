@@ -694,27 +694,51 @@ func TestLostBesideAMicrophone(t *testing.T) {
 	p.Leave(2)
 }
 
-// Who captures and says nothing any more is replaced, and the time without is a
-// gap.
+// Who captures or records and says nothing any more is replaced, and the time
+// without is a gap.
 func TestHung(t *testing.T) {
 	t.Parallel()
 	const mute = 3 * time.Second
-	p := &place{t: t, dir: t.TempDir(), mute: mute}
+	for kind, height := range map[worker.Kind]int64{worker.Capture: 130, worker.Record: 132} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			p := &place{t: t, dir: t.TempDir(), mute: mute}
+			p.start(settings, nil)
+			w := Wish{Delivery: height, Location: fmt.Sprintf("pattern:?size=160x%d&fps=25", height), Title: "Bars", Duration: time.Hour}
+			part := p.join(w)
+			p.recorded(part, time.Second)
+			p.signal(kind, map[worker.Kind]string{worker.Capture: "160x130", worker.Record: "-132-"}[kind], syscall.SIGSTOP)
+			p.recorded(part, mute+2*time.Second)
+			w.Duration = mute + 2*time.Second
+			got := p.take(w, part)
+			if !slices.ContainsFunc(got.gaps, func(g spool.Gap) bool { return g.Code == reason.WorkerFailed && g.To-g.From >= mute/2 }) {
+				t.Errorf("the gaps are %+v", got.gaps)
+			}
+			if breaks := got.breaks(); len(breaks) == 0 || got.tracks[0].Lost < 25 {
+				t.Errorf("breaks at %v; the index says %+v", breaks, got.tracks[0])
+			}
+			p.Leave(height)
+		})
+	}
+}
+
+// Who records is at work while its device gives nothing, and is left alone.
+func TestSilentIsNotHung(t *testing.T) {
+	t.Parallel()
+	const mute = 3 * time.Second
+	p := &place{t: t, dir: t.TempDir(), program: losing, mute: mute}
 	p.start(settings, nil)
-	w := Wish{Delivery: 1, Location: "pattern:?size=160x130&fps=25", Title: "Bars", Duration: time.Hour}
+	w := Wish{Delivery: 134, Location: "v4l2:/dev/video94?size=160x120", Title: "Bars", Duration: time.Hour}
 	part := p.join(w)
-	p.recorded(part, time.Second)
-	p.signal(worker.Capture, "160x130", syscall.SIGSTOP)
-	p.recorded(part, mute+2*time.Second)
-	w.Duration = mute + 2*time.Second
-	got := p.take(w, part)
-	if !slices.ContainsFunc(got.gaps, func(g spool.Gap) bool { return g.Code == reason.WorkerFailed && g.To-g.From >= mute/2 }) {
-		t.Errorf("the gaps are %+v", got.gaps)
+	p.recorded(part, 500*ms)
+	before := p.pids(worker.Record, "-134-")
+	p.signal(worker.Capture, "video94", pull)
+	gone := time.Now()
+	p.until("it was silent for long", func() bool { return time.Since(gone) > 2*mute })
+	if after := p.pids(worker.Record, "-134-"); len(before) != 1 || !slices.Equal(before, after) {
+		t.Errorf("first %v recorded, then %v", before, after)
 	}
-	if breaks := got.breaks(); len(breaks) == 0 || got.tracks[0].Lost < 25 {
-		t.Errorf("breaks at %v; the index says %+v", breaks, got.tracks[0])
-	}
-	p.Leave(1)
+	p.Leave(134)
 }
 
 // Restarts of the server: one in order and one by power. Both parts go on in the
