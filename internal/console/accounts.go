@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -19,7 +18,10 @@ type accountsPage struct {
 }
 
 func (c Console) accountList(w http.ResponseWriter, r *http.Request) {
-	c.accountsAgain(w, r, c.page(r, "accounts", "accounts", nil), accountsPage{}, http.StatusOK)
+	p := c.page(r, "accounts", "accounts", nil)
+	o := c.told(w, r)
+	p.Done = o.say(p.Lang)
+	c.accountsAgain(w, r, p, accountsPage{Made: o.Account}, http.StatusOK)
 }
 
 // accountsAgain shows the accounts.
@@ -52,26 +54,35 @@ func (c Console) addAccount(w http.ResponseWriter, r *http.Request) {
 		c.accountsAgain(w, r, p, accountsPage{Form: q, Open: true}, look.Status(err))
 		return
 	}
-	// The first account ends what this machine may without one: then only the
-	// link is shown, which the answer has.
+	to := "/accounts"
+	// The first account ends what this machine may without one, as a new login of
+	// one's own ends the session: then only the link is shown.
 	if _, err := c.visit(r); err != nil {
-		p = c.page(r.WithContext(r.Context()), "", "accounts", nil)
-		p.Tabs, p.Data = nil, accountsPage{Made: reply.Account}
-		c.show(w, http.StatusCreated, "accounts.html", p)
+		to = "/accounts/made"
+	}
+	c.sendOn(w, r, to, outcome{Account: reply.Account})
+}
+
+// madeAccount shows the link of an account to who made it, and may not come back
+// without it.
+func (c Console) madeAccount(w http.ResponseWriter, r *http.Request) {
+	o := c.told(w, r)
+	if o.Account == nil {
+		http.Redirect(w, r, "/accounts", http.StatusSeeOther)
 		return
 	}
-	c.accountsAgain(w, r, p, accountsPage{Made: reply.Account}, http.StatusCreated)
+	p := c.page(r, "", "accounts", nil)
+	p.Tabs, p.Data = nil, accountsPage{Made: o.Account}
+	c.show(w, http.StatusOK, "accounts.html", p)
 }
 
 func (c Console) removeAccount(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "accounts", "accounts", nil)
 	reply, err := c.call(r.Context(), control.Call{RemoveAccount: &control.AccountName{Name: r.PathValue("name")}})
-	code := http.StatusOK
 	if err != nil {
 		p.explain(err)
-		code = look.Status(err)
-	} else {
-		p.Done = fmt.Sprintf(made.Say(p.Lang, "account_gone"), reply.Removed.Name)
+		c.accountsAgain(w, r, p, accountsPage{}, look.Status(err))
+		return
 	}
-	c.accountsAgain(w, r, p, accountsPage{}, code)
+	c.sendOn(w, r, "/accounts", outcome{Word: "account_gone", Of: []string{reply.Removed.Name}})
 }

@@ -62,6 +62,7 @@ func (c Console) Handler() http.Handler {
 		"GET /schedule":                     c.schedule,
 		"GET /receptions":                   c.receptionList,
 		"POST /receptions":                  c.addReception,
+		"GET /receptions/{name}/pair":       c.pairReception,
 		"POST /receptions/{name}/check":     c.checkReception,
 		"POST /receptions/{name}/remove":    c.removeReception,
 		"GET /accounts":                     c.accountList,
@@ -72,6 +73,7 @@ func (c Console) Handler() http.Handler {
 	} {
 		mux.HandleFunc(path, c.known(page))
 	}
+	mux.HandleFunc("GET /accounts/made", c.madeAccount)
 	mux.HandleFunc("GET /login", c.door)
 	mux.HandleFunc("GET /login/{secret}", c.opened)
 	mux.HandleFunc("POST /login", c.enter)

@@ -215,7 +215,7 @@ func (c Console) story(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, err, look.Status(err))
 		return
 	}
-	p.Title, p.Data = s.Title, c.tell(s)
+	p.Title, p.Data, p.Done = s.Title, c.tell(s), c.told(w, r).say(p.Lang)
 	c.show(w, http.StatusOK, "delivery.html", p)
 }
 
@@ -228,23 +228,18 @@ func (c Console) cancel(w http.ResponseWriter, r *http.Request) {
 			s = *reply.Delivery
 		}
 	}
-	switch {
+	switch to := "/deliveries/" + strconv.FormatInt(s.ID, 10); {
 	case err == nil && s.Live && s.State != "cancelled":
-		p.Done = made.Say(p.Lang, "end_done")
+		c.sendOn(w, r, to, outcome{Word: "end_done"})
 	case err == nil:
-		p.Done = made.Say(p.Lang, "cancel_done")
+		c.sendOn(w, r, to, outcome{Word: "cancel_done"})
 	case s.ID == 0:
 		c.fail(w, r, err, look.Status(err))
-		return
 	default:
 		p.Problem, p.Hint = look.Explain(err, p.Lang)
+		p.Title, p.Data = s.Title, c.tell(s)
+		c.show(w, look.Status(err), "delivery.html", p)
 	}
-	p.Title, p.Data = s.Title, c.tell(s)
-	code := http.StatusOK
-	if err != nil {
-		code = look.Status(err)
-	}
-	c.show(w, code, "delivery.html", p)
 }
 
 // receipt gives the receipt as the reception signed it.

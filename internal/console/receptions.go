@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,7 +65,9 @@ type pairPage struct {
 
 func (c Console) receptionList(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "receptions", "receptions", nil)
-	c.receptionsAgain(w, r, p, receptionsPage{}, nil, http.StatusOK)
+	o := c.told(w, r)
+	p.Done = o.say(p.Lang)
+	c.receptionsAgain(w, r, p, receptionsPage{}, map[string][]control.Finding{o.Checked: o.Found}, http.StatusOK)
 }
 
 // roster gives all receptions that are known.
@@ -116,13 +119,25 @@ func (c Console) addReception(w http.ResponseWriter, r *http.Request) {
 		c.receptionsAgain(w, r, p, receptionsPage{Form: form, Open: true}, nil, look.Status(err))
 		return
 	}
-	data := pairPage{Code: *reply.Code, Next: "/receptions"}
-	data.Place.Name, data.Place.Expires = reply.Code.Reception, reply.Code.Expires
+	o := outcome{Code: reply.Code, Next: "/receptions"}
 	if form.Title > 0 {
-		data.Next = fmt.Sprintf("/titles/%d?at=%s", form.Title, url.QueryEscape(data.Place.Name))
+		o.Next = fmt.Sprintf("/titles/%d?at=%s", form.Title, url.QueryEscape(reply.Code.Reception))
 	}
+	c.sendOn(w, r, "/receptions/"+reply.Code.Reception+"/pair", o)
+}
+
+// pairReception says what to run at a reception that was added, to who added it.
+func (c Console) pairReception(w http.ResponseWriter, r *http.Request) {
+	o := c.told(w, r)
+	if o.Code == nil {
+		http.Redirect(w, r, "/receptions", http.StatusSeeOther)
+		return
+	}
+	p := c.page(r, "receptions", "receptions", nil)
+	data := pairPage{Code: *o.Code, Next: inside(o.Next)}
+	data.Place.Name, data.Place.Expires = o.Code.Reception, o.Code.Expires
 	p.Title, p.Data = data.Place.Name, data
-	c.show(w, http.StatusCreated, "pair.html", p)
+	c.show(w, http.StatusOK, "pair.html", p)
 }
 
 // call gives what is asked of the supervisor.
@@ -166,23 +181,26 @@ func (c Console) checkReception(w http.ResponseWriter, r *http.Request) {
 		c.receptionsAgain(w, r, p, receptionsPage{}, nil, look.Status(err))
 		return
 	}
-	c.receptionsAgain(w, r, p, receptionsPage{}, map[string][]control.Finding{name: reply.Findings.Findings}, http.StatusOK)
+	// What the page does not show is not taken along.
+	found := slices.Clone(reply.Findings.Findings)
+	for i := range found {
+		found[i].Detail, found[i].Addresses = "", nil
+	}
+	c.sendOn(w, r, "/receptions", outcome{Checked: name, Found: found})
 }
 
 func (c Console) removeReception(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "receptions", "receptions", nil)
 	reply, err := c.call(r.Context(), control.Call{RemoveReception: &control.ReceptionName{Name: r.PathValue("name")}})
-	code := http.StatusOK
 	switch {
 	case err != nil:
 		p.explain(err)
-		code = look.Status(err)
+		c.receptionsAgain(w, r, p, receptionsPage{}, nil, look.Status(err))
 	case reply.Removed.Stays:
-		p.Done = fmt.Sprintf(made.Say(p.Lang, "unpaired"), reply.Removed.Name)
+		c.sendOn(w, r, "/receptions", outcome{Word: "unpaired", Of: []string{reply.Removed.Name}})
 	default:
-		p.Done = fmt.Sprintf(made.Say(p.Lang, "forgotten"), reply.Removed.Name)
+		c.sendOn(w, r, "/receptions", outcome{Word: "forgotten", Of: []string{reply.Removed.Name}})
 	}
-	c.receptionsAgain(w, r, p, receptionsPage{}, nil, code)
 }
 
 // pairing sends how the pairing of a reception goes, until it is done.

@@ -33,8 +33,7 @@ func (c Console) replaceTitle(w http.ResponseWriter, r *http.Request) {
 		c.titlesAgain(w, r, p, titlesPage{}, look.Status(err))
 		return
 	}
-	p.Title, p.Done = t.Name, fmt.Sprintf(made.Say(p.Lang, "replaced"), t.Name)
-	c.olderAgain(w, p, c.olderOf(r, t), http.StatusOK)
+	c.sendOn(w, r, fmt.Sprintf("/titles/%d/older", t.Number), outcome{Word: "replaced", Of: []string{t.Name}})
 }
 
 // holder is a reception that has or awaits earlier versions of a title.
@@ -88,7 +87,7 @@ func (c Console) older(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, err, look.Status(err))
 		return
 	}
-	p.Title = t.Name
+	p.Title, p.Done = t.Name, c.told(w, r).say(p.Lang)
 	c.olderAgain(w, p, c.olderOf(r, t), http.StatusOK)
 }
 

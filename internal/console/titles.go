@@ -45,6 +45,7 @@ const mostPages = 200
 
 func (c Console) titles(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "titles", "titles", nil)
+	p.Done = c.told(w, r).say(p.Lang)
 	data, err := c.findTitles(r)
 	if err != nil {
 		c.fail(w, r, err, look.Status(err))
@@ -129,11 +130,11 @@ func (c Console) addTitle(w http.ResponseWriter, r *http.Request) {
 		c.titlesAgain(w, r, p, titlesPage{Form: form, Length: minutes}, look.Status(err))
 		return
 	}
-	p.Done = fmt.Sprintf(made.Say(p.Lang, "added"), reply.Change.Title.Name, reply.Change.Title.Number)
-	c.titlesAgain(w, r, p, titlesPage{}, http.StatusCreated)
+	c.sendOn(w, r, "/", outcome{Word: "added", Of: []string{reply.Change.Title.Name, strconv.Itoa(reply.Change.Title.Number)}})
 }
 
-// titlesAgain shows the catalogue after a form, with what was written in it.
+// titlesAgain shows the catalogue after a form that was refused, with what was
+// written in it.
 func (c Console) titlesAgain(w http.ResponseWriter, r *http.Request, p page, form titlesPage, code int) {
 	data, err := c.findTitles(r)
 	if err != nil {
@@ -151,12 +152,10 @@ func (c Console) removeTitle(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		_, err = c.call(r.Context(), control.Call{Remove: &control.RemoveTitle{Number: t.Number, Force: r.FormValue("force") != ""}})
 	}
-	code := http.StatusOK
 	if err != nil {
 		p.explain(err)
-		code = look.Status(err)
-	} else {
-		p.Done = fmt.Sprintf(made.Say(p.Lang, "removed"), t.Name)
+		c.titlesAgain(w, r, p, titlesPage{}, look.Status(err))
+		return
 	}
-	c.titlesAgain(w, r, p, titlesPage{}, code)
+	c.sendOn(w, r, "/", outcome{Word: "removed", Of: []string{t.Name}})
 }

@@ -48,7 +48,7 @@ var words = look.Words{
 	"description": {"Description", "Descripción"},
 	"optional":    {"optional", "opcional"},
 	"add":         {"Add", "Agregar"},
-	"added":       {"Added: %s, number %d.", "Agregado: %s, número %d."},
+	"added":       {"Added: %s, number %s.", "Agregado: %s, número %s."},
 	"remove":      {"Remove", "Quitar"},
 	"remove_it":   {"Remove it from the catalogue", "Quitarlo del catálogo"},
 	"removed":     {"Removed: %s.", "Quitado: %s."},

@@ -54,6 +54,10 @@ async function administrator(b) {
   assert.equal(await page.locator("#add").getByLabel("Location on the server").inputValue(), "/nowhere/at/all.webm");
   await add("The Night Train", given.film, "0.25", "A white square crosses a field of noise, and hums.");
   assert.match(await page.locator(".note.good").innerText(), /The Night Train/);
+  // Loaded again, the page sends no form again.
+  await page.reload();
+  assert.equal(await page.locator(".note").filter({ visible: true }).count(), 0);
+  assert.equal(await page.locator(".card").count(), 1);
   // A film that the server can read is shown by one of its pictures.
   await add("The Reel", given.reel, "", "Counts.");
   await page.waitForFunction(() => { const img = [...document.querySelectorAll(".card")].at(-1).querySelector("img"); return img.complete && img.naturalWidth > 100; });
@@ -114,6 +118,8 @@ async function pairing(b, page) {
   await form.getByRole("button").click();
   const command = await page.locator("#code").innerText();
   assert.match(command, /^vcvrs pair \S+$/);
+  await page.reload();
+  assert.equal(await page.locator("#code").innerText(), command);
   await b.looked(page, "pairing");
   say("pair", command.split(" ")[2]);
   await page.waitForURL(/\/titles\/1\?at=patio$/);
@@ -269,6 +275,8 @@ async function enter(b, login) {
 async function people(b, page) {
   const ana = await account(page, "ana"), luis = await account(page, "luis");
   await b.looked(page, "accounts");
+  await page.reload();
+  assert.equal(await page.locator("#link").count(), 0);
   const hers = await enter(b, ana), his = await enter(b, luis.split("/").at(-1));
   await b.looked(his, "none-of-mine");
 
