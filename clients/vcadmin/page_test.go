@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"videoclub/internal/client"
 	"videoclub/internal/client/script"
 	"videoclub/internal/command"
@@ -29,5 +31,16 @@ func TestHelp(t *testing.T) {
 		p := newProgram()
 		p.Language, p.Words, p.words = language, client.WordsIn(language), wordsIn(language)
 		script.Help(t, p.root())
+	}
+}
+
+// Help fits the terminal that it is printed on, in both languages.
+func TestHelpFits(t *testing.T) {
+	for _, language := range []string{"en", "es"} {
+		script.Fits(t, func(width int) *cobra.Command {
+			p := newProgram()
+			p.Language, p.Words, p.words, p.Width = language, client.WordsIn(language), wordsIn(language), width
+			return p.root()
+		}, 40, 60, 80)
 	}
 }

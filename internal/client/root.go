@@ -55,6 +55,7 @@ func (p *Program) Root(long string, help map[string]Help, menu func(*cobra.Comma
 	c.PersistentFlags().BoolVar(&p.JSON, "json", false, p.Words.JSONFlag)
 	c.PersistentFlags().BoolP("help", "h", false, p.Words.HelpFlag)
 	c.SetUsageFunc(p.usage)
+	c.SetHelpFunc(p.help)
 	return c
 }
 
@@ -150,15 +151,37 @@ func (p *Program) Number(text, wrong string) (int64, error) {
 	return n, nil
 }
 
+// leastHelp is how many columns help is laid out for at least: in less of them it
+// could not be read.
+const leastHelp = 40
+
+// helpWidth is how many columns help has; 0 is no bound, where nobody has a terminal.
+func (p *Program) helpWidth() int {
+	if p.Width <= 0 {
+		return 0
+	}
+	return max(p.Width, leastHelp)
+}
+
+// help prints what a command does, and how it is called.
+func (p *Program) help(c *cobra.Command, _ []string) {
+	text := strings.TrimSpace(c.Long)
+	if text == "" {
+		text = c.Short
+	}
+	fmt.Fprintf(c.OutOrStdout(), "%s\n\n%s", terminal.Prose(text, p.helpWidth()), c.UsageString())
+}
+
 // usage prints how a command is called. That of the library speaks English
 // alone, and counts bytes where it aligns columns.
 func (p *Program) usage(c *cobra.Command) error {
+	width := p.helpWidth()
 	var b strings.Builder
 	line := c.UseLine()
 	if c.HasAvailableSubCommands() {
 		line = c.CommandPath() + " " + p.Words.CommandName
 	}
-	fmt.Fprintf(&b, "%s:\n  %s\n", p.Words.Usage, line)
+	fmt.Fprintf(&b, "%s:\n%s\n", p.Words.Usage, terminal.Hanging("  ", line, width))
 	if !c.HasParent() {
 		fmt.Fprintf(&b, "  %s %s\n", c.CommandPath(), p.Words.HostPort)
 	}
@@ -168,7 +191,7 @@ func (p *Program) usage(c *cobra.Command) error {
 	section := func(title string, f terminal.Form) {
 		if !f.Empty() {
 			fmt.Fprintf(&b, "\n%s:\n", title)
-			f.Print(&b, 0)
+			f.Print(&b, width)
 		}
 	}
 	commands := terminal.Form{}
@@ -181,7 +204,7 @@ func (p *Program) usage(c *cobra.Command) error {
 	section(p.Words.Flags, flagForm(c.LocalFlags()))
 	section(p.Words.AllFlags, flagForm(c.InheritedFlags()))
 	if c.HasAvailableSubCommands() && !c.HasParent() {
-		fmt.Fprintf(&b, "\n"+p.Words.MoreHelp+"\n", p.Name)
+		b.WriteString("\n" + terminal.Prose(fmt.Sprintf(p.Words.MoreHelp, p.Name), width) + "\n")
 	}
 	_, err := fmt.Fprint(c.OutOrStderr(), b.String())
 	return err

@@ -54,7 +54,8 @@ func (f *Form) Print(w io.Writer, width int) error {
 	}
 	for _, line := range f.lines {
 		if below {
-			b.WriteString(gap + line.label + "\n" + gap + gap)
+			// Blanks that align labels with others are for one column of them.
+			b.WriteString(gap + strings.TrimLeft(line.label, " ") + "\n" + gap + gap)
 		} else {
 			b.WriteString(gap + display().FillRight(line.label, widest) + gap)
 		}
@@ -71,6 +72,40 @@ func (f *Form) Print(w io.Writer, width int) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// Prose lays out paragraphs that were written in lines. One that is wider than width
+// is filled anew; 0 is no bound. Lines that begin with a blank are not prose, and stay.
+func Prose(text string, width int) string {
+	var all, paragraph []string
+	end := func() {
+		for _, line := range paragraph {
+			if width > 0 && Width(line) > width {
+				paragraph = wrapped(strings.Join(paragraph, " "), width)
+				break
+			}
+		}
+		all, paragraph = append(all, paragraph...), nil
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if line != "" && !strings.HasPrefix(line, " ") {
+			paragraph = append(paragraph, line)
+			continue
+		}
+		end()
+		all = append(all, line)
+	}
+	end()
+	return strings.Join(all, "\n")
+}
+
+// Hanging writes text after an indent, and what of it is wider than width below, as
+// much further in again; 0 is no bound.
+func Hanging(indent, text string, width int) string {
+	if width <= 0 || Width(indent+text) <= width {
+		return indent + text
+	}
+	return indent + strings.Join(wrapped(text, width-2*len(indent)), "\n"+indent+indent)
 }
 
 // leastWrap is how many columns a value has at least, in which words can be read.

@@ -172,3 +172,23 @@ func TestColours(t *testing.T) {
 		}
 	}
 }
+
+// Paragraphs that are too wide are filled anew, and nothing else is touched.
+func TestProse(t *testing.T) {
+	const text = "a word and another one\nthat goes on\n\n  $ this is to be typed as it is\nshort\n"
+	for width, want := range map[int]string{
+		0:  text,
+		22: "a word and another one\nthat goes on\n\n  $ this is to be typed as it is\nshort\n",
+		20: "a word and another\none that goes on\n\n  $ this is to be typed as it is\nshort\n",
+		16: "a word and\nanother one that\ngoes on\n\n  $ this is to be typed as it is\nshort\n",
+	} {
+		if got := Prose(text, width); got != want {
+			t.Errorf("width %d: %q, want %q", width, got, want)
+		}
+	}
+	for width, want := range map[int]string{0: "  vcx request N --at PLACE", 26: "  vcx request N --at PLACE", 25: "  vcx request N --at\n    PLACE", 20: "  vcx request N\n    --at PLACE"} {
+		if got := Hanging("  ", "vcx request N --at PLACE", width); got != want {
+			t.Errorf("width %d: %q, want %q", width, got, want)
+		}
+	}
+}
