@@ -61,6 +61,7 @@ type Recording struct {
 	ends   []time.Duration // when the last cluster that has something of each track is over
 	cues   cues
 
+	waits   int  // for why a track has nothing at the end
 	whole   bool // nothing follows
 	ended   bool // the recording has ended: what is missing at its end is noted
 	tail    []byte
@@ -141,6 +142,9 @@ const (
 	atOnce = 256
 	// overEvery is how often is looked whether nothing follows.
 	overEvery = 100 * time.Millisecond
+	// mostWaits is how often it is waited to learn why a track has nothing at the
+	// end of a part that somebody ended.
+	mostWaits = 30
 )
 
 // More waits until there is something at offset, and says up to where the
@@ -170,15 +174,8 @@ func (r *Recording) grow(ctx context.Context) error {
 		return err
 	}
 	for _, c := range clusters {
-		switch beyond := r.beyond(c); {
-		case r.part.End > 0 && c.Offset >= r.part.End:
-			return r.finish()
-		case beyond && !over && !m.Ended && r.part.End == 0 && r.isSilent():
-			// Why a track has nothing at the end is noted when the recording ends,
-			// or told when the time is over.
-			return r.pause(ctx)
-		case beyond:
-			return r.finish()
+		if r.part.End > 0 && c.Offset >= r.part.End || r.beyond(c) {
+			return r.close(ctx, over || m.Ended)
 		}
 		r.take(c)
 	}
@@ -189,7 +186,7 @@ func (r *Recording) grow(ctx context.Context) error {
 		r.ended = true
 		return r.finish()
 	case over || r.part.End > 0 && r.end >= r.part.End:
-		return r.finish()
+		return r.close(ctx, over)
 	}
 	wait, cancel := context.WithTimeout(ctx, overEvery)
 	defer cancel()
@@ -199,8 +196,25 @@ func (r *Recording) grow(ctx context.Context) error {
 	return nil
 }
 
-// pause waits until it is to be looked again whether nothing follows.
-func (r *Recording) pause(ctx context.Context) error {
+// close finishes the part, or waits a little: why a track has nothing at the end is
+// noted when it goes on or the recording ends, and told when the time is over.
+func (r *Recording) close(ctx context.Context, known bool) error {
+	wait := false
+	switch {
+	case known:
+	case r.part.End == 0:
+		wait = r.isSilent()
+	case r.part.Stops > 0 && r.waits < mostWaits:
+		// What was known when somebody ended it is told already.
+		var err error
+		if wait, err = r.isUnsure(); err != nil {
+			return err
+		}
+	}
+	if !wait {
+		return r.finish()
+	}
+	r.waits++
 	timer := time.NewTimer(overEvery)
 	defer timer.Stop()
 	select {
@@ -368,6 +382,19 @@ func (r *Recording) isSilent() bool {
 	return slices.ContainsFunc(r.ends, func(end time.Duration) bool { return r.wholeTime()-end >= silence })
 }
 
+// isUnsure says whether it is yet to be known why a track is silent.
+func (r *Recording) isUnsure() (bool, error) {
+	for i, end := range r.ends {
+		if r.wholeTime()-end < silence || i < len(r.part.Silent) && r.part.Silent[i] != "" {
+			continue
+		}
+		if _, known, err := r.follow.Open(r.end, i+1); err != nil || !known {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
 // silent adds what is missing at the end of a part that is over while the
 // recording goes on for others, or went on for a while: it is not noted within
 // the part.
@@ -381,9 +408,16 @@ func (r *Recording) silent(out *receipt.Recorded) error {
 		if noted || lasts-end < silence || len(out.Gaps) == receipt.MaxLosses {
 			continue
 		}
-		why, err := r.why(i, lasts)
+		g, known, err := r.follow.Open(r.end, i+1)
 		if err != nil {
 			return err
+		}
+		if known && g.Track == 0 && r.part.Stops > 0 {
+			continue // what it gave was on its way when somebody ended the part
+		}
+		why := r.told(i)
+		if known && g.From-r.base < lasts && g.Code.Valid() {
+			why = g.Code // it is noted by now
 		}
 		t := &out.Tracks[i]
 		lost := int64(0)
@@ -396,16 +430,8 @@ func (r *Recording) silent(out *receipt.Recorded) error {
 	return nil
 }
 
-// why says why a track has nothing at the end of the part: what the recording
-// says of it, if that has noted it by now, and else what was told.
-func (r *Recording) why(i int, lasts time.Duration) (reason.Code, error) {
-	g, noted, err := r.follow.Open(r.end, i+1)
-	if err != nil {
-		return "", err
-	}
-	if noted && g.From-r.base < lasts && g.Code.Valid() {
-		return g.Code, nil
-	}
+// told is what was told of why a track has nothing at the end of the part.
+func (r *Recording) told(i int) reason.Code {
 	at := func(silent []reason.Code) reason.Code {
 		if i < len(silent) {
 			return silent[i]
@@ -419,7 +445,7 @@ func (r *Recording) why(i int, lasts time.Duration) (reason.Code, error) {
 	if len(told.silent) > 0 {
 		told.why = "" // it is that of one of them
 	}
-	return cmp.Or(at(r.part.Silent), at(told.silent), told.why, reason.DeviceHung), nil
+	return cmp.Or(at(r.part.Silent), at(told.silent), told.why, reason.DeviceHung)
 }
 
 func ceilMillis(d time.Duration) int64 { return (d + time.Millisecond - 1).Milliseconds() }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"videoclub/internal/matroska"
@@ -463,7 +464,9 @@ func TestRecordingEndsBesideAMicrophone(t *testing.T) {
 
 // A part that somebody ended in the middle of an outage lacks what was missing up
 // to then, for the reason that the recording notes in the end, or was known then.
-func TestRecordingStopped(t *testing.T) {
+func TestRecordingStopped(t *testing.T) { synctest.Test(t, stoppedInAnOutage) }
+
+func stoppedInAnOutage(t *testing.T) {
 	camera := func(to int64, why reason.Code) receipt.Gap {
 		return receipt.Gap{From: 2000, To: to, Track: 1, Lost: (to - 2000) / 50, Reason: why}
 	}
@@ -483,6 +486,7 @@ func TestRecordingStopped(t *testing.T) {
 		"later than it was to last": {stops: time.Hour, silent: away, want: []receipt.Gap{camera(5000, reason.DeviceAbsent), {From: 2000, To: 5000, Track: 2, Lost: 24_000, Reason: reason.DeviceFailed}}},
 		"when nobody noted when":    {heard: 15, want: []receipt.Gap{camera(3490, reason.DeviceHung)}},
 		"and the recording goes on": {heard: 15, stops: 3500 * ms, silent: away[:1], after: func(r *reel) { r.hear(20) }, want: []receipt.Gap{camera(3500, reason.DeviceAbsent)}},
+		"it was on its way":         {heard: 15, stops: 3500 * ms, after: func(r *reel) { r.hear(1); r.shoot(1) }},
 		"and the camera came back": {heard: 15, stops: 3500 * ms, after: func(r *reel) {
 			r.hear(20)
 			r.shoot(1, spool.Gap{Track: 1, From: 2000 * ms, To: 5500 * ms, Lost: 70, Code: reason.WorkerFailed})

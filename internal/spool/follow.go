@@ -163,9 +163,9 @@ func (f *Follower) Gaps(from, to int64, most int) (all []Gap, besides int, err e
 }
 
 // Open gives the gap in which a track is at offset, where a cluster ends: it is
-// noted where the track goes on, or when the recording ends. noted is false until
-// then, and where there is none.
-func (f *Follower) Open(offset int64, track int) (g Gap, noted bool, err error) {
+// noted where the track goes on, or when the recording ends. known is false until
+// then; the gap of a track that goes on without one is the zero Gap.
+func (f *Follower) Open(offset int64, track int) (g Gap, known bool, err error) {
 	before, err := f.Before(offset)
 	if err != nil {
 		return Gap{}, false, err
@@ -179,8 +179,10 @@ func (f *Follower) Open(offset int64, track int) (g Gap, noted bool, err error) 
 		switch {
 		case err != nil:
 			return Gap{}, false, reason.Wrap(reason.SourceUnreadable, err, "reading the index of the recording")
-		case !ok || r.kind == ofCluster && r.cluster.Tracks[track-1].Packets > before.Tracks[track-1].Packets:
+		case !ok:
 			return Gap{}, false, nil
+		case r.kind == ofCluster && r.cluster.Tracks[track-1].Packets > before.Tracks[track-1].Packets:
+			return Gap{}, true, nil
 		case r.kind == ofGap && r.gap.Track == track:
 			return r.gap, true, nil
 		}

@@ -424,13 +424,14 @@ func TestOpen(t *testing.T) {
 		offset int64
 		track  int
 		want   Gap
+		known  bool
 	}{
-		{int64(len(head)), 1, Gap{}}, {int64(len(head)), 2, Gap{}}, {both, 1, gap(1, 7)}, {both, 2, gap(2, 5)},
-		{back, 1, gap(1, 8)}, {back, 2, gap(2, 9)}, {w.Mark().Offset, 1, Gap{}}, {w.Mark().Offset, 2, gap(2, 9)},
+		{int64(len(head)), 1, Gap{}, true}, {int64(len(head)), 2, Gap{}, true}, {both, 1, gap(1, 7), true}, {both, 2, gap(2, 5), true},
+		{back, 1, gap(1, 8), true}, {back, 2, gap(2, 9), true}, {w.Mark().Offset, 1, Gap{}, false}, {w.Mark().Offset, 2, gap(2, 9), true},
 	} {
-		got, noted, err := w.follow().Open(c.offset, c.track)
-		if err != nil || got != c.want || noted != (c.want.Track > 0) {
-			t.Errorf("track %d at %d: %+v, %v, %v", c.track, c.offset, got, noted, err)
+		got, known, err := w.follow().Open(c.offset, c.track)
+		if err != nil || got != c.want || known != c.known {
+			t.Errorf("track %d at %d: %+v, %v, %v", c.track, c.offset, got, known, err)
 		}
 	}
 }

@@ -679,7 +679,7 @@ func TestLostBesideAMicrophone(t *testing.T) {
 	}
 	_, f := p.follow(part)
 	end := got.clusters[len(got.clusters)-1].End
-	if g, noted, err := f.Open(end, 1); noted || err != nil {
+	if g, known, err := f.Open(end, 1); known || err != nil {
 		t.Errorf("noted is %+v, %v", g, err)
 	}
 	p.Stop(1)
