@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -299,6 +300,31 @@ func TestLiveCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.until(waiting.ID, "cancelled", inState("cancelled"))
+}
+
+// One that is cancelled while its camera is silent and its microphone goes on lacks
+// in its receipt what was missing up to then.
+func TestLiveCancelledInAnOutage(t *testing.T) {
+	t.Parallel()
+	r := startReception(t, "")
+	c := startCentral(t, "", link{"mateo.test", r, ""})
+	d := c.ask(c.add("La cámara", liveTitle, 30), "mateo.test")
+	reached := c.past(d.ID, 300_000).Offset
+	c.awaitWorkers("the camera's", "capture", func(all []worker) bool {
+		i := slices.IndexFunc(all, func(w worker) bool { return w.label == "device=pattern:?size=160x120&fps=25" })
+		return i >= 0 && syscall.Kill(all[i].pid, syscall.SIGSTOP) == nil
+	})
+	heard := c.until(d.ID, "heard for a while", func(d control.DeliveryStory) bool { return d.Offset > reached+700_000 })
+	c.end(d.ID)
+	got, w := r.provenLive(c.deposited(d.ID))
+	i := slices.IndexFunc(got.Gaps, func(g receipt.Gap) bool { return g.Track == 1 && g.Reason == reason.DeviceHung })
+	if i < 0 || heard.Offset > got.Size {
+		t.Fatalf("the receipt has %+v", got)
+	}
+	g, last := got.Gaps[i], w.pictures[len(w.pictures)-1].in
+	if g.To-g.From < 2000 || g.To < got.Duration || g.From < last.Milliseconds() || g.From > last.Milliseconds()+200 || g.Lost < 40 || g.Lost > got.Tracks[0].Lost {
+		t.Errorf("the gap is %+v of %v, and the last picture at %v", g, got.Duration, last)
+	}
 }
 
 // A restart of either server in the middle costs the time of the restart, and

@@ -350,6 +350,9 @@ func (r *Recording) Recorded() (receipt.Recorded, error) {
 			continue // of what is missing nothing is within
 		}
 		code := g.Code
+		if i >= tallied { // what was known then counts more than what a restart makes of it
+			code = cmp.Or(of(r.part.Silent, g.Track-1), code)
+		}
 		if !code.Valid() {
 			code = reason.Internal
 		}
@@ -385,7 +388,7 @@ func (r *Recording) isSilent() bool {
 // isUnsure says whether it is yet to be known why a track is silent.
 func (r *Recording) isUnsure() (bool, error) {
 	for i, end := range r.ends {
-		if r.wholeTime()-end < silence || i < len(r.part.Silent) && r.part.Silent[i] != "" {
+		if r.wholeTime()-end < silence || of(r.part.Silent, i) != "" {
 			continue
 		}
 		if _, known, err := r.follow.Open(r.end, i+1); err != nil || !known {
@@ -415,9 +418,13 @@ func (r *Recording) silent(out *receipt.Recorded) error {
 		if known && g.Track == 0 && r.part.Stops > 0 {
 			continue // what it gave was on its way when somebody ended the part
 		}
-		why := r.told(i)
-		if known && g.From-r.base < lasts && g.Code.Valid() {
-			why = g.Code // it is noted by now
+		why := of(r.part.Silent, i)
+		switch noted := known && g.From-r.base < lasts && g.Code.Valid(); {
+		case why != "":
+		case noted:
+			why = g.Code
+		default:
+			why = r.told(i)
 		}
 		t := &out.Tracks[i]
 		lost := int64(0)
@@ -430,14 +437,16 @@ func (r *Recording) silent(out *receipt.Recorded) error {
 	return nil
 }
 
-// told is what was told of why a track has nothing at the end of the part.
-func (r *Recording) told(i int) reason.Code {
-	at := func(silent []reason.Code) reason.Code {
-		if i < len(silent) {
-			return silent[i]
-		}
-		return ""
+// of is why a track is silent, as far as that was told.
+func of(silent []reason.Code, i int) reason.Code {
+	if i < len(silent) {
+		return silent[i]
 	}
+	return ""
+}
+
+// told is what was told, when the time was over, of why a track has nothing.
+func (r *Recording) told(i int) reason.Code {
 	told := ending{}
 	if over := r.over.Load(); over != nil {
 		told = *over
@@ -445,7 +454,7 @@ func (r *Recording) told(i int) reason.Code {
 	if len(told.silent) > 0 {
 		told.why = "" // it is that of one of them
 	}
-	return cmp.Or(at(r.part.Silent), at(told.silent), told.why, reason.DeviceHung)
+	return cmp.Or(of(told.silent, i), told.why, reason.DeviceHung)
 }
 
 func ceilMillis(d time.Duration) int64 { return (d + time.Millisecond - 1).Milliseconds() }

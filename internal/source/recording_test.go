@@ -463,7 +463,7 @@ func TestRecordingEndsBesideAMicrophone(t *testing.T) {
 }
 
 // A part that somebody ended in the middle of an outage lacks what was missing up
-// to then, for the reason that the recording notes in the end, or was known then.
+// to then, for the reason that was known then, or that the recording notes later.
 func TestRecordingStopped(t *testing.T) { synctest.Test(t, stoppedInAnOutage) }
 
 func stoppedInAnOutage(t *testing.T) {
@@ -491,8 +491,14 @@ func stoppedInAnOutage(t *testing.T) {
 			r.hear(20)
 			r.shoot(1, spool.Gap{Track: 1, From: 2000 * ms, To: 5500 * ms, Lost: 70, Code: reason.WorkerFailed})
 		}, want: []receipt.Gap{camera(3500, reason.WorkerFailed)}},
-		"and the recording ended":      {stops: 3500 * ms, silent: away, after: func(r *reel) { r.end(6 * time.Second) }, want: []receipt.Gap{camera(3500, reason.DeviceBusy), {From: 2000, To: 3500, Track: 2, Lost: 12_000, Reason: reason.DeviceBusy}}},
-		"and the recording ended late": {heard: 15, stops: 3500 * ms, silent: away, after: func(r *reel) { r.hear(20); r.end(6 * time.Second) }, want: []receipt.Gap{camera(3500, reason.DeviceBusy)}},
+		"and the recording ended": {stops: 3500 * ms, after: func(r *reel) { r.end(6 * time.Second) },
+			want: []receipt.Gap{camera(3500, reason.DeviceBusy), {From: 2000, To: 3500, Track: 2, Lost: 12_000, Reason: reason.DeviceBusy}}},
+		"and the recording ended late": {heard: 15, stops: 3500 * ms, after: func(r *reel) { r.hear(20); r.end(6 * time.Second) }, want: []receipt.Gap{camera(3500, reason.DeviceBusy)}},
+		// After a restart of the server it does not know why.
+		"and it ended for another reason": {stops: 3500 * ms, silent: away, after: func(r *reel) { r.end(6 * time.Second) },
+			want: []receipt.Gap{camera(3500, reason.DeviceAbsent), microphone}},
+		"and it ended late for another": {heard: 15, stops: 3500 * ms, silent: away, after: func(r *reel) { r.hear(20); r.end(6 * time.Second) },
+			want: []receipt.Gap{camera(3500, reason.DeviceAbsent)}},
 	} {
 		r := newReel(t)
 		r.shoot(20)
