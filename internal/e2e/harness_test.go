@@ -28,7 +28,7 @@ const patience = 90 * time.Second
 func TestMain(m *testing.M) { os.Exit(withPrograms(m.Run)) }
 
 // programs are what the tests run.
-var programs = []string{"videoclub/daemons/vccs", "videoclub/daemons/vcvrs"}
+var programs = []string{"videoclub/daemons/vccs", "videoclub/daemons/vcvrs", "videoclub/clients/vcuser"}
 
 // withPrograms builds the programs and puts them first in PATH, where the tests
 // find them.

@@ -18,7 +18,7 @@ import (
 )
 
 func init() {
-	programs = append(programs, "videoclub/clients/vcuser", "videoclub/clients/vcadmin")
+	programs = append(programs, "videoclub/clients/vcadmin")
 }
 
 // tools are the programs that the tests of this build need, by their packages.
