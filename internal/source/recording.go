@@ -143,7 +143,8 @@ const (
 	// overEvery is how often is looked whether nothing follows.
 	overEvery = 100 * time.Millisecond
 	// mostWaits is how often it is waited to learn why a track has nothing at the
-	// end of a part that somebody ended.
+	// end of a part that is over, where nobody said so: on a machine that is busy it
+	// may be no more than late.
 	mostWaits = 30
 )
 
@@ -175,7 +176,7 @@ func (r *Recording) grow(ctx context.Context) error {
 	}
 	for _, c := range clusters {
 		if r.part.End > 0 && c.Offset >= r.part.End || r.beyond(c) {
-			return r.close(ctx, over || m.Ended)
+			return r.close(ctx, m.Ended)
 		}
 		r.take(c)
 	}
@@ -186,7 +187,7 @@ func (r *Recording) grow(ctx context.Context) error {
 		r.ended = true
 		return r.finish()
 	case over || r.part.End > 0 && r.end >= r.part.End:
-		return r.close(ctx, over)
+		return r.close(ctx, false)
 	}
 	wait, cancel := context.WithTimeout(ctx, overEvery)
 	defer cancel()
@@ -198,14 +199,13 @@ func (r *Recording) grow(ctx context.Context) error {
 
 // close finishes the part, or waits a little: why a track has nothing at the end is
 // noted when it goes on or the recording ends, and told when the time is over.
-func (r *Recording) close(ctx context.Context, known bool) error {
+func (r *Recording) close(ctx context.Context, ended bool) error {
 	wait := false
-	switch {
-	case known:
-	case r.part.End == 0:
+	switch over := r.over.Load() != nil; {
+	case ended:
+	case r.part.End == 0 && !over:
 		wait = r.isSilent()
-	case r.part.Stops > 0 && r.waits < mostWaits:
-		// What was known when somebody ended it is told already.
+	case (over || r.part.Stops > 0) && r.waits < mostWaits:
 		var err error
 		if wait, err = r.isUnsure(); err != nil {
 			return err
@@ -377,18 +377,22 @@ func (r *Recording) wholeTime() time.Duration {
 	return max(r.lasts, r.part.Duration)
 }
 
+// until is up to when what is missing at the end counts: not beyond the part's
+// time, whatever came of another track while this one was late.
+func (r *Recording) until() time.Duration { return min(r.wholeTime(), r.part.Duration) }
+
 // silence is how long a track has nothing at the end for that to be a gap.
 const silence = time.Second
 
 // isSilent says whether a track has nothing at the end for so long.
 func (r *Recording) isSilent() bool {
-	return slices.ContainsFunc(r.ends, func(end time.Duration) bool { return r.wholeTime()-end >= silence })
+	return slices.ContainsFunc(r.ends, func(end time.Duration) bool { return r.until()-end >= silence })
 }
 
 // isUnsure says whether it is yet to be known why a track is silent.
 func (r *Recording) isUnsure() (bool, error) {
 	for i, end := range r.ends {
-		if r.wholeTime()-end < silence || of(r.part.Silent, i) != "" {
+		if r.until()-end < silence || r.told(i) != "" {
 			continue
 		}
 		if _, known, err := r.follow.Open(r.end, i+1); err != nil || !known {
@@ -408,7 +412,7 @@ func (r *Recording) silent(out *receipt.Recorded) error {
 	lasts := r.wholeTime()
 	for i, end := range r.ends {
 		noted := slices.ContainsFunc(out.Gaps, func(g receipt.Gap) bool { return g.Track == i+1 && g.To > ceilMillis(end) })
-		if noted || lasts-end < silence || len(out.Gaps) == receipt.MaxLosses {
+		if noted || r.until()-end < silence || len(out.Gaps) == receipt.MaxLosses {
 			continue
 		}
 		g, known, err := r.follow.Open(r.end, i+1)
@@ -423,8 +427,12 @@ func (r *Recording) silent(out *receipt.Recorded) error {
 		case why != "":
 		case noted:
 			why = g.Code
-		default:
+		case r.told(i) != "":
 			why = r.told(i)
+		case known && g.Track == 0:
+			why = reason.DeviceOverrun // it came when the part was over
+		default:
+			why = reason.DeviceHung
 		}
 		t := &out.Tracks[i]
 		lost := int64(0)
@@ -445,16 +453,20 @@ func of(silent []reason.Code, i int) reason.Code {
 	return ""
 }
 
-// told is what was told, when the time was over, of why a track has nothing.
+// told is what was told of why a track has nothing: when somebody ended the part, or
+// when its time was over; "" where nobody knew.
 func (r *Recording) told(i int) reason.Code {
-	told := ending{}
-	if over := r.over.Load(); over != nil {
-		told = *over
+	if why := of(r.part.Silent, i); why != "" {
+		return why
 	}
-	if len(told.silent) > 0 {
-		told.why = "" // it is that of one of them
+	over := r.over.Load()
+	switch {
+	case over == nil:
+		return ""
+	case len(over.silent) > 0: // why is that of one of them
+		return of(over.silent, i)
 	}
-	return cmp.Or(of(told.silent, i), told.why, reason.DeviceHung)
+	return over.why
 }
 
 func ceilMillis(d time.Duration) int64 { return (d + time.Millisecond - 1).Milliseconds() }

@@ -364,7 +364,9 @@ func TestRecordingGaps(t *testing.T) {
 
 // What is missing at the end of a part is of it up to its end: as the recording
 // notes it, or where that goes on for others, as it is told.
-func TestRecordingEndsInAGap(t *testing.T) {
+func TestRecordingEndsInAGap(t *testing.T) { synctest.Test(t, endsInAGap) }
+
+func endsInAGap(t *testing.T) {
 	whole := receipt.Gap{From: 2000, To: 3000, Track: 1, Lost: 20, Reason: reason.DeviceAbsent}
 	for name, c := range map[string]struct {
 		noted []spool.Gap // when the recording ends; nil is that it does not
@@ -405,14 +407,25 @@ func TestRecordingEndsInAGap(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
+	// What is heard beyond the part's time, while its last pictures are late, does
+	// not make its camera one that is gone.
+	r := newReel(t)
+	r.shoot(20)
+	r.hear(12)
+	f := r.follow(r.part(0, 2100*ms))
+	f.Over("", nil)
+	all(t, f, 0)
+	if got, err := f.Recorded(); err != nil || got.Duration < 3000 || len(got.Gaps) != 0 || got.Tracks[0].Lost != 0 {
+		t.Errorf("heard beyond its time: %+v, %v", got, err)
+	}
 	// A microphone that goes on does not hide a camera that is gone: the time is
 	// that of the recording's end, not that of the camera's.
-	r := newReel(t)
+	r = newReel(t)
 	r.shoot(20)
 	if err := r.w.End([]spool.Gap{{Track: 1, From: 500 * ms, To: 1900 * ms, Lost: 28, Code: reason.DeviceAbsent}}); err != nil {
 		t.Fatal(err)
 	}
-	f := r.follow(r.part(0, 2*time.Second))
+	f = r.follow(r.part(0, 2*time.Second))
 	all(t, f, 0)
 	if got, err := f.Recorded(); err != nil || got.Tracks[0].Lost != 28 || len(got.Gaps) != 1 || got.Gaps[0].To != 1900 {
 		t.Errorf("beside a microphone: %+v, %v", got, err)
@@ -421,13 +434,16 @@ func TestRecordingEndsInAGap(t *testing.T) {
 
 // A part whose time is over while its camera is gone and its microphone goes on
 // waits until it is known why: the recording notes it, or it is told.
-func TestRecordingEndsBesideAMicrophone(t *testing.T) {
+func TestRecordingEndsBesideAMicrophone(t *testing.T) { synctest.Test(t, endsBesideAMicrophone) }
+
+func endsBesideAMicrophone(t *testing.T) {
 	for name, c := range map[string]struct {
 		then func(r *reel, f *Recording)
 		why  reason.Code
 	}{
 		"it is told":          {func(_ *reel, f *Recording) { f.Over("", []reason.Code{reason.DeviceAbsent}) }, reason.DeviceAbsent},
 		"nobody knows":        {func(_ *reel, f *Recording) { f.Over("", nil) }, reason.DeviceHung},
+		"it was only late":    {func(r *reel, f *Recording) { f.Over("", nil); r.shoot(1) }, reason.DeviceOverrun},
 		"the recording ended": {func(r *reel, _ *Recording) { r.end(5 * time.Second) }, reason.DeviceBusy},
 		"it was noted meanwhile": {func(r *reel, f *Recording) {
 			r.shoot(1, spool.Gap{Track: 1, From: 2000 * ms, To: 5500 * ms, Lost: 70, Code: reason.WorkerFailed})
