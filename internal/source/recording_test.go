@@ -256,7 +256,9 @@ func TestRecordingPart(t *testing.T) {
 
 // What grows is read as it comes, by who goes back in it too, until nothing
 // follows.
-func TestRecordingGrows(t *testing.T) {
+func TestRecordingGrows(t *testing.T) { synctest.Test(t, grows) }
+
+func grows(t *testing.T) {
 	r := newReel(t)
 	r.shoot(1)
 	f, done := r.follow(r.part(0, time.Hour)), make(chan []byte)
