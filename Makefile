@@ -78,7 +78,8 @@ fuzz:
 
 # The long form of the end-to-end tests: 200 faults instead of 30, 1,000 requests
 # under kills instead of 150; and a minute of 2,000 hostile peers, alone, as it
-# looks at the pace of others.
+# looks at the pace of others. VC_HUGE=100 makes the large file of a folder one of
+# 100 GB instead of one, which takes 20 minutes and a disk that has the room.
 #
 # Root, on Debian: the packages in trees of Debian and rpm, which are got and kept
 # in /var/cache/vc-lab, and on a machine of qemu's with a camera and a sound card,
