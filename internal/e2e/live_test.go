@@ -148,6 +148,15 @@ func (c *central) end(id int64) {
 	}
 }
 
+// toCamera does something to the worker that films a live title, once there is one.
+func (c *central) toCamera(do func(worker) error) {
+	c.t.Helper()
+	c.awaitWorkers("the camera's", "capture", func(all []worker) bool {
+		i := slices.IndexFunc(all, func(w worker) bool { return w.label == "device=pattern:?size=160x120&fps=25" })
+		return i >= 0 && do(all[i]) == nil
+	})
+}
+
 // liveTitle is what is recorded.
 const liveTitle = "pattern:?size=160x120&fps=25+tone:"
 
@@ -257,10 +266,7 @@ func TestLiveGap(t *testing.T) {
 	c := startCentral(t, "", link{"mateo.test", r, ""})
 	d := c.ask(c.add("La cámara", liveTitle, 30), "mateo.test")
 	reached := c.past(d.ID, 300_000).Offset
-	c.awaitWorkers("the camera's", "capture", func(all []worker) bool {
-		i := slices.IndexFunc(all, func(w worker) bool { return w.label == "device=pattern:?size=160x120&fps=25" })
-		return i >= 0 && all[i].kill() == nil
-	})
+	c.toCamera(worker.kill)
 	c.until(d.ID, "filmed again", func(d control.DeliveryStory) bool { return d.Offset > reached+600_000 })
 	c.end(d.ID)
 	got, w := r.provenLive(c.deposited(d.ID))
@@ -332,10 +338,7 @@ func TestLiveCancelledInAnOutage(t *testing.T) {
 	c := startCentral(t, "", link{"mateo.test", r, ""})
 	d := c.ask(c.add("La cámara", liveTitle, 30), "mateo.test")
 	reached := c.past(d.ID, 300_000).Offset
-	c.awaitWorkers("the camera's", "capture", func(all []worker) bool {
-		i := slices.IndexFunc(all, func(w worker) bool { return w.label == "device=pattern:?size=160x120&fps=25" })
-		return i >= 0 && syscall.Kill(all[i].pid, syscall.SIGSTOP) == nil
-	})
+	c.toCamera(func(w worker) error { return syscall.Kill(w.pid, syscall.SIGSTOP) })
 	heard := c.until(d.ID, "heard for a while", func(d control.DeliveryStory) bool { return d.Offset > reached+700_000 })
 	c.end(d.ID)
 	got, w := r.provenLive(c.deposited(d.ID))
