@@ -265,8 +265,9 @@ func TestLiveGap(t *testing.T) {
 	r := startReception(t, "")
 	c := startCentral(t, "", link{"mateo.test", r, ""})
 	d := c.ask(c.add("La cámara", liveTitle, 30), "mateo.test")
-	reached := c.past(d.ID, 300_000).Offset
+	c.past(d.ID, 300_000)
 	c.toCamera(worker.kill)
+	reached := c.recorded()
 	c.until(d.ID, "filmed again", func(d control.DeliveryStory) bool { return d.Offset > reached+600_000 })
 	c.end(d.ID)
 	got, w := r.provenLive(c.deposited(d.ID))
