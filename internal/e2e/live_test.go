@@ -266,8 +266,19 @@ func TestLiveGap(t *testing.T) {
 	c := startCentral(t, "", link{"mateo.test", r, ""})
 	d := c.ask(c.add("La cámara", liveTitle, 30), "mateo.test")
 	c.past(d.ID, 300_000)
-	c.toCamera(worker.kill)
+	// Another worker begins in less than the time of a picture: this one films
+	// nothing for half a second of sound before it dies.
+	var dying worker
+	c.toCamera(func(w worker) error {
+		dying = w
+		return syscall.Kill(w.pid, syscall.SIGSTOP)
+	})
 	reached := c.recorded()
+	c.until(d.ID, "heard for a while", func(d control.DeliveryStory) bool { return d.Offset > reached+100_000 })
+	if err := dying.kill(); err != nil {
+		t.Fatal(err)
+	}
+	reached = c.recorded()
 	c.until(d.ID, "filmed again", func(d control.DeliveryStory) bool { return d.Offset > reached+600_000 })
 	c.end(d.ID)
 	got, w := r.provenLive(c.deposited(d.ID))
