@@ -23,9 +23,11 @@ type flakyDisk struct {
 
 	mu    sync.Mutex
 	conn  net.Conn
-	cache []cached // written and not flushed, in order
-	off   bool     // the power is: nothing is taken any more
-	lost  int      // writes that were lost so far
+	cache []cached      // written and not flushed, in order
+	off   bool          // the power is: nothing is taken any more
+	lost  int           // writes that were lost so far
+	asked chan struct{} // closed when the guest asks to flush something, if not nil
+	power *sync.Cond    // of mu: it has gone
 }
 
 type cached struct {
@@ -44,6 +46,7 @@ func newFlakyDisk(path, socket string) (*flakyDisk, error) {
 		return nil, err
 	}
 	d := &flakyDisk{file: f, size: info.Size()}
+	d.power = sync.NewCond(&d.mu)
 	if d.listen, err = net.Listen("unix", socket); err != nil {
 		return nil, err
 	}
@@ -72,7 +75,8 @@ func (d *flakyDisk) close() {
 func (d *flakyDisk) powerLoss(chance *rand.Rand, all bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.off = true
+	d.off, d.asked = true, nil
+	d.power.Broadcast()
 	kept := slices.DeleteFunc(slices.Clone(d.cache), func(cached) bool { return all || chance.IntN(2) == 0 })
 	d.lost += len(d.cache) - len(kept)
 	d.cache = nil
@@ -80,6 +84,16 @@ func (d *flakyDisk) powerLoss(chance *rand.Rand, all bool) error {
 		d.conn.Close()
 	}
 	return d.write(kept)
+}
+
+// nextFlush gives what is closed once the guest asks to flush what it wrote. It
+// gets no answer: it waits until the power goes.
+func (d *flakyDisk) nextFlush() <-chan struct{} {
+	asked := make(chan struct{})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked = asked
+	return asked
 }
 
 // powerOn is for the next guest.
@@ -176,6 +190,14 @@ func (d *flakyDisk) do(kind, flags uint16, offset int64, data []byte) error {
 		}
 	case kind != nbdFlush:
 		return errors.New("it was not offered")
+	}
+	if d.asked != nil && len(d.cache) > 0 {
+		close(d.asked)
+		d.asked = nil
+		for !d.off {
+			d.power.Wait()
+		}
+		return errOff
 	}
 	// A write through the cache takes what was before it along, which a disk may do.
 	err := d.write(d.cache)

@@ -53,6 +53,12 @@ func TestPowerLoss(t *testing.T) {
 			})
 		}
 		<-time.After(time.Duration(chance.Int64N(int64(4 * time.Second))))
+		if n/2%2 == 0 { // with what it has written and waits for; a flush follows unless all has come
+			select {
+			case <-m.disk.nextFlush():
+			case <-time.After(10 * time.Second):
+			}
+		}
 		if err := m.disk.powerLoss(chance, n%2 == 0); err != nil {
 			t.Fatal(err)
 		}
