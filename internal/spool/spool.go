@@ -258,7 +258,8 @@ func (w *Writer) Release(upTo int64) error {
 	if upTo <= w.mark.Released {
 		return nil
 	}
-	from := (w.mark.Released + block - 1) / block * block
+	// From the block on of which a part was let go before, but for that of the head.
+	from := max((w.mark.Head+block-1)/block, w.mark.Released/block) * block
 	w.mark.Released = upTo
 	// What the index has not said durably could not be told from what is let go.
 	if err := w.Index.Datasync(); err != nil {

@@ -524,3 +524,28 @@ func TestFiles(t *testing.T) {
 		t.Errorf("%v, %v", m, err)
 	}
 }
+
+// What is let go of in pieces, none of which is of whole blocks, goes wholly but for
+// the block that is still needed and that of the head.
+func TestReleaseInPieces(t *testing.T) {
+	for _, n := range []int{1600, 5000, 10_000} {
+		w := create(t, 1<<20)
+		given := make(map[int64]bool)
+		for range 100 {
+			if err := w.add(cluster(n, 3)); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Release(w.Mark().Offset); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, p := range w.data.punched {
+			for at := p[0]; at < p[0]+p[1]; at += block {
+				given[at] = true
+			}
+		}
+		if want := int(w.Mark().Offset/block) - 1; len(given) != want || !bytes.HasPrefix(w.data.now, []byte(head)) {
+			t.Errorf("by %d bytes: %d blocks are given back, not %d", n, len(given), want)
+		}
+	}
+}
