@@ -172,6 +172,10 @@ func (w *Writer) list(gaps []Gap, c *Cluster) error {
 		return nil
 	}
 	_, err := w.Index.WriteAt(b, w.records*recordSize)
+	if noRoom(err) {
+		w.cut(w.Index, w.records*recordSize)
+		return reason.Wrap(reason.SpoolFull, err, "writing the index of the recording")
+	}
 	if err == nil && len(gaps) > 0 {
 		// A gap cannot be known again from what is there.
 		err = w.Index.Datasync()

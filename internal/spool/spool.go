@@ -214,6 +214,9 @@ func (w *Writer) Append(cluster []byte, c Cluster, gaps []Gap) error {
 	}
 	c.Offset, c.End = w.mark.Offset, w.mark.Offset+int64(len(cluster))
 	if err := w.list(gaps, &c); err != nil {
+		if w.broken == nil {
+			w.cut(w.Data, w.mark.Offset)
+		}
 		return err
 	}
 	w.mark.Offset = c.End
@@ -223,12 +226,9 @@ func (w *Writer) Append(cluster []byte, c Cluster, gaps []Gap) error {
 // write puts bytes at the end and makes them durable.
 func (w *Writer) write(b []byte) error {
 	_, err := w.Data.WriteAt(b, w.mark.Offset)
-	if err != nil && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
-		full := reason.Wrap(reason.SpoolFull, err, "writing the recording at %d", w.mark.Offset)
-		if err := w.Data.Truncate(w.mark.Offset); err != nil {
-			w.broken = reason.Wrap(reason.StoreFailed, err, "spool")
-		}
-		return full
+	if noRoom(err) {
+		w.cut(w.Data, w.mark.Offset)
+		return reason.Wrap(reason.SpoolFull, err, "writing the recording at %d", w.mark.Offset)
 	}
 	if err == nil {
 		err = w.Data.Datasync()
@@ -238,6 +238,16 @@ func (w *Writer) write(b []byte) error {
 		w.broken = reason.Wrap(reason.StoreFailed, err, "writing the recording at %d", w.mark.Offset)
 	}
 	return w.broken
+}
+
+// noRoom says that there is none in the disk.
+func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+// cut takes away what was written for nothing.
+func (w *Writer) cut(f File, size int64) {
+	if err := f.Truncate(size); err != nil {
+		w.broken = reason.Wrap(reason.StoreFailed, err, "spool")
+	}
 }
 
 // note writes the mark for followers, and for a restart of the program.

@@ -549,3 +549,35 @@ func TestReleaseInPieces(t *testing.T) {
 		}
 	}
 }
+
+// A disk that has no room for the index is as full as one that has none for the
+// data: when there is room, the recording goes on.
+func TestIndexFull(t *testing.T) {
+	w := create(t, 1<<20)
+	gap := Gap{Track: 1, From: 3, To: 9, Lost: 7, Code: reason.DeviceHung, Detail: "nothing came"}
+	var want noted
+	for room := recordSize; room <= 6*recordSize; room += 50 {
+		w.index.room = room
+		before := len(w.data.now)
+		switch err := w.add(cluster(100, 3), gap); {
+		case err == nil:
+		case reason.Of(err) != reason.SpoolFull || len(w.data.now) != before || len(w.index.now) != int(w.records)*recordSize:
+			t.Fatalf("%d bytes: %v, %d bytes of data and %d of the index", room, err, len(w.data.now), len(w.index.now))
+		default:
+			continue
+		}
+		want.clusters, want.gaps = append(want.clusters, w.Last()), append(want.gaps, gap)
+	}
+	if len(want.clusters) != 2 {
+		t.Errorf("there are %d clusters", len(want.clusters))
+	}
+	w.check(t, want)
+	w.index.room = 4 * recordSize
+	if err := w.End([]Gap{gap}); reason.Of(err) != reason.SpoolFull {
+		t.Errorf("no room for what is missing at the end: %v", err)
+	}
+	if err := w.End(nil); err != nil {
+		t.Error(err)
+	}
+	w.check(t, want)
+}
