@@ -209,13 +209,22 @@ func (w *Writer) Append(cluster []byte, c Cluster, gaps []Gap) error {
 	if held := w.mark.Offset - w.mark.Released + w.mark.Head; held+int64(len(cluster)) > w.limit {
 		return reason.New(reason.SpoolFull, "the recording holds %d bytes that are not delivered yet, of at most %d", held, w.limit)
 	}
-	if err := w.write(cluster); err != nil {
+	// The gaps first: a restart reads a cluster again, and cannot tell them from it.
+	before := w.records
+	if err := w.list(gaps, nil); err != nil {
 		return err
 	}
-	c.Offset, c.End = w.mark.Offset, w.mark.Offset+int64(len(cluster))
-	if err := w.list(gaps, &c); err != nil {
-		if w.broken == nil {
+	err := w.write(cluster)
+	if err == nil {
+		c.Offset, c.End = w.mark.Offset, w.mark.Offset+int64(len(cluster))
+		if err = w.list(nil, &c); err != nil && w.broken == nil {
 			w.cut(w.Data, w.mark.Offset)
+		}
+	}
+	if err != nil {
+		if w.records > before && w.broken == nil {
+			w.records = before
+			w.cut(w.Index, before*recordSize)
 		}
 		return err
 	}

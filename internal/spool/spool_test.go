@@ -30,6 +30,7 @@ type memory struct {
 	room         int // bytes that the disk has; 0 is no bound
 	punched      [][2]int64
 	fails        error
+	synced       func() // called when it is durable
 }
 
 func (m *memory) ReadAt(p []byte, at int64) (int, error) {
@@ -61,6 +62,9 @@ func (m *memory) Datasync() error {
 		return m.fails
 	}
 	m.durable = bytes.Clone(m.now)
+	if m.synced != nil {
+		m.synced()
+	}
 	return nil
 }
 func (m *memory) Truncate(n int64) error {
@@ -580,4 +584,28 @@ func TestIndexFull(t *testing.T) {
 		t.Error(err)
 	}
 	w.check(t, want)
+}
+
+// Whoever dies between a cluster and what the index says of it has noted what is
+// missing before it.
+func TestGapOfTheLastCluster(t *testing.T) {
+	w := create(t, 1<<20)
+	if err := w.add(cluster(100, 3)); err != nil {
+		t.Fatal(err)
+	}
+	gap := Gap{Track: 1, From: 3, To: 9, Lost: 7, Code: reason.DeviceHung, Detail: "nothing came"}
+	w.data.synced = func() { panic("killed") }
+	func() {
+		defer func() { _ = recover() }()
+		_ = w.add(cluster(100, 3), gap)
+	}()
+	w.data.synced = nil
+	before := w.Last()
+	if err := w.resume(); err != nil {
+		t.Fatal(err)
+	}
+	if w.Mark().Offset != before.End+100 || w.Last().Tracks[0].Lost != 7 {
+		t.Errorf("after it there is %+v", w.Last())
+	}
+	w.check(t, noted{[]Cluster{before, w.Last()}, []Gap{gap}})
 }
