@@ -24,6 +24,8 @@ type camera struct {
 	ask    *feed.Ask
 	ctx    context.Context // ends when nobody records it
 	cancel context.CancelFunc
+	before <-chan struct{} // closed when who had the device before has let it go; nil for nobody
+	done   chan struct{}   // closed when this one has
 
 	// Guarded by the Studio's mutex.
 	users   map[*reel]int // by track, from 1
@@ -46,7 +48,7 @@ type output struct {
 }
 
 func newCamera(s *Studio, key string, a *feed.Ask) *camera {
-	c := &camera{inbox: newInbox(), studio: s, key: key, ask: a, users: make(map[*reel]int)}
+	c := &camera{inbox: newInbox(), studio: s, key: key, ask: a, users: make(map[*reel]int), done: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	return c
 }
@@ -85,7 +87,10 @@ func (c *camera) who() string {
 // nobody records it.
 func (c *camera) run() {
 	s := c.studio
-	defer c.inbox.close()
+	defer c.over()
+	if c.before != nil {
+		<-c.before // it is killed where it does not end
+	}
 	budget := worker.Budget{First: 100 * time.Millisecond, Most: 2 * time.Second}
 	log := s.Log.With("device", c.ask.String())
 	for c.ctx.Err() == nil {
@@ -102,6 +107,18 @@ func (c *camera) run() {
 		case <-c.ctx.Done():
 		}
 	}
+}
+
+// over lets go of what it is asked for, and of the device.
+func (c *camera) over() {
+	s := c.studio
+	c.inbox.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving[c.key] == c.done {
+		delete(s.leaving, c.key)
+	}
+	close(c.done)
 }
 
 // gone notes why the device gives nothing; "" is that it does. The mutex is held.

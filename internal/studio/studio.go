@@ -80,6 +80,7 @@ type Studio struct {
 	mu       sync.Mutex // of what follows, and of what is marked so elsewhere
 	settings Settings
 	cameras  map[string]*camera
+	leaving  map[string]chan struct{} // of cameras that are let go, until they have
 	reels    map[string]*reel
 	takers   map[int64]*taker
 	lost     int64 // of recordings that are no more
@@ -114,7 +115,7 @@ func New(c Config, s Settings) *Studio {
 	if c.Mute == 0 {
 		c.Mute = mute
 	}
-	st := &Studio{Config: c, node: nodeOf, settings: s, peekFor: usualPeek, cameras: make(map[string]*camera), reels: make(map[string]*reel), takers: make(map[int64]*taker)}
+	st := &Studio{Config: c, node: nodeOf, settings: s, peekFor: usualPeek, cameras: make(map[string]*camera), leaving: make(map[string]chan struct{}), reels: make(map[string]*reel), takers: make(map[int64]*taker)}
 	st.ctx, st.end = context.WithCancel(context.Background())
 	return st
 }
@@ -338,6 +339,9 @@ func (s *Studio) book(r *reel) error {
 			}
 		} else {
 			c = newCamera(s, key, a)
+			if left := s.leaving[key]; left != nil {
+				c.before = left
+			}
 		}
 		all = append(all, c)
 	}
@@ -384,6 +388,7 @@ func (s *Studio) unbook(r *reel) {
 		c.post(func() { c.detach(r) })
 		if len(c.users) == 0 && s.cameras[c.key] == c {
 			delete(s.cameras, c.key)
+			s.leaving[c.key] = c.done
 			c.cancel()
 		}
 	}

@@ -973,3 +973,24 @@ func TestSources(t *testing.T) {
 	}
 	p.Leave(1)
 }
+
+// A device that another recording had until just now is there for the next one as
+// soon as who captured it has gone.
+func TestOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	p := &place{t: t, dir: t.TempDir(), program: asking}
+	p.start(settings, nil)
+	p.device(func(*feed.Ask) (*os.File, error) {
+		if len(p.pids(worker.Capture, "video94")) > 1 {
+			return nil, reason.New(reason.DeviceBusy, "another worker has it")
+		}
+		return os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	})
+	w := Wish{Delivery: 1, Location: "v4l2:/dev/video94?size=160x120", Title: "Bars", Duration: time.Hour}
+	p.join(w)
+	p.Leave(1)
+	p.until("the recording has ended", func() bool { return p.State().Recordings == 0 })
+	w.Delivery, w.Title = 2, "Others"
+	p.join(w)
+	p.Leave(2)
+}
