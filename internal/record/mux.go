@@ -146,13 +146,14 @@ func (m *Mux) hold(track int, p Packet) {
 
 // begin begins the recording with a packet of the lead, and takes what was held
 // and is not from before that: all in one cluster, however long it was waited
-// for, so that whoever begins with the packet has the rest too.
+// for, so that whoever begins with the packet has the rest too. What is later than
+// a cluster can have is of a device whose clock is wrong.
 func (m *Mux) begin(p Packet) {
 	m.started, m.base = true, p.At
 	m.torn[m.lead-1] = "" // that, and a gap before it, was before
 	m.put(m.lead, 0, p)
 	for _, h := range m.held {
-		if at := h.At - m.base; at >= 0 {
+		if at := h.At - m.base; at >= 0 && at <= matroska.MaxSpan {
 			m.put(h.track, max(at, m.last[h.track-1]), h.Packet)
 		}
 	}

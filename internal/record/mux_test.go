@@ -266,3 +266,30 @@ func TestReachedAtFirst(t *testing.T) {
 		t.Errorf("%+v, %v", d, err)
 	}
 }
+
+// A camera whose times are far behind, as those of some drivers are, begins a
+// recording all the same, whatever sound was there before its first picture.
+func TestMuxBeginsWithAWrongClock(t *testing.T) {
+	m, err := NewMux(matroska.Head{Tracks: []matroska.Track{{Codec: "V_MJPEG", Width: 2, Height: 2}, {Codec: "A_PCM/INT/LIT", SampleRate: 8000, Channels: 1, Bits: 16}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const behind = 40 * time.Second
+	sounds := int64(0)
+	for n := range time.Duration(100) {
+		at := time.Hour + n*10*ms
+		d, err := m.Add(2, Packet{Data: make([]byte, 160), At: at, Frames: 80, Key: true})
+		if err == nil && d == nil && n%4 == 3 {
+			d, err = m.Add(1, Packet{Data: []byte{1}, At: at - behind, Frames: 1, Key: true})
+		}
+		if err != nil {
+			t.Fatalf("after %d: %v", n, err)
+		}
+		if d != nil {
+			sounds = d.Tracks[1].Packets
+		}
+	}
+	if sounds < 90 {
+		t.Errorf("%d pieces of sound are kept", sounds)
+	}
+}
