@@ -65,7 +65,7 @@ func Begin(title string, tracks []matroska.Track, clock capture.Clock, create fu
 
 // Resume goes on with a recording that broke off for a reason, in the spool that
 // w is of and data has, of the same tracks as before; of none where it is only
-// to be ended. In each, the time from what it had last to what comes next is a gap.
+// to be ended, or is told later how each is kept (Same). In each, the time from what it had last to what comes next is a gap.
 func Resume(tracks []matroska.Track, data io.ReaderAt, w *spool.Writer, torn reason.Code, clock capture.Clock) (*Recorder, error) {
 	m, err := resumeMux(data, w, torn, clock())
 	if err == nil && len(tracks) > 0 {
@@ -84,6 +84,9 @@ func newRecorder(m *Mux, w *spool.Writer, clock capture.Clock) *Recorder {
 // Same refuses a track that is kept otherwise than it was when the recording
 // began.
 func (r *Recorder) Same(track int, t matroska.Track) error {
+	if has := len(r.mux.tracks); track > has {
+		return reason.New(reason.DeviceUnfit, "the recording has %d tracks, and there is a device for track %d", has, track)
+	}
 	return sameTracks(r.mux.tracks[track-1:track], []matroska.Track{t})
 }
 

@@ -238,6 +238,11 @@ func (r *Recorder) begin(t *track, kept matroska.Track) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t.kept = &kept
+	if r.recorder == nil && r.ask.Resume { // the other device may not come back
+		if err := r.start(nil); err != nil {
+			return err
+		}
+	}
 	if r.recorder != nil { // who captures was started again
 		return r.recorder.Same(t.number, kept)
 	}

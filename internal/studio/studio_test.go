@@ -994,3 +994,39 @@ func TestOneAfterTheOther(t *testing.T) {
 	p.join(w)
 	p.Leave(2)
 }
+
+// A camera that is not there after a restart keeps nobody from recording the sound.
+func TestTakenUpWithout(t *testing.T) {
+	t.Parallel()
+	p := &place{t: t, dir: t.TempDir(), program: asking}
+	var gone atomic.Bool
+	open := func(*feed.Ask) (*os.File, error) {
+		if gone.Load() {
+			return nil, reason.New(reason.DeviceAbsent, "it is gone")
+		}
+		return os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	}
+	p.start(settings, nil)
+	p.device(open)
+	w := Wish{Delivery: 1, Location: sound + "+v4l2:/dev/video93?size=160x120", Title: "Bars", Duration: 6 * time.Second}
+	part := p.join(w)
+	p.recorded(part, time.Second)
+	p.stop()
+	gone.Store(true)
+	p.start(settings, func() {
+		p.device(open)
+		if err := p.Take(w, part); err != nil {
+			t.Fatal(err)
+		}
+	})
+	got := p.take(w, part)
+	if heard := len(got.low); heard < 3*8000 {
+		t.Errorf("there are %d sound frames of 48000, and the gaps are %+v", heard, got.gaps)
+	}
+	p.until("the recording ends", func() bool { over, _ := p.Over(1); return over })
+	_, f := p.follow(part)
+	if g, _, err := f.Open(got.clusters[len(got.clusters)-1].End, 1); g.Code != reason.DeviceAbsent || g.To < w.Duration-100*ms || err != nil {
+		t.Errorf("noted is %+v, %v", g, err)
+	}
+	p.Leave(1)
+}
