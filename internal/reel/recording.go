@@ -79,11 +79,20 @@ func lookRecording(src Source, f Film) Film {
 	return f
 }
 
+// block is what is given back to the file system at once (package spool).
+const block = 4096
+
 // released says whether the recording's first clusters were given back to the file
-// system, as those are that every delivery has: then there are zeros.
+// system, as those are that every delivery has: then there are zeros, at the latest
+// where the block ends that the head ends in.
 func (m *Recording) released() bool {
-	p := make([]byte, len(clusterID))
-	return full(m.src, p, m.head.Clusters) == nil && bytes.Equal(p, make([]byte, len(p)))
+	p, none := make([]byte, len(clusterID)), make([]byte, len(clusterID))
+	for _, at := range []int64{m.head.Clusters, (m.head.Clusters/block + 1) * block} {
+		if full(m.src, p, at) == nil && bytes.Equal(p, none) {
+			return true
+		}
+	}
+	return false
 }
 
 // timeOf is when a cluster begins, 0 for one without blocks.

@@ -476,3 +476,29 @@ func TestDamaged(t *testing.T) {
 		}
 	}
 }
+
+// A recording of which the first clusters were given back to the file system can be
+// seen from its end: of the first one there is what shares a block with the head.
+func TestGivenBack(t *testing.T) {
+	front, err := matroska.NewFront(matroska.Head{Tracks: []matroska.Track{{Codec: "V_MJPEG", Width: 8, Height: 8}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, last := bytes.Clone(front.Bytes), 0
+	for n := range 5 {
+		last = len(p)
+		at := time.Duration(n) * 100 * ms
+		if p, err = matroska.AppendCluster(p, []matroska.Block{{Track: 1, At: at, Key: true, Data: bytes.Repeat([]byte{1}, 10_000)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const block = 4096
+	clear(p[block : last/block*block])
+	f := look(t, of(p))
+	if f.Recording == nil || f.Kind != Pictures {
+		t.Fatalf("it is %+v", f)
+	}
+	if at, err := f.Recording.Latest(); at != int64(last) || err != nil {
+		t.Errorf("the latest is at %d, not %d: %v", at, last, err)
+	}
+}
