@@ -65,7 +65,8 @@ func Begin(title string, tracks []matroska.Track, clock capture.Clock, create fu
 
 // Resume goes on with a recording that broke off for a reason, in the spool that
 // w is of and data has, of the same tracks as before; of none where it is only
-// to be ended, or is told later how each is kept (Same). In each, the time from what it had last to what comes next is a gap.
+// to be ended, or is told later how each is kept (Same). In each, the time from
+// what it had last to what comes next is a gap.
 func Resume(tracks []matroska.Track, data io.ReaderAt, w *spool.Writer, torn reason.Code, clock capture.Clock) (*Recorder, error) {
 	m, err := resumeMux(data, w, torn, clock())
 	if err == nil && len(tracks) > 0 {
