@@ -248,11 +248,12 @@ func (f *Folder) find() error {
 	if err != nil {
 		return storeFailed(err, "%q cannot be opened again", f.cursor.Entry.Path)
 	}
-	f.file = file
 	info, err := file.Stat()
 	if err == nil && info.Size < within {
+		file.Close() // it begins anew, with the first of the files
 		return errDamaged
 	}
+	f.file = file
 	if err == nil {
 		f.at.written += info.Size - within
 		f.at.hashed += info.Size - within

@@ -418,6 +418,10 @@ func TestFolderThatWasDamagedBeginsAnew(t *testing.T) {
 	if ok(t, part.Start()); part.Offset() != 0 {
 		t.Errorf("it goes on at %d", part.Offset())
 	}
+	ok(t, part.Append(source.stream))
+	if done, err := part.Finish(func() {}); err != nil || done.SHA256 != source.proof {
+		t.Errorf("the digest is %s, want %s, %v", done.SHA256, source.proof, err)
+	}
 }
 
 func TestFolderNameTakenMeanwhile(t *testing.T) {
