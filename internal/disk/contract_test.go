@@ -101,6 +101,7 @@ func testOpen(t *testing.T, fsys disk.FS) {
 	ok(t, f.Close())
 	is(t, f.Close(), fs.ErrClosed)
 	is(t, f.Sync(), fs.ErrClosed)
+	is(t, f.Datasync(), fs.ErrClosed)
 	if got := get(t, fsys, "a"); got != "one" {
 		t.Errorf("read %q", got)
 	}

@@ -74,7 +74,7 @@ func (h *handle) call(op string, do func(fd int) error) error {
 	if err := conn.Control(func(fd uintptr) {
 		failed = again(func() error { return do(int(fd)) })
 	}); err != nil {
-		return err
+		failed = fs.ErrClosed // there is nothing else that keeps it from the call
 	}
 	if failed != nil {
 		return &fs.PathError{Op: op, Path: h.f.Name(), Err: failed}
