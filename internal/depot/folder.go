@@ -448,10 +448,13 @@ func (f *Folder) snapshot() (at slot, file disk.File, spread bool, err error) {
 // flush makes one file durable where nothing else was touched, else everything
 // together.
 func (f *Folder) flush(file disk.File, spread bool) error {
-	if !spread && file != nil && file.Datasync() == nil {
-		return nil
+	if !spread && file != nil {
+		// It may have been completed and closed meanwhile. Any other error is one:
+		// what the kernel gave up is not there for a later sync to miss.
+		if err := file.Datasync(); !errors.Is(err, fs.ErrClosed) {
+			return err
+		}
 	}
-	// The file may have been completed and closed meanwhile.
 	return f.fs.SyncAll()
 }
 

@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 
@@ -421,6 +422,45 @@ func TestFolderThatWasDamagedBeginsAnew(t *testing.T) {
 	ok(t, part.Append(source.stream))
 	if done, err := part.Finish(func() {}); err != nil || done.SHA256 != source.proof {
 		t.Errorf("the digest is %s, want %s, %v", done.SHA256, source.proof, err)
+	}
+}
+
+// failingTree is a part's directory in which the files of the folder fail to sync.
+type failingTree struct {
+	disk.FS
+	sync error
+}
+
+func (f *failingTree) OpenFile(name string, flag int, perm fs.FileMode) (disk.File, error) {
+	file, err := f.FS.OpenFile(name, flag, perm)
+	if err == nil && path.Dir(name) != "." {
+		file = &failing{File: file, sync: f.sync}
+	}
+	return file, err
+}
+
+// What a sync that failed had to make durable, a later one of everything does not
+// prove.
+func TestFolderFailures(t *testing.T) {
+	source := makeFolder(t, 1)
+	for _, c := range []struct {
+		err  error
+		want reason.Code
+	}{{syscall.EIO, reason.StoreFailed}, {syscall.ENOSPC, reason.NoSpace}} {
+		_, _, in := begun(t, source, 3000) // within a file
+		f, err := OpenFolder(&failingTree{in.Dir, c.err}, source.plan(in.Name))
+		ok(t, err)
+		ok(t, f.Start())
+		ok(t, f.Append(source.stream[3000:3100]))
+		_, err = f.Sync() // of everything: it was just taken up
+		ok(t, err)
+		ok(t, f.Append(source.stream[3100:3200]))
+		for range 2 {
+			if at, err := f.Sync(); reason.Of(err) != c.want {
+				t.Errorf("%v: durable up to %d, %v", c.err, at, err)
+			}
+		}
+		f.Close()
 	}
 }
 
