@@ -114,10 +114,11 @@ func (l *Ledger) post(ctx context.Context, c *sql.Conn, delivery int64, kind Mai
 }
 
 // OutboxDue gives the pending mail whose time has come, at most limit, what
-// waits longest first.
-func (l *Ledger) OutboxDue(ctx context.Context, now time.Time, limit int) ([]Mail, error) {
+// waits longest first. So has that of mail that would wait beyond latest, which
+// is later than anybody would have it wait: the clock was set back since.
+func (l *Ledger) OutboxDue(ctx context.Context, now, latest time.Time, limit int) ([]Mail, error) {
 	return collect(ctx, l, "reading the outbox", (*Mail).fields,
-		selectOutbox+"WHERE state = 'pending' AND next <= ? ORDER BY next, id LIMIT ?", millis(now), limit)
+		selectOutbox+"WHERE state = 'pending' AND (next <= ? OR next > ?) ORDER BY next, id LIMIT ?", millis(now), millis(latest), limit)
 }
 
 // OutboxNext gives the earliest instant at which pending mail is due; the zero

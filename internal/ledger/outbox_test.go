@@ -96,7 +96,7 @@ func TestOutbox(t *testing.T) {
 	}
 	due := func(at time.Time, limit int) (ids []int64) {
 		t.Helper()
-		mail, err := l.OutboxDue(ctx, at, limit)
+		mail, err := l.OutboxDue(ctx, at, at.Add(4*time.Hour), limit)
 		must(t, err)
 		for _, m := range mail {
 			ids = append(ids, m.ID)
@@ -139,6 +139,12 @@ func TestOutbox(t *testing.T) {
 	must(t, l.OutboxSent(ctx, 4, later))
 	if next, err := l.OutboxNext(ctx); err != nil || !next.Equal(later.Add(time.Hour)) {
 		t.Errorf("the next is due at %v, %v", next, err)
+	}
+	if got := due(moment.Add(-2*time.Hour), 9); len(got) > 0 {
+		t.Errorf("before their time, due are %v", got)
+	}
+	if got := due(moment.Add(-3*time.Hour), 9); !slices.Equal(got, []int64{1}) {
+		t.Errorf("by a clock that was set back, due are %v", got)
 	}
 	must(t, l.OutboxHurry(ctx, later))
 	if got := due(later, 9); !slices.Equal(got, []int64{1}) {

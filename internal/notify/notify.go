@@ -135,7 +135,7 @@ func (m *Mailer) turn(ctx context.Context) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now, s := m.Clock(), m.settings
-	due, err := m.Ledger.OutboxDue(ctx, now, atOnce+len(m.busy))
+	due, err := m.Ledger.OutboxDue(ctx, now, now.Add(s.longest()), atOnce+len(m.busy))
 	if err != nil {
 		return m.unread(ctx, err)
 	}

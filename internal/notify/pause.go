@@ -2,6 +2,7 @@ package notify
 
 import (
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -15,3 +16,6 @@ func (s Settings) pause(messageID string, attempts int) time.Duration {
 	h.Write([]byte(messageID + " " + strconv.Itoa(attempts)))
 	return base + time.Duration(float64(base/4)*float64(h.Sum32())/(1<<32))
 }
+
+// longest is how long mail waits at most to be tried.
+func (s Settings) longest() time.Duration { return max(idle, slices.Max(s.Retry)*5/4) }

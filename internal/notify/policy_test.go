@@ -168,6 +168,20 @@ func TestPause(t *testing.T) {
 	}
 }
 
+// A clock that was ahead and is set right does not keep mail from being sent until
+// the time that it showed.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, "127.0.0.1")
+	s.fault(rcpt, "451 4.7.1 greylisted")
+	o := newOffice(t, settingsFor(s.at))
+	o.await(retried)
+	s.fault(rcpt, "")
+	o.advance(-365 * 24 * time.Hour)
+	o.await(sent)
+	o.wantState(ledger.MailSent, 2, "")
+}
+
 // Without a server mail is kept, said once, and sent when there is one; or
 // given up when its time is over.
 func TestNoServer(t *testing.T) {
