@@ -1,6 +1,7 @@
 package depot
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -162,4 +163,23 @@ func TestUnfinishedAreBounded(t *testing.T) {
 	ok(t, d.Withdraw(key(1)))
 	_, err = d.Begin(key(3), o, nil)
 	ok(t, err)
+}
+
+// A folder larger than any is not taken for one that needs less than nothing.
+func TestFolderBeyondAllBounds(t *testing.T) {
+	d := mustOpen(t, powerloss.New(clock, 1<<20), Limits{Quota: 250_000})
+	for name, spoil := range map[string]func(*Offer){
+		"size":     func(o *Offer) { o.Size = math.MaxInt64 - 1 },
+		"manifest": func(o *Offer) { o.Manifest = math.MaxInt64 / 4 },
+		"negative": func(o *Offer) { o.Manifest, o.Files = -math.MaxInt64/4, 0 },
+	} {
+		o := makeFolder(t, 1).offer()
+		spoil(&o)
+		if _, err := d.Begin(key(1), o, sign); reason.Of(err) != reason.Protocol {
+			t.Errorf("%s: %v", name, err)
+		}
+		if free, err := d.Free(); err != nil || free != 250_000 {
+			t.Errorf("%s: %d bytes of the quota are free, %v", name, free, err)
+		}
+	}
 }

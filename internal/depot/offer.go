@@ -134,7 +134,7 @@ func checkOffer(key Key, o Offer, now time.Time) error {
 	if o.Size < -1 || o.Expected < 0 || o.Live() && (o.Folder() || o.SHA256 != "") {
 		return reason.New(reason.Protocol, "delivery %s is offered with a size of %d, of which %d are expected", key, o.Size, o.Expected)
 	}
-	if o.Files < 0 || o.Files > manifest.MaxEntries {
+	if o.Files < 0 || o.Files > manifest.MaxEntries || o.Manifest < 0 || o.Manifest > manifest.MaxBytes || o.Folder() && o.Size > manifest.MaxSize {
 		return reason.New(reason.Protocol, "delivery %s is offered as a folder that cannot be", key)
 	}
 	if err := o.checkShares(key); err != nil {

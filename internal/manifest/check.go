@@ -3,7 +3,6 @@ package manifest
 import (
 	"fmt"
 	"hash/maphash"
-	"math"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -99,7 +98,7 @@ func (c *checker) count(e Entry, length int) error {
 	t.Entries++
 	t.Bytes += int64(length)
 	switch {
-	case e.Size < 0 || e.Size > math.MaxInt64/4-t.Size:
+	case e.Size < 0 || e.Size > MaxSize-t.Size:
 		return &PathError{e.Path, "its size is out of range"}
 	case t.Entries > MaxEntries:
 		return &PathError{e.Path, fmt.Sprintf("a folder title has at most %d files and folders", MaxEntries)}

@@ -6,6 +6,7 @@ package manifest
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -32,10 +33,11 @@ const provenHeader = "vc folder v1 proven\n"
 // Bounds. A line is always shorter than MaxLine.
 const (
 	MaxEntries = 1_000_000
-	MaxBytes   = 64 << 20 // of the text
-	MaxPath    = 3072     // bytes; with the store before it, it stays below PATH_MAX of limits.h
-	MaxName    = 255      // bytes of one element, NAME_MAX of limits.h
-	MaxDepth   = 128      // elements of a path
+	MaxBytes   = 64 << 20          // of the text
+	MaxSize    = math.MaxInt64 / 4 // bytes of all files
+	MaxPath    = 3072              // bytes; with the store before it, it stays below PATH_MAX of limits.h
+	MaxName    = 255               // bytes of one element, NAME_MAX of limits.h
+	MaxDepth   = 128               // elements of a path
 	MaxLine    = MaxPath + 128
 )
 
