@@ -188,7 +188,15 @@ func (d *Dispatcher) Withdraw(ctx context.Context, id int64) error {
 	defer d.mu.Unlock()
 	j, ok := d.jobs[id]
 	if !ok {
-		return nil
+		// It may have been written down a moment ago, and be on its way into the
+		// plan.
+		d.mu.Unlock()
+		d.admitting.Lock()
+		d.mu.Lock()
+		d.admitting.Unlock()
+		if j, ok = d.jobs[id]; !ok {
+			return nil
+		}
 	}
 	d.Log.Info("cancelled", journal.Cancelled.Mark(), "delivery", id, "title", j.Name, "reception", j.Reception, "offset", j.acked)
 	d.giveUp(j, reason.Cancelled, now)
