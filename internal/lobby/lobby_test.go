@@ -183,22 +183,47 @@ func TestChecksAreBounded(t *testing.T) {
 	for range mostChecks {
 		v := p.visitor("127.0.0.1")
 		for range 3 { // a folder has many files
-			if err := v.beginCheck(); err != nil {
+			if _, err := v.beginCheck(); err != nil {
 				t.Fatal(err)
 			}
 		}
 		all = append(all, v)
 	}
 	late := p.visitor("127.0.0.1")
-	if err := late.beginCheck(); reason.Of(err) != reason.Busy {
+	if _, err := late.beginCheck(); reason.Of(err) != reason.Busy {
 		t.Errorf("one more: %v", err)
 	}
 	all[0].endCheck()
-	if err := late.beginCheck(); err != nil {
+	if _, err := late.beginCheck(); err != nil {
 		t.Errorf("when one has gone: %v", err)
 	}
 	if all[0].endCheck() {
 		t.Error("a place is given back twice")
+	}
+}
+
+// Who is refused what was to be read again takes no place from others.
+func TestRefusedChecksTakeNoPlace(t *testing.T) {
+	p := open(t, Token{})
+	gone := func(v *visitor) {
+		t.Helper()
+		for _, what := range []control.Piece{control.OfDeposit, control.OfChecks, control.OfFolders} {
+			if _, code := ask(v, control.Call{Store: &control.StoreQuery{Open: &control.OpenQuery{Key: "0a1b2c3d-1", What: what, Check: true}}}); code != reason.UnknownDelivery {
+				t.Errorf("%s of what is not there: %s", what, code)
+			}
+		}
+	}
+	for range mostChecks {
+		gone(p.visitor("127.0.0.1"))
+	}
+	v := p.visitor("127.0.0.1")
+	if _, err := v.beginCheck(); err != nil {
+		t.Fatalf("nothing is being read: %v", err)
+	}
+	// A file that is missing ends nothing.
+	gone(v)
+	if !v.endCheck() {
+		t.Error("the place was given back before its end")
 	}
 }
 

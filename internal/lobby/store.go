@@ -164,15 +164,21 @@ func (l *Lobby) show(text string) (*control.Shown, error) {
 }
 
 // open opens a file for reading.
-func (v *visitor) open(q control.OpenQuery) (*os.File, error) {
+func (v *visitor) open(q control.OpenQuery) (_ *os.File, err error) {
 	key, err := keyOf(q.Key)
 	if err != nil {
 		return nil, err
 	}
 	if q.Check {
-		if err := v.beginCheck(); err != nil {
+		var begun bool
+		if begun, err = v.beginCheck(); err != nil {
 			return nil, err
 		}
+		defer func() {
+			if begun && err != nil { // nothing is read
+				v.endCheck()
+			}
+		}()
 	}
 	var f disk.File
 	switch q.What {
@@ -229,19 +235,20 @@ func (v *visitor) folders(key depot.Key) (*os.File, error) {
 }
 
 // beginCheck takes one of the places for reading all of a deposit, which the
-// visitor has until it says what came of it, or is gone.
-func (v *visitor) beginCheck() error {
+// visitor has until it says what came of it, or is gone; begun is whether it had
+// none before.
+func (v *visitor) beginCheck() (begun bool, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.checking {
-		return nil
+		return false, nil
 	}
 	select {
 	case v.lobby.checking <- struct{}{}:
 		v.checking = true
-		return nil
+		return true, nil
 	default:
-		return reason.New(reason.Busy, "%d deposits are being read again, no more than that are at once", mostChecks)
+		return false, reason.New(reason.Busy, "%d deposits are being read again, no more than that are at once", mostChecks)
 	}
 }
 
