@@ -105,6 +105,9 @@ func (s *session) enter(ctx context.Context, q control.Enter) (*control.Entered,
 		return nil, reason.New(reason.NotPermitted, "a session is for browsers")
 	}
 	d, now := s.desk, s.desk.Clock()
+	if err := d.mayTry(s.peer); err != nil {
+		return nil, err
+	}
 	made, called, err := d.admit(ctx, q, now)
 	if err != nil {
 		if reason.Of(err) == reason.LoginInvalid {

@@ -212,3 +212,32 @@ func TestBrowserOfAccount(t *testing.T) {
 	refusedWith(t, "a session for no browser", user.answer(ctx, control.Call{Visit: &control.Visit{Secret: his}}), reason.NotPermitted)
 	refusedWith(t, "a login for no browser", user.answer(ctx, control.Call{Enter: &control.Enter{Secret: boss.Token.String()}}), reason.NotPermitted)
 }
+
+// Who tries again and again on one connection waits, as who comes anew does, and
+// others do not.
+func TestGuessing(t *testing.T) {
+	d, now := browsers(t)
+	ctx := t.Context()
+	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
+	link, err := identity.ParseLink(admin.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "a@x.cl"}}).Account.Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guess, hers := control.Call{Enter: &control.Enter{Secret: "guess"}}, control.Call{Enter: &control.Enter{Secret: link.Token.String()}}
+	s := &session{desk: d, role: Browser, secure: true, peer: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}}
+	refusedWith(t, "the first guess", s.answer(ctx, guess), reason.LoginInvalid)
+	for range 20 {
+		s.answer(ctx, guess)
+	}
+	refusedWith(t, "another guess", s.answer(ctx, guess), reason.Busy)
+	refusedWith(t, "the login while it waits", s.answer(ctx, hers), reason.Busy)
+	refusedWith(t, "metrics while it waits", s.answer(ctx, control.Call{Metrics: &control.MetricsQuery{Token: "guess"}}), reason.Busy)
+	other := &session{desk: d, role: Browser, secure: true, peer: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2)}}
+	if r := other.answer(ctx, hers); r.Entered == nil {
+		t.Errorf("another: %+v", r.Refusal)
+	}
+	*now = now.Add(10 * time.Minute)
+	if r := s.answer(ctx, hers); r.Entered == nil {
+		t.Errorf("after waiting: %+v", r.Refusal)
+	}
+}

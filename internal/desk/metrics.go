@@ -38,6 +38,9 @@ func (s *session) metrics(ctx context.Context, q control.MetricsQuery) (*control
 	token := s.desk.token
 	s.desk.mu.Unlock()
 	if s.secure {
+		if err := s.desk.mayTry(s.peer); err != nil {
+			return nil, err
+		}
 		if err := token.Check(q.Token); err != nil {
 			if reason.Of(err) == reason.LoginInvalid {
 				s.desk.failed(s.peer, "metrics", err)

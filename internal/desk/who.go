@@ -81,6 +81,15 @@ func (d *Desk) holder(ctx context.Context, token identity.Token, whole bool) (le
 	return account, nil
 }
 
+// mayTry refuses a login from an address that has to wait, on a connection that
+// was there before too.
+func (d *Desk) mayTry(peer net.Addr) error {
+	if d.failures.Blocked(addrOf(peer), d.Clock()) {
+		return reason.New(reason.Busy, "too many logins have failed from this address; wait a little")
+	}
+	return nil
+}
+
 // failed notes a login that failed, which may cost the address some time.
 func (d *Desk) failed(peer net.Addr, account string, err error) {
 	pause := d.failures.Failed(addrOf(peer), d.Clock())

@@ -174,8 +174,8 @@ func (v *visitor) enter(text string) (*control.Entered, error) {
 	if !token.Set() {
 		return nil, reason.New(reason.Usage, "nobody has to log in here")
 	}
-	if l.failures.Blocked(addrOf(v.peer), now) {
-		return nil, reason.New(reason.Busy, "too many logins have failed from this address; wait a little")
+	if err := v.mayTry(); err != nil {
+		return nil, err
 	}
 	if !token.is(text) {
 		wait := l.failures.Failed(addrOf(v.peer), now)
@@ -189,6 +189,14 @@ func (v *visitor) enter(text string) (*control.Entered, error) {
 	v.mu.Unlock()
 	l.Log.Info("a browser is let in", "peer", v.peer)
 	return &control.Entered{Secret: secret}, nil
+}
+
+// mayTry refuses a login from an address that has to wait.
+func (v *visitor) mayTry() error {
+	if v.lobby.failures.Blocked(addrOf(v.peer), v.lobby.Clock()) {
+		return reason.New(reason.Busy, "too many logins have failed from this address; wait a little")
+	}
+	return nil
 }
 
 // visit takes up a browser's session for what its connection asks from now on.

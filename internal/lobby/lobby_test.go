@@ -129,6 +129,10 @@ func TestGuessing(t *testing.T) {
 	if _, code := ask(v, control.Call{Enter: &control.Enter{Secret: "a long enough token"}}); code != reason.Busy {
 		t.Errorf("the token while it waits: %s", code)
 	}
+	v.secure = true
+	if _, code := ask(v, control.Call{Metrics: &control.MetricsQuery{Token: "guess"}}); code != reason.Busy {
+		t.Errorf("metrics while it waits: %s", code)
+	}
 	if _, code := ask(p.visitor("192.0.2.2"), control.Call{Enter: &control.Enter{Secret: "a long enough token"}}); code != "" {
 		t.Errorf("another: %s", code)
 	}

@@ -25,6 +25,9 @@ func (v *visitor) metrics(q control.MetricsQuery) (*control.Metrics, error) {
 	token := l.settings.Scrape
 	l.mu.Unlock()
 	if v.secure {
+		if err := v.mayTry(); err != nil {
+			return nil, err
+		}
 		if err := token.Check(q.Token); err != nil {
 			if reason.Of(err) == reason.LoginInvalid {
 				wait := l.failures.Failed(addrOf(v.peer), l.Clock())
