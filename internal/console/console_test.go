@@ -526,3 +526,15 @@ func TestSight(t *testing.T) {
 		t.Errorf("while somebody looks: %s", first)
 	}
 }
+
+// What hardly moves has a long time left, and is over its time.
+func TestTimeLeftOfWhatHardlyMoves(t *testing.T) {
+	d := row{control.Delivery{State: "sending", Size: 400e9, Rate: 1, Deadline: noon.Add(time.Hour), End: noon.Add(20 * time.Minute)}, noon}
+	if left, laxity := d.Left(), d.Laxity(); left < 100*365*24*time.Hour || laxity > 0 {
+		t.Errorf("%v left, %v in hand", left, laxity)
+	}
+	d.Size, d.Rate = 1000, 300
+	if left := d.Left(); left != 3*time.Second {
+		t.Errorf("%v left", left)
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"videoclub/internal/control"
 	"videoclub/internal/look"
+	"videoclub/internal/rate"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
 )
@@ -46,7 +47,7 @@ func (d row) Left() time.Duration {
 	if d.Rate <= 0 || d.Offset >= d.Size || d.Size < 0 {
 		return 0
 	}
-	return time.Duration(float64(d.Size-d.Offset) / float64(d.Rate) * float64(time.Second)).Round(time.Second)
+	return rate.Rate(d.Rate).Time(d.Size - d.Offset).Round(time.Second)
 }
 
 // Laxity is how much later it could be and still be in time.

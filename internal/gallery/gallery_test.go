@@ -715,3 +715,13 @@ func FuzzList(f *testing.F) {
 		}
 	})
 }
+
+// What hardly moves has a long time left, and none that is over.
+func TestTimeLeftOfWhatHardlyMoves(t *testing.T) {
+	if left := arrivalOf(control.Arrival{Size: 400e9, Rate: 1}).Left; left < 100*365*24*time.Hour {
+		t.Errorf("%v", left)
+	}
+	if left := arrivalOf(control.Arrival{Size: 1000, Written: 500, Rate: 100}).Left; left != 5*time.Second {
+		t.Errorf("%v", left)
+	}
+}

@@ -7,6 +7,7 @@ import (
 
 	"videoclub/internal/control"
 	"videoclub/internal/look"
+	"videoclub/internal/rate"
 	"videoclub/internal/reel"
 )
 
@@ -64,7 +65,7 @@ type arrival struct {
 func arrivalOf(a control.Arrival) arrival {
 	n := arrival{Arrival: a, Percent: percent(a.Durable, a.Size)}
 	if a.Rate > 0 && a.Size > a.Written {
-		n.Left = time.Duration(float64(a.Size-a.Written) / float64(a.Rate) * float64(time.Second))
+		n.Left = rate.Rate(a.Rate).Time(a.Size - a.Written)
 	}
 	return n
 }
