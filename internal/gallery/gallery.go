@@ -91,7 +91,7 @@ type page struct {
 func (g Gallery) page(r *http.Request, title string, data any) page {
 	f := look.Frame{Lang: look.Language(r), Title: title, Scripts: scripts, Now: g.Clock()}
 	f.Place = pages.Say(f.Lang, "reception")
-	_, err := r.Cookie(g.cookieName())
+	_, err := r.Cookie(g.cookieName(r))
 	f.Leave = err == nil
 	if f.Leave {
 		f.Who = pages.Say(f.Lang, "operator")

@@ -725,3 +725,17 @@ func TestTimeLeftOfWhatHardlyMoves(t *testing.T) {
 		t.Errorf("%v", left)
 	}
 }
+
+// A browser keeps the sessions of the receptions of one machine apart.
+func TestReceptionsOfOneMachine(t *testing.T) {
+	name := func() string {
+		s, server := open(t)
+		s.token = "token"
+		r, _ := http.NewRequest("POST", server.URL+"/login", strings.NewReader("token=token"))
+		reply, _ := do(t, r, "Content-Type", "application/x-www-form-urlencoded")
+		return reply.Cookies()[0].Name
+	}
+	if one, other := name(), name(); one == other {
+		t.Errorf("both are %q", one)
+	}
+}

@@ -1,6 +1,7 @@
 package gallery
 
 import (
+	"net"
 	"net/http"
 	"strings"
 
@@ -9,14 +10,20 @@ import (
 	"videoclub/internal/reason"
 )
 
-// cookieName is that of the cookie by which a browser is let in again. Where it is
-// for encrypted connections alone, browsers see by its name that no other host or
-// path has set it.
-func (g Gallery) cookieName() string {
-	if g.Secure {
-		return "__Host-vcvrs"
+// cookieName is that of the cookie by which a browser is let in again, which tells
+// the servers of one machine apart by it. Where it is for encrypted connections
+// alone, browsers see by its name that no other host or path has set it.
+func (g Gallery) cookieName(r *http.Request) string {
+	name := "vcvrs"
+	if at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		if _, port, err := net.SplitHostPort(at.String()); err == nil {
+			name += "-" + port
+		}
 	}
-	return "vcvrs"
+	if g.Secure {
+		name = "__Host-" + name
+	}
+	return name
 }
 
 // admitted asks for the operator's token where the supervisor wants it: it lets a
@@ -29,7 +36,7 @@ func (g Gallery) admitted(next http.Handler) http.Handler {
 			return
 		}
 		secret := ""
-		if c, err := r.Cookie(g.cookieName()); err == nil {
+		if c, err := r.Cookie(g.cookieName(r)); err == nil {
 			secret = c.Value
 		}
 		_, err := g.call(r.Context(), control.Call{Visit: &control.Visit{Secret: secret}})
@@ -63,18 +70,18 @@ func (g Gallery) login(w http.ResponseWriter, r *http.Request) {
 		g.fail(w, r, err)
 		return
 	case reply.Entered != nil:
-		http.SetCookie(w, g.cookie(reply.Entered.Secret, 0))
+		http.SetCookie(w, g.cookie(r, reply.Entered.Secret, 0))
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
 func (g Gallery) logout(w http.ResponseWriter, r *http.Request) {
 	g.call(r.Context(), control.Call{Leave: &control.Leave{}}) // of the session that was shown
-	http.SetCookie(w, g.cookie("", -1))
+	http.SetCookie(w, g.cookie(r, "", -1))
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
 // cookie lasts as long as the browser runs, and goes with no other site's request.
-func (g Gallery) cookie(secret string, age int) *http.Cookie {
-	return &http.Cookie{Name: g.cookieName(), Value: secret, Path: "/", MaxAge: age, Secure: g.Secure, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+func (g Gallery) cookie(r *http.Request, secret string, age int) *http.Cookie {
+	return &http.Cookie{Name: g.cookieName(r), Value: secret, Path: "/", MaxAge: age, Secure: g.Secure, HttpOnly: true, SameSite: http.SameSiteStrictMode}
 }
