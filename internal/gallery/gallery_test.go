@@ -739,3 +739,37 @@ func TestReceptionsOfOneMachine(t *testing.T) {
 		t.Errorf("both are %q", one)
 	}
 }
+
+// What grows is shown no longer than whoever watches may, however fast it grows.
+func TestWatchedUntilTheSessionIsOver(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "growing"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	over := reason.Code("")
+	g := Gallery{Ask: func(context.Context, control.Call) (r control.Reply, _ *os.File, _ error) {
+		if r.Store = (&control.StoreAnswer{Shown: &control.Shown{Arrival: &control.Arrival{}}}); over != "" {
+			r = control.Reply{Refusal: &control.Refusal{Code: over}}
+		}
+		return r, nil, nil
+	}}
+	f := g.follow(t.Context(), &medium{which: which{what: control.OfArriving}, File: file})
+	more := func() bool {
+		t.Helper()
+		file.WriteString("more")
+		return f.more()
+	}
+	if !more() {
+		t.Error("it ends while it grows")
+	}
+	f.sure = f.sure.Add(-time.Hour)
+	if !more() || time.Since(f.sure) > time.Minute {
+		t.Error("it is not asked again, or ends")
+	}
+	over = reason.LoginInvalid
+	f.sure = f.sure.Add(-time.Hour)
+	if more() {
+		t.Error("it goes on when the session is over")
+	}
+}

@@ -268,6 +268,9 @@ const (
 	// askEvery is how often it is asked whether it is still arriving, while it does
 	// not grow.
 	askEvery = time.Second
+	// sureFor is how long it is not asked while it grows. Whoever watches may have
+	// to go meanwhile, as the session is over.
+	sureFor = 10 * time.Second
 )
 
 // follower waits for a file to grow.
@@ -276,12 +279,13 @@ type follower struct {
 	ctx   context.Context
 	m     *medium
 	size  int64
-	asked time.Time
+	asked time.Time // or has grown
+	sure  time.Time // that it may be watched
 	ended bool
 }
 
 func (g Gallery) follow(ctx context.Context, m *medium) *follower {
-	return &follower{g: g, ctx: ctx, m: m, size: m.Size(), asked: time.Now()}
+	return &follower{g: g, ctx: ctx, m: m, size: m.Size(), asked: time.Now(), sure: time.Now()}
 }
 
 // more waits until there is more, and says whether there will be. What has
@@ -296,14 +300,16 @@ func (f *follower) more() bool {
 			return false
 		case <-time.After(poll):
 		}
-		if size := f.m.Size(); size != f.size {
+		size := f.m.Size()
+		grown := size != f.size
+		switch {
+		case grown && time.Since(f.sure) < sureFor:
 			f.size, f.asked = size, time.Now()
 			return true
-		}
-		if time.Since(f.asked) < askEvery {
+		case !grown && time.Since(f.asked) < askEvery:
 			continue
 		}
-		f.asked = time.Now()
+		f.size, f.asked, f.sure = size, time.Now(), time.Now()
 		if !f.m.growing() {
 			return false
 		}
@@ -311,6 +317,9 @@ func (f *follower) more() bool {
 		if err != nil || a.Shown == nil || a.Shown.Arrival == nil {
 			f.ended = true
 			return err == nil
+		}
+		if grown {
+			return true
 		}
 	}
 }
