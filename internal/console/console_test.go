@@ -538,3 +538,30 @@ func TestTimeLeftOfWhatHardlyMoves(t *testing.T) {
 		t.Errorf("%v left", left)
 	}
 }
+
+// Whoever logs in ends the session that their browser had, whatever connection it
+// comes by, and nobody else's.
+func TestLoginEndsTheSessionBefore(t *testing.T) {
+	d, c := newConsole(t, false)
+	d.secret = "token"
+	for cookie, left := range map[string][]string{"hers": {"his"}, "": {"hers", "his"}} {
+		d.sessions = map[string]control.Visitor{"hers": {LoggedIn: true}, "his": {LoggedIn: true}}
+		d.shown = "his" // by who asked last on the connection
+		r := httptest.NewRequest("POST", "/login", strings.NewReader("login=token"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if cookie != "" {
+			r.AddCookie(c.cookie(r, cookie))
+		}
+		if code, to := do(c, r); code != http.StatusSeeOther {
+			t.Fatalf("%d %s", code, to)
+		}
+		if _, there := d.sessions[cookie]; there {
+			t.Errorf("the session %q goes on", cookie)
+		}
+		for _, other := range left {
+			if _, there := d.sessions[other]; !there {
+				t.Errorf("with the session %q: that of %q is over", cookie, other)
+			}
+		}
+	}
+}

@@ -111,6 +111,9 @@ func (c Console) enter(w http.ResponseWriter, r *http.Request) {
 	q, err := login(r.PostFormValue("login"))
 	var reply control.Reply
 	if err == nil {
+		// The session that is over then is this browser's, not that of whoever asked
+		// last on the connection.
+		c.visit(r)
 		reply, err = c.call(r.Context(), control.Call{Enter: &q})
 	}
 	to := inside(r.PostFormValue("to"))
