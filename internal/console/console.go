@@ -141,6 +141,14 @@ func (p *page) explain(err error) {
 	}
 }
 
+// filled reads a form: one that is too large is not one that has nothing in it.
+func filled(r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return reason.Wrap(reason.Usage, err, "the form cannot be read; choose less at once")
+	}
+	return nil
+}
+
 // call asks the supervisor; a refusal is an error too.
 func (c Console) call(ctx context.Context, q control.Call) (control.Reply, error) {
 	reply, err := c.Ask(ctx, q)

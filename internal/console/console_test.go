@@ -565,3 +565,17 @@ func TestLoginEndsTheSessionBefore(t *testing.T) {
 		}
 	}
 }
+
+// A form with more receptions than can be read is not said to have none.
+func TestLargeForm(t *testing.T) {
+	_, c := newConsole(t, true)
+	form := url.Values{"by": {"2026-11-24T12:00"}, "key": {"k"}}
+	for i := range 1000 {
+		form.Add("at", fmt.Sprintf("sala-%04d.cines.example.cl", i))
+	}
+	for _, path := range []string{"/titles/1", "/titles/1/redeliver"} {
+		if code, body := post(t, c, path, form); code != 400 || strings.Contains(body, "no reception is chosen") || !strings.Contains(body, "choose less at once") {
+			t.Errorf("%s: %d %s", path, code, body)
+		}
+	}
+}
