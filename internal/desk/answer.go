@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -169,6 +170,7 @@ func (s asker) promise(ctx context.Context, q control.Request, receptions []stri
 	var promised []ledger.Delivery
 	if unknown == nil {
 		promised, err = s.desk.Dispatcher.Promise(ctx, ask)
+		err = s.unreadable(err, title)
 	} else {
 		promised, err = s.again(ctx, ask, q.Number, unknown)
 	}
@@ -176,6 +178,15 @@ func (s asker) promise(ctx context.Context, q control.Request, receptions []stri
 		ids = append(ids, l.ID)
 	}
 	return ids, err
+}
+
+// unreadable is err, told to the caller.
+func (s asker) unreadable(err error, t dispatch.Title) error {
+	if s.admin || reason.Of(err) != reason.TitleUnreadable {
+		return err
+	}
+	s.desk.Log.Warn("a title cannot be read", "title", t.Name, "error", err)
+	return reason.New(reason.TitleUnreadable, "%s", s.unplaced(err.Error(), t.Location, t.Name))
 }
 
 // again answers a request for a title that is unknown now: with what was promised
@@ -203,7 +214,7 @@ func (s asker) deliveries(ctx context.Context, q control.DeliveryQuery) (*contro
 	}
 	page := &control.DeliveryPage{Deliveries: []control.Delivery{}, More: len(list) > control.PageSize}
 	for _, l := range list[:min(len(list), control.PageSize)] {
-		page.Deliveries = append(page.Deliveries, publicOf(s.desk.Dispatcher.View(l)))
+		page.Deliveries = append(page.Deliveries, s.publicOf(s.desk.Dispatcher.View(l)))
 	}
 	return page, nil
 }
@@ -236,11 +247,19 @@ func (s asker) show(ctx context.Context, q control.ShowQuery) (*control.Delivery
 	return s.story(ctx, v)
 }
 
-func publicOf(v dispatch.View) control.Delivery {
+// unplaced is what is said of a title to the caller: where it lies is not for users.
+func (c caller) unplaced(detail, location, name string) string {
+	if c.admin || location == "" {
+		return detail
+	}
+	return strings.ReplaceAll(detail, location, name)
+}
+
+func (c caller) publicOf(v dispatch.View) control.Delivery {
 	d := control.Delivery{
 		ID: v.ID, Title: v.Name, Number: v.Title, Reception: v.Reception, State: string(v.State), Offset: v.Offset, Size: v.Size,
 		Rate: v.Rate, MaxPace: v.MaxPace, Deadline: v.Deadline.UTC(), Start: v.Start.UTC(), End: v.End.UTC(), Started: utc(v.Started), Finished: utc(v.Finished),
-		SHA256: v.SHA256, Reason: v.Reason, Detail: cut(v.Detail, 300), AtRisk: v.AtRisk, Late: v.Late, Resumes: v.Resumes,
+		SHA256: v.SHA256, Reason: v.Reason, Detail: cut(c.unplaced(v.Detail, v.Location, v.Name), 300), AtRisk: v.AtRisk, Late: v.Late, Resumes: v.Resumes,
 	}
 	if v.Live.Asked {
 		d.Live, d.Captured, d.Lasts = true, v.Captured.Milliseconds(), v.Duration.Milliseconds()
@@ -261,11 +280,11 @@ func (s asker) story(ctx context.Context, v dispatch.View) (*control.DeliverySto
 		return nil, err
 	}
 	story := &control.DeliveryStory{
-		Delivery: publicOf(v), Revision: v.Revision, Pace: v.Pace, Requested: v.Requested.UTC(), Sent: v.Sent,
+		Delivery: s.publicOf(v), Revision: v.Revision, Pace: v.Pace, Requested: v.Requested.UTC(), Sent: v.Sent,
 		Events: []control.Event{}, Receipt: v.Receipt,
 	}
 	for _, e := range events[max(0, len(events)-control.MaxEvents):] {
-		story.Events = append(story.Events, control.Event{At: e.At.UTC(), Kind: string(e.Kind), Reason: e.Reason, Offset: e.Offset, Detail: cut(e.Detail, 300)})
+		story.Events = append(story.Events, control.Event{At: e.At.UTC(), Kind: string(e.Kind), Reason: e.Reason, Offset: e.Offset, Detail: cut(s.unplaced(e.Detail, v.Location, v.Name), 300)})
 	}
 	if story.ReceiptKey, err = s.desk.Ledger.ReceiptKey(ctx, v.Delivery); err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func (s asker) newsNow(ctx context.Context, q control.NewsQuery) (*control.News,
 			return nil, nil, err
 		}
 		// What has changed since has another revision, and is told again.
-		news.Changes = append(news.Changes, control.Change{Revision: c.Revision, Delivery: publicOf(v)})
+		news.Changes = append(news.Changes, control.Change{Revision: c.Revision, Delivery: s.publicOf(v)})
 		told[c.ID] = true
 	}
 	before, err := s.before(ctx, q, n.Since, told)
@@ -105,7 +105,7 @@ func (s asker) before(ctx context.Context, q control.NewsQuery, since int64, tol
 	add := func(id int64) error {
 		v, err := s.desk.Dispatcher.Look(ctx, id)
 		if err == nil && v.State.Ended() && !told[id] {
-			all = append(all, control.Change{Revision: min(v.Finished.UnixNano(), since), Delivery: publicOf(v)})
+			all = append(all, control.Change{Revision: min(v.Finished.UnixNano(), since), Delivery: s.publicOf(v)})
 		}
 		return err
 	}

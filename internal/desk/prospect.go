@@ -61,7 +61,7 @@ func (s asker) promises(ctx context.Context, q control.Request) (*control.Promis
 		if err != nil {
 			return nil, err
 		}
-		made.Deliveries = append(made.Deliveries, publicOf(v))
+		made.Deliveries = append(made.Deliveries, s.publicOf(v))
 	}
 	return made, nil
 }
@@ -86,7 +86,7 @@ func (s asker) where(ctx context.Context, q control.WhereQuery) (*control.Prospe
 	}
 	prospects, err := s.desk.Dispatcher.Where(ctx, dispatch.Ask{Title: title, Receptions: names, By: q.By, From: q.From, MaxPace: rate.Rate(q.MaxPace)})
 	if err != nil {
-		return nil, err
+		return nil, s.unreadable(err, title)
 	}
 	return &control.ProspectPage{Receptions: publicProspects(prospects), More: more}, nil
 }

@@ -121,7 +121,7 @@ func (s asker) older(ctx context.Context, q control.OlderQuery) (*control.OlderP
 		}
 		last = l.Reception
 		page.Deliveries = append(page.Deliveries, control.Older{
-			Delivery: publicOf(s.desk.Dispatcher.View(l)), Location: cut(l.Location, maxText), Present: s.present(l),
+			Delivery: s.publicOf(s.desk.Dispatcher.View(l)), Location: cut(l.Location, maxText), Present: s.present(l),
 		})
 	}
 	return page, nil
@@ -165,7 +165,7 @@ func (s asker) redeliver(ctx context.Context, q control.Redeliver) (*control.Pro
 	}
 	made := &control.Promises{}
 	for _, l := range promised {
-		made.Deliveries = append(made.Deliveries, publicOf(s.desk.Dispatcher.View(l)))
+		made.Deliveries = append(made.Deliveries, s.publicOf(s.desk.Dispatcher.View(l)))
 	}
 	return made, nil, nil
 }
