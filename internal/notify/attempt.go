@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"videoclub/internal/control"
@@ -156,6 +157,9 @@ func (a *attempt) compose(ctx context.Context) ([]byte, error) {
 		From: a.settings.From, To: a.mail.To, MessageID: a.mail.MessageID, Date: a.mail.Created,
 		Delivery: d.ID, Name: d.Name, Reception: d.Reception, Promised: d.Deadline,
 		ReceiptJSON: d.Receipt, Reason: d.Reason, Detail: d.Detail, Expected: a.mail.Expected,
+	}
+	if d.Location != "" { // where it lies is not for users
+		l.Detail = strings.ReplaceAll(d.Detail, d.Location, d.Name)
 	}
 	if r, err := receipt.Parse(d.Receipt); err == nil {
 		l.Receipt = &r

@@ -294,14 +294,17 @@ func TestOtherLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.await(sent)
-	if err := o.book.Fail(t.Context(), d.ID, reason.SourceChanged, "it is longer", noon); err != nil {
+	if err := o.book.Fail(t.Context(), d.ID, reason.SourceChanged, d.Location+" is longer", noon); err != nil {
 		t.Fatal(err)
 	}
 	o.await(sent)
 	messages := s.taken()
-	for n, want := range map[int]string{1: "2026-11-27 17:00:00 +00:00", 2: "it is longer"} {
+	for n, want := range map[int]string{1: "2026-11-27 17:00:00 +00:00", 2: "Late is longer"} {
 		if !strings.Contains(messages[n], want) {
 			t.Errorf("message %d has not %q:\n%s", n, want, messages[n])
+		}
+		if strings.Contains(messages[n], d.Location) { // where it lies is not for users
+			t.Errorf("message %d says where the title lies:\n%s", n, messages[n])
 		}
 	}
 }
