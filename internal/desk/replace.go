@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -109,20 +110,30 @@ func (s asker) older(ctx context.Context, q control.OlderQuery) (*control.OlderP
 	if err != nil {
 		return nil, err
 	}
-	page, last := &control.OlderPage{Deliveries: []control.Older{}}, ""
+	page, last, size := &control.OlderPage{Deliveries: []control.Older{}}, "", 0
 	for _, l := range all {
 		if strings.Compare(l.Reception, q.After) <= 0 {
 			continue
 		}
-		// A reception is on one page with all that it has.
-		if len(page.Deliveries) >= control.PageSize && l.Reception != last {
+		// A reception is on one page with all that it has, or the oldest of more
+		// than fits.
+		if (len(page.Deliveries) >= control.PageSize || size > maxPage) && l.Reception != last {
 			page.More = true
 			break
 		}
+		if size > maxPage {
+			continue
+		}
 		last = l.Reception
-		page.Deliveries = append(page.Deliveries, control.Older{
+		one := control.Older{
 			Delivery: s.publicOf(s.desk.Dispatcher.View(l)), Location: cut(l.Location, maxText), Present: s.present(l),
-		})
+		}
+		text, err := json.Marshal(one)
+		if err != nil {
+			return nil, err
+		}
+		size += len(text)
+		page.Deliveries = append(page.Deliveries, one)
 	}
 	return page, nil
 }
