@@ -114,15 +114,23 @@ func refusal(err error) *control.Refusal {
 	return r
 }
 
-// cut bounds a text, at a character's beginning.
+// cut bounds a text, at a character's beginning, by how many bytes it has as JSON
+// writes it: of what peers say, each may take six there.
 func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
+	for i, r := range s {
+		switch {
+		case r < ' ' || r == '<' || r == '>' || r == '&' || r == '\u2028' || r == '\u2029' || r == utf8.RuneError:
+			most -= len(`\u0000`)
+		case r == '"' || r == '\\':
+			most -= 2
+		default:
+			most -= utf8.RuneLen(r)
+		}
+		if most < 0 {
+			return s[:i]
+		}
 	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most]
+	return s
 }
 
 // Bounds of what a request may carry, in bytes.

@@ -246,7 +246,7 @@ func TestCut(t *testing.T) {
 		text string
 		most int
 		want string
-	}{{"", 0, ""}, {"ab", 2, "ab"}, {"abc", 2, "ab"}, {"añb", 2, "a"}, {"añb", 3, "añ"}, {"ñ", 1, ""}} {
+	}{{"", 0, ""}, {"ab", 2, "ab"}, {"abc", 2, "ab"}, {"añb", 2, "a"}, {"añb", 3, "añ"}, {"ñ", 1, ""}, {"a<b", 6, "a"}, {"a<b", 8, "a<b"}, {`"a"`, 4, `"a`}, {"\x00\u2028", 11, "\x00"}, {"\xff\xff", 6, "\xff"}} {
 		if got := cut(c.text, c.most); got != c.want {
 			t.Errorf("%q cut at %d is %q", c.text, c.most, got)
 		}
