@@ -22,7 +22,7 @@ const (
 	// they use 10 to 25, and what compresses takes some for each core. One that
 	// a peer makes grow ends, and nothing else does. Address space (RLIMIT_AS)
 	// would say nothing: Go reserves it and does not use it.
-	mostData    = 512 << 20
+	mostData    = 512<<20 + detector
 	dataPerCore = 8 << 20
 
 	// lastWords is how much a worker may still add to a standard error that is
