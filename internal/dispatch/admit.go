@@ -67,8 +67,10 @@ func refusalOf(l ledger.Delivery, refused *schedule.Refusal) *Refusal {
 // the next cannot have. errs are why receptions cannot be promised anything.
 // Those with the ids instead give way to them, if they are promised.
 func (d *Dispatcher) admit(ctx context.Context, drafts []ledger.Delivery, errs []error, earliest bool, instead ...int64) ([]ledger.Delivery, error) {
-	d.admitting.Lock()
-	release := sync.OnceFunc(d.admitting.Unlock)
+	if err := turn(ctx, d.admitting); err != nil {
+		return nil, err
+	}
+	release := sync.OnceFunc(func() { <-d.admitting })
 	defer release()
 	if err := d.withinOpen(drafts); err != nil {
 		return nil, err

@@ -112,7 +112,7 @@ type Dispatcher struct {
 	ending      context.Context // ends when no attempt is to begin any more
 	endAll      context.CancelFunc
 
-	admitting sync.Mutex    // one request is admitted at a time
+	admitting chan struct{} // one request is admitted at a time, or one delivery cancelled
 	questions chan struct{} // and one question about what could be is answered
 
 	mu       sync.Mutex
@@ -158,7 +158,7 @@ func New(ctx context.Context, c Config) (*Dispatcher, error) {
 		return nil, err
 	}
 	d := &Dispatcher{
-		Config: c, certificate: certificate, central: idOf(c.Keys), wake: make(chan struct{}, 1), questions: make(chan struct{}, 1),
+		Config: c, certificate: certificate, central: idOf(c.Keys), wake: make(chan struct{}, 1), admitting: make(chan struct{}, 1), questions: make(chan struct{}, 1),
 		settings: c.Settings, jobs: make(map[int64]*job), news: newNews(c.Clock()), spaces: make(map[string]space),
 	}
 	d.ending, d.endAll = context.WithCancel(context.Background())

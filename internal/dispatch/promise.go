@@ -180,6 +180,11 @@ func (d *Dispatcher) Cancel(ctx context.Context, id int64) error {
 
 // Withdraw cancels a delivery, whatever there is of it.
 func (d *Dispatcher) Withdraw(ctx context.Context, id int64) error {
+	// What was written down a moment ago is on its way into the plan.
+	if err := turn(ctx, d.admitting); err != nil {
+		return err
+	}
+	defer func() { <-d.admitting }()
 	now := d.Clock()
 	if err := d.Ledger.Cancel(ctx, id, now); err != nil {
 		return err
@@ -188,15 +193,7 @@ func (d *Dispatcher) Withdraw(ctx context.Context, id int64) error {
 	defer d.mu.Unlock()
 	j, ok := d.jobs[id]
 	if !ok {
-		// It may have been written down a moment ago, and be on its way into the
-		// plan.
-		d.mu.Unlock()
-		d.admitting.Lock()
-		d.mu.Lock()
-		d.admitting.Unlock()
-		if j, ok = d.jobs[id]; !ok {
-			return nil
-		}
+		return nil
 	}
 	d.Log.Info("cancelled", journal.Cancelled.Mark(), "delivery", id, "title", j.Name, "reception", j.Reception, "offset", j.acked)
 	d.giveUp(j, reason.Cancelled, now)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -497,31 +498,32 @@ func TestOpenPromisesAreBounded(t *testing.T) {
 // Whoever sees a promise in the ledger may cancel it, also while it is only being
 // taken into the plan: it does not stay there.
 func TestCancelledWhilePromised(t *testing.T) {
-	s := newStand(t, three(), films{"/night": 5_000_000})
-	s.endAll() // no reception is told
-	var hurry sync.WaitGroup
-	begun := false
-	s.Clock = func() time.Time {
-		if all := s.kept(t); len(all) == 1 && !begun {
-			begun = true
-			hurry.Go(func() {
-				if err := s.Withdraw(t.Context(), all[0].ID); err != nil {
-					t.Error(err)
-				}
-			})
-			for len(s.kept(t)) > 0 {
-				time.Sleep(time.Millisecond)
+	synctest.Test(t, func(t *testing.T) {
+		settings := three()
+		settings.Receptions["hall"] = Reception{Address: "127.0.0.1:0", Link: 100_000} // nobody can be told
+		s := newStand(t, settings, films{"/night": 5_000_000})
+		s.endAll()
+		var hurry sync.WaitGroup
+		begun := false
+		s.Clock = func() time.Time {
+			if all := s.kept(t); len(all) == 1 && !begun {
+				begun = true
+				hurry.Go(func() {
+					if err := s.Withdraw(t.Context(), all[0].ID); err != nil {
+						t.Error(err)
+					}
+				})
+				synctest.Wait()
 			}
-			time.Sleep(20 * time.Millisecond) // it looks into the plan
+			return noon
 		}
-		return noon
-	}
-	if _, err := s.Promise(t.Context(), asking("a", time.Hour, "hall")); err != nil {
-		t.Fatal(err)
-	}
-	hurry.Wait()
-	s.attempts.Wait()
-	if n := s.Overview().Promised; n != 0 || !begun {
-		t.Errorf("%d deliveries are planned that were cancelled", n)
-	}
+		if _, err := s.Promise(t.Context(), asking("a", time.Hour, "hall")); err != nil {
+			t.Fatal(err)
+		}
+		hurry.Wait()
+		s.attempts.Wait()
+		if n := s.Overview().Promised; n != 0 || !begun {
+			t.Errorf("%d deliveries are planned that were cancelled", n)
+		}
+	})
 }

@@ -54,9 +54,12 @@ func (d *Dispatcher) Where(ctx context.Context, ask Ask) ([]Prospect, error) {
 // question waits until this may look into the plan without promising anything.
 // Among a thousand promises that takes a while: one core at most is busy with
 // what commits nobody.
-func (d *Dispatcher) question(ctx context.Context) error {
+func (d *Dispatcher) question(ctx context.Context) error { return turn(ctx, d.questions) }
+
+// turn waits for a place that one has at a time.
+func turn(ctx context.Context, place chan<- struct{}) error {
 	select {
-	case d.questions <- struct{}{}:
+	case place <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return reason.Wrap(reason.ConnectionLost, ctx.Err(), "waiting to look into the plan")
