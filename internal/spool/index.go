@@ -173,7 +173,6 @@ func (w *Writer) list(gaps []Gap, c *Cluster) error {
 	}
 	_, err := w.Index.WriteAt(b, w.records*recordSize)
 	if noRoom(err) {
-		w.cut(w.Index, w.records*recordSize)
 		return reason.Wrap(reason.SpoolFull, err, "writing the index of the recording")
 	}
 	if err == nil && len(gaps) > 0 {

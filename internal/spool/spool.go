@@ -211,21 +211,16 @@ func (w *Writer) Append(cluster []byte, c Cluster, gaps []Gap) error {
 	}
 	// The gaps first: a restart reads a cluster again, and cannot tell them from it.
 	before := w.records
-	if err := w.list(gaps, nil); err != nil {
-		return err
-	}
-	err := w.write(cluster)
+	c.Offset, c.End = w.mark.Offset, w.mark.Offset+int64(len(cluster))
+	err := w.list(gaps, nil)
 	if err == nil {
-		c.Offset, c.End = w.mark.Offset, w.mark.Offset+int64(len(cluster))
-		if err = w.list(nil, &c); err != nil && w.broken == nil {
-			w.cut(w.Data, w.mark.Offset)
-		}
+		err = w.write(cluster)
+	}
+	if err == nil {
+		err = w.list(nil, &c)
 	}
 	if err != nil {
-		if w.records > before && w.broken == nil {
-			w.records = before
-			w.cut(w.Index, before*recordSize)
-		}
+		w.undo(before)
 		return err
 	}
 	w.mark.Offset = c.End
@@ -236,7 +231,6 @@ func (w *Writer) Append(cluster []byte, c Cluster, gaps []Gap) error {
 func (w *Writer) write(b []byte) error {
 	_, err := w.Data.WriteAt(b, w.mark.Offset)
 	if noRoom(err) {
-		w.cut(w.Data, w.mark.Offset)
 		return reason.Wrap(reason.SpoolFull, err, "writing the recording at %d", w.mark.Offset)
 	}
 	if err == nil {
@@ -252,9 +246,14 @@ func (w *Writer) write(b []byte) error {
 // noRoom says that there is none in the disk.
 func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
-// cut takes away what was written for nothing.
-func (w *Writer) cut(f File, size int64) {
-	if err := f.Truncate(size); err != nil {
+// undo takes away what was written for nothing, for want of room: all behind the
+// mark, and behind so many records of the index.
+func (w *Writer) undo(records int64) {
+	if w.broken != nil {
+		return
+	}
+	w.records = records
+	if err := errors.Join(w.Data.Truncate(w.mark.Offset), w.Index.Truncate(records*recordSize)); err != nil {
 		w.broken = reason.Wrap(reason.StoreFailed, err, "spool")
 	}
 }
@@ -302,6 +301,7 @@ func (w *Writer) End(gaps []Gap) error {
 		return w.broken
 	}
 	if err := w.list(gaps, nil); err != nil {
+		w.undo(w.records)
 		return err
 	}
 	w.mark.Ended = true
