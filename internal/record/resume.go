@@ -61,21 +61,6 @@ func (m *Mux) again(blocks []matroska.Block) error {
 	return nil
 }
 
-// sameTracks refuses devices that give something else than what is recorded.
-func sameTracks(recorded, tracks []matroska.Track) error {
-	if len(recorded) != len(tracks) {
-		return reason.New(reason.DeviceUnfit, "the recording has %d tracks, and there are %d devices", len(recorded), len(tracks))
-	}
-	for i, t := range tracks {
-		was := recorded[i]
-		if t.Codec != was.Codec || t.FourCC != was.FourCC || t.Width != was.Width || t.Height != was.Height ||
-			t.SampleRate != was.SampleRate || t.Channels != was.Channels || t.Bits != was.Bits {
-			return reason.New(reason.DeviceUnfit, "the recording has %+v, and the device gives %+v", was, t)
-		}
-	}
-	return nil
-}
-
 // stepsFrom is how many clusters are read again to know how often there are
 // pictures.
 const stepsFrom = 20

@@ -64,14 +64,10 @@ func Begin(title string, tracks []matroska.Track, clock capture.Clock, create fu
 }
 
 // Resume goes on with a recording that broke off for a reason, in the spool that
-// w is of and data has, of the same tracks as before; of none where it is only
-// to be ended, or is told later how each is kept (Same). In each, the time from
-// what it had last to what comes next is a gap.
-func Resume(tracks []matroska.Track, data io.ReaderAt, w *spool.Writer, torn reason.Code, clock capture.Clock) (*Recorder, error) {
+// w is of and data has; before a track goes on, Same says whether it can. In each,
+// the time from what it had last to what comes next is a gap.
+func Resume(data io.ReaderAt, w *spool.Writer, torn reason.Code, clock capture.Clock) (*Recorder, error) {
 	m, err := resumeMux(data, w, torn, clock())
-	if err == nil && len(tracks) > 0 {
-		err = sameTracks(m.tracks, tracks)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -82,13 +78,18 @@ func newRecorder(m *Mux, w *spool.Writer, clock capture.Clock) *Recorder {
 	return &Recorder{mux: m, clock: clock, writer: w, items: make(chan item, itemsQueued), stop: make(chan struct{})}
 }
 
-// Same refuses a track that is kept otherwise than it was when the recording
-// began.
+// Same refuses a track, from 1, that is kept otherwise than it was when the
+// recording began.
 func (r *Recorder) Same(track int, t matroska.Track) error {
 	if has := len(r.mux.tracks); track > has {
 		return reason.New(reason.DeviceUnfit, "the recording has %d tracks, and there is a device for track %d", has, track)
 	}
-	return sameTracks(r.mux.tracks[track-1:track], []matroska.Track{t})
+	was := r.mux.tracks[track-1]
+	if t.Codec != was.Codec || t.FourCC != was.FourCC || t.Width != was.Width || t.Height != was.Height ||
+		t.SampleRate != was.SampleRate || t.Channels != was.Channels || t.Bits != was.Bits {
+		return reason.New(reason.DeviceUnfit, "the recording has %+v, and the device gives %+v", was, t)
+	}
+	return nil
 }
 
 // Origin is time 0 of the recording, by CLOCK_MONOTONIC; to be called within

@@ -256,11 +256,12 @@ func (r *Recorder) begin(t *track, kept matroska.Track) error {
 	return r.start(all)
 }
 
-// start starts the recorder. The mutex is held.
+// start starts the recorder, with tracks where the recording begins. The mutex is
+// held.
 func (r *Recorder) start(tracks []matroska.Track) (err error) {
 	w := r.writer
 	if r.ask.Resume {
-		r.recorder, err = record.Resume(tracks, r.Data, w, r.ask.Torn, capture.Now)
+		r.recorder, err = record.Resume(r.Data, w, r.ask.Torn, capture.Now)
 	} else {
 		r.recorder, err = record.Begin(r.ask.Title, tracks, capture.Now, func(head []byte) (*spool.Writer, error) {
 			var err error
