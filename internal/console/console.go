@@ -79,7 +79,7 @@ func (c Console) Handler() http.Handler {
 	mux.HandleFunc("POST /login", c.enter)
 	mux.HandleFunc("POST /logout", c.leave)
 	mux.Handle("GET /assets/", look.Static(assets))
-	return look.Secured(mux, func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, look.Foreign, http.StatusForbidden) })
+	return look.Secured(mux, func(w http.ResponseWriter, r *http.Request, err error) { c.fail(w, r, err, look.Status(err)) })
 }
 
 func (c Console) nowhere(w http.ResponseWriter, r *http.Request) {
@@ -139,14 +139,6 @@ func (p *page) explain(err error) {
 	if reason.Of(err).Exit() == reason.ExitUsage {
 		p.Problem += ": " + err.Error()
 	}
-}
-
-// filled reads a form: one that is too large is not one that has nothing in it.
-func filled(r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return reason.Wrap(reason.Usage, err, "the form cannot be read; choose less at once")
-	}
-	return nil
 }
 
 // call asks the supervisor; a refusal is an error too.

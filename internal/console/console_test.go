@@ -566,15 +566,15 @@ func TestLoginEndsTheSessionBefore(t *testing.T) {
 	}
 }
 
-// A form with more receptions than can be read is not said to have none.
+// A form with more than can be read is not said to have nothing in it.
 func TestLargeForm(t *testing.T) {
 	_, c := newConsole(t, true)
-	form := url.Values{"by": {"2026-11-24T12:00"}, "key": {"k"}}
+	form := url.Values{"by": {"2026-11-24T12:00"}, "key": {"k"}, "name": {"pedro"}, "location": {"/srv/a.mkv"}, "host": {"a.cl"}}
 	for i := range 1000 {
 		form.Add("at", fmt.Sprintf("sala-%04d.cines.example.cl", i))
 	}
-	for _, path := range []string{"/titles/1", "/titles/1/redeliver"} {
-		if code, body := post(t, c, path, form); code != 400 || strings.Contains(body, "no reception is chosen") || !strings.Contains(body, "choose less at once") {
+	for _, path := range []string{"/titles/1", "/titles/1/redeliver", "/titles", "/titles/1/remove", "/titles/1/replace", "/live", "/receptions", "/accounts", "/login", "/deliveries/1/cancel"} {
+		if code, body := post(t, c, path, form); code != 400 || !strings.Contains(body, "choose or write less at once") {
 			t.Errorf("%s: %d %s", path, code, body)
 		}
 	}

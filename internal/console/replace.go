@@ -110,12 +110,10 @@ func (c Console) redeliver(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Title = t.Name
-	err = filled(r)
 	earliest := r.PostFormValue("earliest") != ""
 	chosen := r.PostForm["at"]
 	var by time.Time
 	switch {
-	case err != nil:
 	case len(chosen) == 0:
 		err = reason.New(reason.Usage, "no reception is chosen")
 	case !earliest:

@@ -131,7 +131,6 @@ func (c Console) request(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Title = data.Title.Name
-	err = filled(r)
 	if key := r.PostFormValue("key"); key != "" {
 		data.Key = key
 	}
@@ -142,7 +141,7 @@ func (c Console) request(w http.ResponseWriter, r *http.Request) {
 	if data.Other != "" && !slices.Contains(q.Receptions, data.Other) {
 		q.Receptions = append(slices.Clone(q.Receptions), data.Other)
 	}
-	if err == nil && len(q.Receptions) == 0 {
+	if len(q.Receptions) == 0 {
 		err = reason.New(reason.Usage, "no reception is chosen")
 	}
 	if err == nil && !q.ByEarliest {

@@ -78,7 +78,7 @@ func (g Gallery) Handler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		g.fail(w, r, reason.New(reason.UnknownDelivery, "there is no page at %.200q", r.URL.Path))
 	})
-	return look.Secured(g.admitted(mux), func(w http.ResponseWriter, r *http.Request) { g.fail(w, r, look.Foreign) })
+	return look.Secured(g.admitted(mux), g.fail)
 }
 
 // page is what every page is made from.

@@ -47,33 +47,32 @@ func TestWordsAreInBoth(t *testing.T) {
 	}
 }
 
-// Every answer has the headers; a form of another site's page does nothing.
+// Every answer has the headers; a form of another site's page does nothing, and
+// none that cannot be read.
 func TestSecured(t *testing.T) {
 	reached := 0
 	h := Secured(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reached++
-		if _, err := new(bytes.Buffer).ReadFrom(r.Body); err != nil {
-			http.Error(w, "", http.StatusRequestEntityTooLarge)
-		}
-	}), func(w http.ResponseWriter, r *http.Request) { http.Error(w, "", http.StatusForbidden) })
+	}), func(w http.ResponseWriter, r *http.Request, err error) { http.Error(w, "", Status(err)) })
 	for name, c := range map[string]struct {
 		method, header, value string
 		size                  int
 		status                int
 	}{
 		"a page":                 {"GET", "Sec-Fetch-Site", "cross-site", 0, 200},
-		"our form":               {"POST", "Sec-Fetch-Site", "same-origin", 10, 200},
+		"our form":               {"POST", "Sec-Fetch-Site", "same-origin", maxForm, 200},
 		"another's form":         {"POST", "Sec-Fetch-Site", "cross-site", 10, 403},
 		"another port's form":    {"POST", "Sec-Fetch-Site", "same-site", 10, 403},
 		"another's, old browser": {"POST", "Origin", "https://evil.example", 10, 403},
-		"too large":              {"POST", "Sec-Fetch-Site", "same-origin", maxForm + 1, 413},
+		"too large":              {"POST", "Sec-Fetch-Site", "same-origin", maxForm + 1, 400},
 	} {
 		r := httptest.NewRequest(c.method, "/", strings.NewReader(strings.Repeat("x", c.size)))
 		r.Header.Set(c.header, c.value)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		w := httptest.NewRecorder()
 		before := reached
 		h.ServeHTTP(w, r)
-		if w.Code != c.status || (reached > before) != (c.status != 403) {
+		if w.Code != c.status || (reached > before) != (c.status == 200) {
 			t.Errorf("%s: %d, reached: %v", name, w.Code, reached > before)
 		}
 		if !strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'none'") || w.Header().Get("X-Content-Type-Options") != "nosniff" {

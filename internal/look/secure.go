@@ -15,11 +15,12 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src
 const maxForm = 16 << 10
 
 // Secured sets what every answer has, bounds what comes, and refuses the form of
-// another site's page (Sec-Fetch-Site, else Origin): foreign answers it.
-func Secured(next http.Handler, foreign http.HandlerFunc) http.Handler {
+// another site's page (Sec-Fetch-Site, else Origin) and one that cannot be read,
+// which is not one that has nothing in it: refuse answers these.
+func Secured(next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	same := http.NewCrossOriginProtection()
-	same.SetDenyHandler(foreign)
-	next = same.Handler(next)
+	same.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { refuse(w, r, foreign) }))
+	next = same.Handler(filled(next, refuse))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -34,5 +35,18 @@ func Secured(next http.Handler, foreign http.HandlerFunc) http.Handler {
 	})
 }
 
-// Foreign is the error of a form that came from another site's page.
-var Foreign = reason.New(reason.NotPermitted, "the form is of another site's page")
+// foreign is the error of a form that came from another site's page.
+var foreign = reason.New(reason.NotPermitted, "the form is of another site's page")
+
+// filled reads the form of whatever changes something.
+func filled(next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			if err := r.ParseForm(); err != nil {
+				refuse(w, r, reason.Wrap(reason.Usage, err, "the form cannot be read; choose or write less at once"))
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
