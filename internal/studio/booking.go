@@ -2,6 +2,7 @@ package studio
 
 import (
 	"fmt"
+	"slices"
 
 	"videoclub/internal/capture"
 	"videoclub/internal/feed"
@@ -11,31 +12,28 @@ import (
 
 // book has the cameras of a recording work for it. The mutex is held.
 func (s *Studio) book(r *reel) error {
-	var all []*camera
-	for i, a := range r.feed.Asks() {
-		key := r.keys[i]
-		if key == "" {
-			key = fmt.Sprintf("%s:%s:%d", a.Kind, r.name, i) // what is made is made for each
+	asks, keys := r.feed.Asks(), slices.Clone(r.keys)
+	for i, a := range asks {
+		if keys[i] == "" {
+			keys[i] = fmt.Sprintf("%s:%s:%d", a.Kind, r.name, i) // what is made is made for each
 		}
-		c := s.cameras[key]
-		if c != nil {
+		if c := s.cameras[keys[i]]; c != nil {
 			if err := c.suits(a); err != nil {
 				return err
 			}
-		} else {
-			c = newCamera(s, key, a)
-			c.before = s.leaving[key]
 		}
-		all = append(all, c)
 	}
-	for i, c := range all {
-		c.users[r] = i + 1
-		if s.cameras[c.key] == nil {
-			s.cameras[c.key] = c
+	for i, key := range keys {
+		c := s.cameras[key]
+		if c == nil {
+			c = newCamera(s, key, asks[i])
+			c.before = s.leaving[key]
+			s.cameras[key] = c
 			s.running.Go(c.run)
 		}
+		c.users[r] = i + 1
+		r.cameras = append(r.cameras, c)
 	}
-	r.cameras = all
 	return nil
 }
 
