@@ -44,7 +44,7 @@ func (c *camera) system() system {
 		},
 		unmap: func([]byte) error { c.mapped--; return nil },
 		wait: func(time.Duration) error {
-			if len(c.filled) == 0 {
+			if len(c.filled) == 0 || len(c.queued) == 0 {
 				return errSilent
 			}
 			return nil
@@ -114,8 +114,8 @@ func (c *camera) ioctl(request uint, arg unsafe.Pointer) error {
 }
 
 func (c *camera) give(b *v4l2Buffer) error {
-	if len(c.filled) == 0 {
-		return unix.EAGAIN
+	if len(c.filled) == 0 || len(c.queued) == 0 {
+		return unix.EAGAIN // it fills none that it was not given
 	}
 	s := c.filled[0]
 	c.filled = c.filled[1:]
