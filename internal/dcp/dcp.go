@@ -98,7 +98,7 @@ func local(uri string) (string, error) {
 	if plain, err := url.PathUnescape(name); err == nil {
 		name = plain
 	}
-	name = path.Clean(strings.TrimPrefix(name, "/"))
+	name = path.Clean(strings.TrimLeft(name, "/"))
 	if name == "." || name == ".." || strings.HasPrefix(name, "../") {
 		return "", fmt.Errorf("the path %.80q leaves the package", uri)
 	}
