@@ -279,7 +279,9 @@ func fromNode(p string) (string, error) {
 	if _, err := fmt.Sscanf(name, "pcmC%dD%dc", &card, &device); err != nil || (Card{Device: device, Name: strconv.Itoa(card)}).Node(card) != p {
 		return "", fmt.Errorf("%q is not the recording side of a sound device, such as /dev/snd/pcmC0D0c", p)
 	}
-	return fmt.Sprintf("hw:%d,%d", card, device), nil
+	at := fmt.Sprintf("hw:%d,%d", card, device)
+	_, err := ParseCard(at)
+	return at, err
 }
 
 // Card is a sound device: the card by its number or its name,

@@ -92,6 +92,7 @@ func TestParseRefused(t *testing.T) {
 		"tone:?bits=32&encode=flac": "16 or 24 bits",
 		"/dev/snd/pcmC0D0p":         "recording side",
 		"/dev/snd/pcmC00D0c":        "recording side",
+		"/dev/snd/pcmC0D256c":       "from 0 to 255",
 		"pattern:x":                 "where nothing belongs",
 		"pattern:?size=100x100":     "160x120",
 		"/dev/video0\n":             "U+000A",
