@@ -44,9 +44,11 @@ type attempt struct {
 	described  bool              // the reception has asked for its manifest
 	send, read crew.Member
 	notes      *digest.Notes
+	offered    control.Offer    // zero until then
 	accepted   bool             // the reception has
 	peer       control.Accepted // zero until then
 	sealed     string           // digest of the source, once it is read
+	claim      *claim           // a receipt that waits for that
 	heard      control.Acked    // the latest acknowledgement
 	verifying  bool             // all is sent
 	noted      time.Time        // when progress was last noted in the ledger
@@ -268,11 +270,14 @@ func (a *attempt) ended(h crew.Said) (over bool, out outcome) {
 	if h.Err != io.EOF {
 		return true, outcome{err: h.Err}
 	}
+	if h.By == &a.send && a.claim != nil {
+		return false, outcome{} // it has said all that it had to
+	}
 	exit := h.By.ExitWithin(grace)
 	if h.By == &a.read && a.sealed != "" && exit.Said() {
 		return false, outcome{}
 	}
-	if exit.Said() && !a.letGo {
+	if exit.Said() && !a.letGo && a.claim == nil {
 		a.letGo = true
 		other := &a.send
 		if h.By == &a.send {
@@ -295,7 +300,7 @@ func (a *attempt) handle(ctx context.Context, h crew.Said) error {
 			return a.grown(grown)
 		}
 		sealed, ok := h.Message.(control.Sealed)
-		if !ok || a.sealed != "" || !a.accepted {
+		if !ok || a.sealed != "" || !a.accepted && a.claim == nil {
 			return fmt.Errorf("the read worker says %T out of its turn", h.Message)
 		}
 		a.d.Log.Debug("read to the end", "delivery", a.delivery.ID, "read", sealed.Read, "hashed", sealed.Hashed)
@@ -303,6 +308,9 @@ func (a *attempt) handle(ctx context.Context, h crew.Said) error {
 			return a.seal(ctx, sealed)
 		}
 		a.sealed = sealed.SHA256
+		if a.claim != nil {
+			return a.compare(ctx, *a.claim, a.sealed)
+		}
 		return nil
 	}
 	// The send worker has its peer's word alone, and may be in its hands: each
@@ -311,12 +319,12 @@ func (a *attempt) handle(ctx context.Context, h crew.Said) error {
 	case control.Sign:
 		return a.sign(m)
 	case control.Describe:
-		if a.folder != nil && !a.described && !a.accepted {
+		if a.folder != nil && !a.described && !a.accepted && a.claim == nil {
 			a.described = true
 			return a.read.Tell(m)
 		}
 	case control.Accepted:
-		if a.send.Signed() && !a.accepted {
+		if a.send.Signed() && !a.accepted && a.claim == nil {
 			a.accepted = true
 			return a.goOn(ctx, m)
 		}
@@ -325,7 +333,7 @@ func (a *attempt) handle(ctx context.Context, h crew.Said) error {
 			return a.acked(ctx, m)
 		}
 	case control.Settled:
-		if a.send.Signed() {
+		if a.send.Signed() && a.claim == nil {
 			return a.settle(ctx, m)
 		}
 	}
@@ -357,6 +365,7 @@ func (a *attempt) sign(m control.Sign) error {
 		offer.Size, offer.Extension, offer.Expected = -1, ".mkv", a.job.bytes(a.d.Clock())
 		a.d.mu.Unlock()
 	}
+	a.offered = offer
 	return a.send.Tell(control.Deliver{Rate: int64(a.first), Offer: offer})
 }
 
@@ -389,13 +398,18 @@ func (a *attempt) goOn(ctx context.Context, m control.Accepted) error {
 	if err := a.startedOrResumed(ctx, m.Offset, resumes, before, lost, now); err != nil {
 		return err
 	}
+	return a.read.Tell(a.beginAt(m.Offset, m.Base))
+}
+
+// beginAt has the read worker begin at offset.
+func (a *attempt) beginAt(offset int64, base bool) control.Begin {
 	begin := control.Begin{
-		Offset: m.Offset - a.shift, Size: a.delivery.Size - a.shift, MTime: a.delivery.MTime, Known: a.delivery.SHA256, Base: m.Base, Live: a.livePart(),
+		Offset: offset - a.shift, Size: a.delivery.Size - a.shift, MTime: a.delivery.MTime, Known: a.delivery.SHA256, Base: base, Live: a.livePart(),
 	}
-	if a.delivery.Offset == m.Offset {
+	if a.delivery.Offset == offset {
 		begin.State = a.delivery.DigestState
 	}
-	return a.read.Tell(begin)
+	return begin
 }
 
 func (a *attempt) startedOrResumed(ctx context.Context, offset int64, resumes bool, why reason.Code, lost int64, now time.Time) error {

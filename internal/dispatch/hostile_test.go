@@ -2,7 +2,9 @@ package dispatch
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -14,6 +16,8 @@ import (
 
 	"videoclub/internal/identity"
 	"videoclub/internal/ledger"
+	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
 	"videoclub/internal/worker"
 )
 
@@ -114,6 +118,87 @@ func TestHostileWorkers(t *testing.T) {
 			events, err := d.Ledger.Events(t.Context(), made[0].ID)
 			if err != nil || len(events) > 8 {
 				t.Errorf("%d events, %v", len(events), err)
+			}
+		})
+	}
+}
+
+// A reception that says at once that it has a title whose digest nobody knows is
+// believed once this server has read the source, and then only if that is what it
+// has; nor is the receipt of something else believed.
+func TestSettledAtOnce(t *testing.T) {
+	t.Parallel()
+	other := strings.Repeat("5", 64)
+	for name, c := range map[string]struct {
+		say  func(*receipt.Receipt)
+		want reason.Code // "" is a deposit
+	}{
+		"it has it":          {func(*receipt.Receipt) {}, ""},
+		"it has another":     {func(r *receipt.Receipt) { r.SHA256 = other }, reason.DigestMismatch},
+		"another's title":    {func(r *receipt.Receipt) { r.Title++ }, reason.ReceiptInvalid},
+		"another's name":     {func(r *receipt.Receipt) { r.Name = "Another" }, reason.ReceiptInvalid},
+		"another reception":  {func(r *receipt.Receipt) { r.Reception = "elsewhere" }, reason.ReceiptInvalid},
+		"another deadline":   {func(r *receipt.Receipt) { r.Promised = r.Promised.Add(time.Hour) }, reason.ReceiptInvalid},
+		"another's delivery": {func(r *receipt.Receipt) { r.Delivery += "1" }, reason.ReceiptInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			source := filepath.Join(t.TempDir(), "script")
+			if err := os.WriteFile(source, []byte("hear\n"+seals+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			d := hostileTo(t, l.Addr().String(), scripted(source))
+			d.Ledger.SetMailing(ledger.Mailing{Kinds: []ledger.MailKind{ledger.MailDeposited}, Language: "es", Central: "c", Domain: "x.cl"})
+			made, err := d.Promise(t.Context(), Ask{Key: "k", Title: night, Receptions: []string{"hall"}, By: time.Now().Add(time.Hour), Mail: "ana@x.cl"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := made[0].ID
+			_, key, _ := ed25519.GenerateKey(nil)
+			r := receipt.Receipt{
+				Delivery: fmt.Sprintf("%s-%d", identity.Prefix8(d.central), id), Title: night.Number, Name: night.Name, Reception: "hall", Path: "night.mp4",
+				Size: 1_000_000, SHA256: sum, Promised: made[0].Deadline, Deposited: time.Now(), Central: d.central, Receiver: someone,
+			}
+			c.say(&r)
+			text, err := receipt.Marshal(receipt.Sign(r, key))
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			settled := `{"kind":"settled","body":{"receipt":` + string(text) + `,"identity":"` + someone + `","sent":0}}`
+			if _, err := io.WriteString(conn, asksSign+"\n"+settled+"\n"); err != nil {
+				t.Fatal(err)
+			}
+			for late := time.After(time.Minute); ; {
+				now, err := d.Look(t.Context(), id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if now.State == ledger.Deposited || now.Reason != "" {
+					mails, err := d.Ledger.Outbox(t.Context(), id)
+					if err != nil || now.Reason != c.want || (now.State == ledger.Deposited) != (c.want == "") || (len(mails) > 0) != (c.want == "") {
+						t.Errorf("it is %s with %q, %d mails, %v", now.State, now.Reason, len(mails), err)
+					}
+					break
+				}
+				select {
+				case <-now.Changed:
+				case <-late:
+					t.Fatalf("it is %s: %s", now.State, now.Detail)
+				}
+			}
+			digest, known, err := d.Ledger.DigestOf(t.Context(), made[0].Location, made[0].Size, made[0].MTime)
+			if err != nil || known != (c.want == "") || known && digest != sum {
+				t.Errorf("the digest of the source is %q, %v", digest, err)
 			}
 		})
 	}

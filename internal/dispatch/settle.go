@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -76,15 +77,54 @@ func (d *Dispatcher) meet(ctx context.Context, l ledger.Delivery, m control.Acce
 	})
 }
 
-// settle takes a delivery for deposited if the receipt proves it.
+// claim is a receipt that is the delivery's, and whose digest is to be compared.
+type claim struct {
+	settled control.Settled
+	receipt receipt.Receipt
+}
+
+// settle takes a delivery for deposited if the receipt proves it: that the
+// reception has what the source is, as this server has read it. Where it has not,
+// because the answer to an earlier attempt was lost or because the reception
+// says anything, it is read first.
 func (a *attempt) settle(ctx context.Context, m control.Settled) error {
 	r, err := receipt.Parse(m.Receipt)
 	if err != nil {
 		return err
 	}
-	if err := a.prove(ctx, r, m.Identity); err != nil {
+	if err := a.authentic(ctx, r, m.Identity); err != nil {
 		return err
 	}
+	c, l := claim{m, r}, a.delivery
+	switch sum := cmp.Or(a.sealed, l.SHA256); {
+	case l.Live.Asked:
+		if err := proveLive(r, l.Live); err != nil {
+			return err
+		}
+		return a.deposited(ctx, c)
+	case sum != "":
+		return a.compare(ctx, c, sum)
+	}
+	a.claim = &c
+	if a.accepted {
+		return nil // it is being read
+	}
+	a.d.Log.Info("the reception has it, reading the source to compare", "delivery", l.ID, "title", l.Name, "reception", l.Reception)
+	return a.read.Tell(a.beginAt(l.Size, false))
+}
+
+// compare takes a delivery for deposited if the digest of its receipt is that of
+// the source.
+func (a *attempt) compare(ctx context.Context, c claim, sum string) error {
+	if c.receipt.SHA256 != sum {
+		return reason.New(reason.DigestMismatch, "the reception has %s, the source %s", c.receipt.SHA256, sum)
+	}
+	return a.deposited(ctx, c)
+}
+
+// deposited writes down what is proven.
+func (a *attempt) deposited(ctx context.Context, c claim) error {
+	m, r := c.settled, c.receipt
 	l, now := a.delivery, a.d.Clock()
 	// On disk before anybody is told.
 	if a.peer.Identity != "" { // else nothing was sent
@@ -109,9 +149,9 @@ func (a *attempt) settle(ctx context.Context, m control.Settled) error {
 	return nil
 }
 
-// prove checks that the receipt is this delivery's, of what was sent, and
+// authentic checks that the receipt is this delivery's, as it was offered, and
 // signed by the reception that was asked.
-func (a *attempt) prove(ctx context.Context, r receipt.Receipt, peer string) error {
+func (a *attempt) authentic(ctx context.Context, r receipt.Receipt, peer string) error {
 	if err := receipt.Verify(r); err != nil {
 		return err
 	}
@@ -129,19 +169,13 @@ func (a *attempt) prove(ctx context.Context, r receipt.Receipt, peer string) err
 	case known.ReceiptKey != r.Key:
 		return reason.New(reason.ReceiptInvalid, "it is signed by another key than that of %s", l.Reception)
 	}
-	sum := a.sealed
-	if sum == "" {
-		sum = l.SHA256
-	}
 	switch {
 	case r.Delivery != key || r.Central != a.d.central || r.Receiver != peer:
 		return reason.New(reason.ReceiptInvalid, "it is for delivery %s, not for %s", r.Delivery, key)
 	case r.Size != l.Size || (r.Version == receipt.VersionFolder) != (a.folder != nil) || (r.Version == receipt.VersionLive) != l.Live.Asked:
 		return reason.New(reason.ReceiptInvalid, "it is for %d bytes, not for %d, or for a source of another kind", r.Size, l.Size)
-	case l.Live.Asked:
-		return proveLive(r, l.Live)
-	case sum != "" && r.SHA256 != sum:
-		return reason.New(reason.DigestMismatch, "the reception has %s, the source %s", r.SHA256, sum)
+	case r.Title != a.offered.Title || r.Name != a.offered.Name || r.Reception != a.offered.Reception || !r.Promised.Equal(receipt.Instant(a.offered.Promised)):
+		return reason.New(reason.ReceiptInvalid, "it is for the title %d, %q, at %s by %v, which is not what was offered", r.Title, r.Name, r.Reception, r.Promised)
 	}
 	return nil
 }
