@@ -55,6 +55,8 @@ const Unix = "unix:"
 // vouches.
 func NewClient(server string, trust Trust) *Client {
 	c := &Client{server: server}
+	// Nothing is asked of another than the one that has shown who it is.
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.http.Transport = &http.Transport{
 		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			c.mu.Lock()

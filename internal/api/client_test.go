@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -286,5 +289,27 @@ func TestClientMeetsAnother(t *testing.T) {
 		client.Close()
 		server.Close()
 		wg.Wait()
+	}
+}
+
+// A server that sends a client on is not followed: what is at the other address
+// has shown nobody who it is.
+func TestClientIsNotSentOn(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s is asked there, with %q", r.URL, r.Header.Get("Authorization"))
+	}))
+	defer elsewhere.Close()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", identity.Server(certificate(t), serverKey, ALPN, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := http.Server{Handler: http.RedirectHandler(elsewhere.URL+"/elsewhere", http.StatusTemporaryRedirect)}
+	go server.Serve(l)
+	defer server.Close()
+	client := NewClient(l.Addr().String(), nil)
+	defer client.Close()
+	client.LogIn(func(string) (string, error) { return "ana." + strings.Repeat("a", 32), nil })
+	if _, err := client.Receptions(t.Context()); reason.Of(err) != reason.Protocol {
+		t.Errorf("%v", err)
 	}
 }
