@@ -72,6 +72,7 @@ func TrustKnown(ctx context.Context, server, pin string, getenv func(string) str
 // pin, in either of the forms that --identity prints, or if the person says yes
 // to it, as ssh does; otherwise it is reason.IdentityUnknown.
 func Trust(ctx context.Context, server, pin string, pins identity.Pins, who Asker) (api.Trust, error) {
+	pin = strings.ToLower(pin) // both forms are of lower-case letters and digits
 	if OnThisMachine(server) && pin == "" {
 		return nil, nil
 	}

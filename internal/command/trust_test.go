@@ -63,6 +63,9 @@ func TestTrust(t *testing.T) {
 	if err := trust(server, shown); err != nil {
 		t.Error(err)
 	}
+	if _, err := Trust(t.Context(), server, strings.ToUpper(identity.Short(shown)), pins, Asker{}); err != nil {
+		t.Errorf("in capitals: %v", err)
+	}
 	if err := trust(server, strings.Repeat("b", 64)); reason.Of(err) != reason.IdentityChanged {
 		t.Errorf("another identity: %v", err)
 	}
