@@ -122,7 +122,7 @@ func open(ctx context.Context, s settings, sockets *service.Sockets, manager *se
 	c.roster = roster.New(roster.Config{Ledger: book, Dispatcher: c.deliveries, Clock: time.Now, Log: log, Changed: func() { c.apply(nil) }}, s.roster())
 	if c.counter, err = desk.New(desk.Config{
 		Dispatcher: c.deliveries, Titles: c.titles, Surveyor: c.surveyor, Studio: c.studio, Roster: c.roster, Ledger: book, Spawner: spawner, TLS: keys.TLS, Clock: time.Now, Log: log,
-		Limits: s.limits(), Open: s.open,
+		Limits: s.limits(), Open: s.open, NeedsAccounts: s.closed(false),
 		Browser: c.console.Browser, Token: c.console.Scrape, Status: manager.Doing, Console: c.console.Origin,
 		Public: func() string { return s.publicAddress(c.users) }, Socket: c.socket(), AdminGroup: s.AdminGroup,
 	}); err != nil {

@@ -24,7 +24,7 @@ func (s settings) closed(hasAccounts bool) error {
 	}
 	for _, at := range []struct{ setting, address string }{{"users", s.Users}, {"administrators", s.Administrators}, {"console", s.Console.Address}} {
 		if at.address != "" && startup.OpensToOthers(at.address) {
-			return reason.New(reason.AccountsNeeded, "%s = %q, and there is no account yet", at.setting, at.address)
+			return reason.New(reason.AccountsNeeded, "%s = %q, and there is no account", at.setting, at.address)
 		}
 	}
 	return nil

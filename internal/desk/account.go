@@ -44,7 +44,11 @@ func (s asker) addAccount(ctx context.Context, q control.AddAccount) (*control.M
 }
 
 func (s asker) removeAccount(ctx context.Context, name string) (*control.Removed, error) {
-	gone, err := s.desk.Ledger.RemoveAccount(ctx, name)
+	needed := s.desk.NeedsAccounts
+	if needed != nil {
+		needed = reason.Wrap(reason.Of(needed), needed, "%.64q is the last account; add another first", name)
+	}
+	gone, err := s.desk.Ledger.RemoveAccount(ctx, name, needed)
 	if err != nil {
 		return nil, err
 	}

@@ -15,9 +15,9 @@ import (
 
 const (
 	// onceFor is how long a link that logs a browser in once can be used, and
-	// mostOnce how many may wait to be.
+	// mostOnce how many of one account may wait to be.
 	onceFor  = 10 * time.Minute
-	mostOnce = 100
+	mostOnce = 5
 
 	// A browser's session is over when it was not used for sessionIdle, and after
 	// sessionMost however much it was; of one account there are mostSessions.
@@ -39,23 +39,30 @@ type once struct {
 	expires time.Time
 }
 
-// add keeps a link, unless too many wait.
-func (o *onces) add(hash []byte, link once, now time.Time) error {
+// add keeps a link; of too many of the same account, the oldest is void.
+func (o *onces) add(hash []byte, link once, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	same, oldest := 0, ""
 	for h, l := range o.all {
 		if !now.Before(l.expires) {
 			delete(o.all, h)
+			continue
+		}
+		if l.Account != link.Account {
+			continue
+		}
+		if same++; oldest == "" || l.expires.Before(o.all[oldest].expires) {
+			oldest = h
 		}
 	}
-	if len(o.all) >= mostOnce {
-		return reason.New(reason.Busy, "%d links wait to be used", len(o.all))
+	if same >= mostOnce {
+		delete(o.all, oldest)
 	}
 	if o.all == nil {
 		o.all = make(map[string]once)
 	}
 	o.all[string(hash)] = link
-	return nil
 }
 
 // use takes a link, which nobody can use again.
@@ -89,11 +96,12 @@ func (s asker) linkOnce(ctx context.Context) (*control.OnceLink, error) {
 		if err != nil {
 			return nil, err
 		}
+		if strconv.FormatInt(a.ID, 10) != s.account {
+			return nil, reason.New(reason.LoginInvalid, "the account %s was removed, and made anew", s.called)
+		}
 		link.Account, link.Token = a.ID, a.Token
 	}
-	if err := s.desk.onces.add(secret.Hash(), link, now); err != nil {
-		return nil, err
-	}
+	s.desk.onces.add(secret.Hash(), link, now)
 	s.desk.Log.Info("a link to the console was made, to be used once", "by", s.name(), "expires", link.expires)
 	return &control.OnceLink{Link: at + "/login/" + string(secret), Expires: link.expires.UTC()}, nil
 }
@@ -111,7 +119,7 @@ func (s *session) enter(ctx context.Context, q control.Enter) (*control.Entered,
 	made, called, err := d.admit(ctx, q, now)
 	if err != nil {
 		if reason.Of(err) == reason.LoginInvalid {
-			d.failed(s.peer, called, err)
+			d.failed(d.failures, s.peer, called, err)
 		}
 		return nil, err
 	}
@@ -209,7 +217,11 @@ func (s *session) browsing(ctx context.Context) (caller, error) {
 	if now := d.Clock(); err == nil {
 		err = valid(held, account, has, now)
 		if err == nil && now.Sub(held.Seen).Abs() >= seenEvery {
-			if err := d.Ledger.SessionSeen(ctx, hash, now); err != nil {
+			err := d.Ledger.SessionSeen(ctx, hash, now)
+			if err == nil && held.Account != 0 {
+				err = d.Ledger.AccountSeen(ctx, held.Account, now)
+			}
+			if err != nil {
 				d.Log.Warn("the last use of a session is not noted, going on", "error", err)
 			}
 		}
@@ -231,7 +243,8 @@ func (s *session) browsing(ctx context.Context) (caller, error) {
 // any account.
 func valid(s ledger.Session, a ledger.Account, has bool, now time.Time) error {
 	switch {
-	case now.Sub(s.Seen) >= sessionIdle || now.Sub(s.Created) >= sessionMost:
+	// By a clock that was ahead when it began it is not older for long.
+	case now.Sub(s.Seen).Abs() >= sessionIdle || now.Sub(s.Created) >= sessionMost || s.Created.Sub(now) >= sessionIdle:
 		return reason.New(reason.LoginInvalid, "this session is too old")
 	case s.Account != 0 && !bytes.Equal(s.Token, a.Token):
 		return reason.New(reason.LoginInvalid, "%s has a new login since", a.Name)

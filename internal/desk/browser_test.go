@@ -241,3 +241,142 @@ func TestGuessing(t *testing.T) {
 		t.Errorf("after waiting: %+v", r.Refusal)
 	}
 }
+
+// A success makes good what has failed by the same kind of secret: whoever has a
+// login does not guess the token of metrics by it.
+func TestGuessingMetrics(t *testing.T) {
+	d, _ := browsers(t)
+	ctx := t.Context()
+	var err error
+	if d.token, err = identity.NewScrapeToken("0123456789abcdef"); err != nil {
+		t.Fatal(err)
+	}
+	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
+	link, err := identity.ParseLink(admin.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "a@x.cl"}}).Account.Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{desk: d, role: Browser, secure: true, remote: true, peer: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}}
+	guess := control.Call{Metrics: &control.MetricsQuery{Token: "a guess of the token"}}
+	for range 5 {
+		refusedWith(t, "a guess", s.answer(ctx, guess), reason.LoginInvalid)
+	}
+	if r := s.answer(ctx, control.Call{Enter: &control.Enter{Secret: link.Token.String()}}); r.Entered == nil {
+		t.Fatalf("%+v", r.Refusal)
+	}
+	refusedWith(t, "one more", s.answer(ctx, guess), reason.LoginInvalid)
+	refusedWith(t, "and one that has to wait", s.answer(ctx, guess), reason.Busy)
+}
+
+// Links that wait are each account's own: nobody keeps others from having one, and
+// of too many the oldest is void.
+func TestManyLinks(t *testing.T) {
+	d, now := browsers(t)
+	ctx := t.Context()
+	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
+	link, err := identity.ParseLink(admin.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "a@x.cl"}}).Account.Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	his := onceBy(t, admin)
+	ana := &session{desk: d, role: User, remote: true, peer: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}}
+	if r := ana.answer(ctx, control.Call{Login: &control.Login{Token: link.Token.String()}}); !r.Welcome {
+		t.Fatal(r.Refusal)
+	}
+	var hers []string
+	for range 200 {
+		*now = now.Add(time.Second)
+		hers = append(hers, onceBy(t, ana))
+	}
+	if _, r := enters(t, d, control.Enter{Secret: his}); r.Entered == nil {
+		t.Errorf("the administrator's: %+v", r.Refusal)
+	}
+	_, r := enters(t, d, control.Enter{Secret: hers[200-mostOnce-1]})
+	refusedWith(t, "one too many", r, reason.LoginInvalid)
+	for _, secret := range hers[200-mostOnce:] {
+		if _, r := enters(t, d, control.Enter{Secret: secret}); r.Entered == nil {
+			t.Errorf("one of the latest: %+v", r.Refusal)
+		}
+	}
+}
+
+// A link is for the account of who asks, not for one that has its name since.
+func TestLinkOfAnother(t *testing.T) {
+	d, _ := browsers(t)
+	ctx := t.Context()
+	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
+	add := func() identity.Link {
+		link, err := identity.ParseLink(admin.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "a@x.cl"}}).Account.Link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return link
+	}
+	user := &session{desk: d, role: User, peer: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}}
+	user.answer(ctx, control.Call{Login: &control.Login{Token: add().Token.String()}})
+	who, err := user.authorise(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin.answer(ctx, control.Call{RemoveAccount: &control.AccountName{Name: "ana"}})
+	add()
+	if made, err := (asker{user, who}).linkOnce(ctx); reason.Of(err) != reason.LoginInvalid {
+		t.Errorf("%+v, %v", made, err)
+	}
+}
+
+// A clock that was ahead when a browser was let in, and is put right, makes no
+// session last longer than it may.
+func TestSessionOfAClockAhead(t *testing.T) {
+	d, now := browsers(t)
+	right := *now
+	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
+	link, err := identity.ParseLink(admin.answer(t.Context(), control.Call{AddAccount: &control.AddAccount{Name: "boss", Mail: "a@x.cl", Admin: true}}).Account.Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	*now = right.AddDate(1, 0, 0)
+	secret, _ := enters(t, d, control.Enter{Secret: link.Token.String()})
+	*now = right
+	_, v := browser(t, d, secret)
+	refusedWith(t, "a session of next year", *v, reason.LoginInvalid)
+	// Set back by little, nobody has to log in again.
+	secret, _ = enters(t, d, control.Enter{Secret: link.Token.String()})
+	*now = right.Add(-time.Hour)
+	if _, v := browser(t, d, secret); v.Visitor == nil {
+		t.Errorf("an hour back: %+v", v.Refusal)
+	}
+}
+
+// What was let in without an account is over with the first one, for good.
+func TestSessionWithoutAccountIsOver(t *testing.T) {
+	d, _ := browsers(t)
+	ctx := t.Context()
+	secret, _ := enters(t, d, control.Enter{Secret: onceBy(t, &session{desk: d, role: Administrator})})
+	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
+	admin.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "a@x.cl"}})
+	_, v := browser(t, d, secret)
+	refusedWith(t, "with an account", *v, reason.LoginInvalid)
+	admin.answer(ctx, control.Call{RemoveAccount: &control.AccountName{Name: "ana"}})
+	if _, v = browser(t, d, secret); v.Visitor == nil || v.Visitor.Admin {
+		t.Errorf("without one again: %+v %+v", v.Visitor, v.Refusal)
+	}
+}
+
+// An account is used by its browser too.
+func TestLastUseByBrowser(t *testing.T) {
+	d, now := browsers(t)
+	ctx := t.Context()
+	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
+	link, err := identity.ParseLink(admin.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "a@x.cl"}}).Account.Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, _ := enters(t, d, control.Enter{Secret: link.Token.String()})
+	*now = now.Add(3 * time.Hour)
+	s, _ := browser(t, d, secret)
+	s.answer(ctx, titlesCall)
+	if seen := admin.answer(ctx, accountsCall).Accounts.Accounts[0].Seen; now.Sub(seen) > seenEvery {
+		t.Errorf("it is shown as used %v ago", now.Sub(seen))
+	}
+}

@@ -61,8 +61,10 @@ type Config struct {
 	Clock      moment.Clock
 	Log        *slog.Logger
 	Limits     Limits
-	// Open lets machines elsewhere in while there are no accounts.
-	Open bool
+	// Open lets machines elsewhere in while there are no accounts, and NeedsAccounts
+	// says why this server could not start without any; nil if it could.
+	Open          bool
+	NeedsAccounts error
 	// Public gives where users reach this server, HOST:PORT, for login links.
 	Public func() string
 	// Console gives where browsers reach this server, as a URL without a path; ""
@@ -96,6 +98,7 @@ type Desk struct {
 	certificate []byte
 	connections map[Role]*limit.Connections
 	failures    *limit.Failures // of logins
+	scrapes     *limit.Failures // of the token of metrics, which no login makes good
 	strange     rate.Sometimes  // logged of peers that speak something else
 	onces       onces           // links that let a browser in
 	spares      *crew.Spares
@@ -116,7 +119,7 @@ func New(c Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits, browser: c.Browser, token: c.Token, failures: limit.NewFailures(), strange: rate.Sometimes{Interval: time.Second}}
+	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits, browser: c.Browser, token: c.Token, failures: limit.NewFailures(), scrapes: limit.NewFailures(), strange: rate.Sometimes{Interval: time.Second}}
 	for _, role := range []Role{User, Administrator, Browser} {
 		d.connections[role] = limit.New(c.Limits.Connections, c.Clock)
 	}
@@ -142,6 +145,7 @@ func (d *Desk) SetLimits(l Limits) {
 func (d *Desk) setFailedLogins(l Limits) {
 	if l.FailedLogins > 0 {
 		d.failures.SetFree(l.FailedLogins)
+		d.scrapes.SetFree(l.FailedLogins)
 	}
 }
 
@@ -161,7 +165,7 @@ func (d *Desk) Serve(ctx context.Context, l net.Listener, role Role) error {
 	secure := !addrOf(l.Addr()).IsLoopback()
 	err := limit.Accept(ctx, l, d.connections[role], d.Log, func(conn *net.TCPConn, place *limit.Place) {
 		// Before anything is spent on it.
-		if d.failures.Blocked(addrOf(conn.RemoteAddr()), d.Clock()) {
+		if d.waits(conn.RemoteAddr()) {
 			conn.Close()
 			place.Leave()
 			return

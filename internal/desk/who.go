@@ -9,6 +9,7 @@ import (
 	"videoclub/internal/control"
 	"videoclub/internal/identity"
 	"videoclub/internal/ledger"
+	"videoclub/internal/limit"
 	"videoclub/internal/reason"
 )
 
@@ -49,9 +50,16 @@ func (s *session) login(ctx context.Context, text string) error {
 	s.shown = true
 	token, ok := identity.ParseToken(text)
 	account, err := s.desk.holder(ctx, token, ok)
+	if reason.Of(err) == reason.LoginInvalid && !s.remote {
+		// Where there are no accounts any more nobody here needs a login, also not
+		// who has kept one.
+		if has, failed := s.desk.Ledger.HasAccounts(ctx); failed != nil || !has {
+			return failed
+		}
+	}
 	if err != nil {
 		if reason.Of(err) == reason.LoginInvalid {
-			s.desk.failed(s.peer, token.Account, err)
+			s.desk.failed(s.desk.failures, s.peer, token.Account, err)
 		}
 		return err
 	}
@@ -84,15 +92,21 @@ func (d *Desk) holder(ctx context.Context, token identity.Token, whole bool) (le
 // mayTry refuses a login from an address that has to wait, on a connection that
 // was there before too.
 func (d *Desk) mayTry(peer net.Addr) error {
-	if d.failures.Blocked(addrOf(peer), d.Clock()) {
+	if d.waits(peer) {
 		return reason.New(reason.Busy, "too many logins have failed from this address; wait a little")
 	}
 	return nil
 }
 
+// waits says whether an address has to wait after what has failed from there.
+func (d *Desk) waits(peer net.Addr) bool {
+	at, now := addrOf(peer), d.Clock()
+	return d.failures.Blocked(at, now) || d.scrapes.Blocked(at, now)
+}
+
 // failed notes a login that failed, which may cost the address some time.
-func (d *Desk) failed(peer net.Addr, account string, err error) {
-	pause := d.failures.Failed(addrOf(peer), d.Clock())
+func (d *Desk) failed(failures *limit.Failures, peer net.Addr, account string, err error) {
+	pause := failures.Failed(addrOf(peer), d.Clock())
 	d.Log.Warn("login refused", "peer", peer, "account", account, "reason", string(reason.Of(err)), "error", err, "wait", pause)
 }
 

@@ -298,3 +298,29 @@ func TestLocal(t *testing.T) {
 		t.Errorf("another user: %+v", r)
 	}
 }
+
+// The last account stays where the server could not start without one; where it
+// may go, whoever has kept its login needs none on this machine.
+func TestLastAccount(t *testing.T) {
+	d, users, administrators, _ := peopled(t)
+	ctx := t.Context()
+	boss := person(t, as(t, administrators, ""), control.AddAccount{Name: "boss", Mail: "boss@x.cl", Admin: true})
+	person(t, as(t, administrators, boss), control.AddAccount{Name: "ana", Mail: "ana@x.cl"})
+	admin := as(t, administrators, boss)
+	d.NeedsAccounts = reason.New(reason.AccountsNeeded, "users = %q", "0.0.0.0:4100")
+	if _, err := admin.RemoveAccount(ctx, "ana"); err != nil {
+		t.Error(err)
+	}
+	_, err := admin.RemoveAccount(ctx, "boss")
+	wants(t, "the last account", err, reason.AccountsNeeded)
+	if err == nil || !strings.Contains(err.Error(), "add another first") {
+		t.Errorf("%v does not say what to do", err)
+	}
+	d.NeedsAccounts = nil
+	if _, err := admin.RemoveAccount(ctx, "boss"); err != nil {
+		t.Error(err)
+	}
+	if _, err := as(t, users, boss).Titles(ctx); err != nil {
+		t.Errorf("with the login of before: %v", err)
+	}
+}

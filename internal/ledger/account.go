@@ -50,6 +50,10 @@ func (l *Ledger) AddAccount(ctx context.Context, a Account, renew bool) (made Ac
 		default:
 			_, err = c.ExecContext(ctx, "INSERT INTO accounts (name, mail, admin, token, created) VALUES (?, ?, ?, ?, ?)",
 				a.Name, a.Mail, a.Admin, a.Token, (*instant)(&a.Created))
+			if err == nil {
+				// Of the time without accounts; they do not come back when there is none.
+				_, err = c.ExecContext(ctx, "DELETE FROM sessions WHERE account = 0 AND local = 0")
+			}
 		}
 		if err != nil {
 			return err
@@ -60,11 +64,19 @@ func (l *Ledger) AddAccount(ctx context.Context, a Account, renew bool) (made Ac
 	return made, err
 }
 
-// RemoveAccount ends an account and gives what it was. Its deliveries stay.
-func (l *Ledger) RemoveAccount(ctx context.Context, name string) (gone Account, err error) {
+// RemoveAccount ends an account and gives what it was. Its deliveries stay. The last
+// one stays too if needed says why.
+func (l *Ledger) RemoveAccount(ctx context.Context, name string, needed error) (gone Account, err error) {
 	err = l.commit(ctx, "removing an account", func(ctx context.Context, c *sql.Conn) (err error) {
 		if gone, err = accountNamed(ctx, c, name); err != nil {
 			return err
+		}
+		others := false
+		if err := c.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM accounts WHERE id <> ?)", gone.ID).Scan(&others); err != nil {
+			return err
+		}
+		if !others && needed != nil {
+			return needed
 		}
 		_, err = c.ExecContext(ctx, "DELETE FROM accounts WHERE id = ?", gone.ID)
 		return err

@@ -101,11 +101,11 @@ func TestAccounts(t *testing.T) {
 	if err != nil || renewed.ID != ana.ID || string(renewed.Token) != "t4" || !renewed.Seen.IsZero() || !renewed.Admin || !renewed.Created.Equal(morning) {
 		t.Errorf("%+v, %v", renewed, err)
 	}
-	gone, err := l.RemoveAccount(ctx, "ana")
+	gone, err := l.RemoveAccount(ctx, "ana", nil)
 	if err != nil || gone.ID != ana.ID {
 		t.Errorf("%+v, %v", gone, err)
 	}
-	_, err = l.RemoveAccount(ctx, "ana")
+	_, err = l.RemoveAccount(ctx, "ana", nil)
 	wantReason(t, err, reason.UnknownAccount)
 	again, err := l.AddAccount(ctx, Account{Name: "ana", Mail: "ana@x.cl", Token: []byte("t5")}, false)
 	if err != nil || again.ID == ana.ID {

@@ -51,11 +51,11 @@ func (l *Ledger) AddSession(ctx context.Context, s Session, stale time.Time, mos
 		if _, err := c.ExecContext(ctx, "INSERT INTO sessions (hash, account, token, local, created, seen) VALUES (?, ?, ?, ?, ?, ?)", s.fields()...); err != nil {
 			return err
 		}
-		if _, err := c.ExecContext(ctx, "DELETE FROM sessions WHERE seen < ?", (*instant)(&stale)); err != nil {
+		if _, err := c.ExecContext(ctx, "DELETE FROM sessions WHERE seen < ? AND hash <> ?", (*instant)(&stale), s.Hash); err != nil {
 			return err
 		}
 		_, err := c.ExecContext(ctx, `DELETE FROM sessions WHERE account = ?1 AND hash NOT IN
-			(SELECT hash FROM sessions WHERE account = ?1 ORDER BY seen DESC, created DESC LIMIT ?2)`, s.Account, most)
+			(SELECT hash FROM sessions WHERE account = ?1 ORDER BY hash = ?3 DESC, seen DESC, created DESC LIMIT ?2)`, s.Account, most, s.Hash)
 		return err
 	})
 }

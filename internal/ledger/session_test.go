@@ -50,6 +50,13 @@ func TestSessions(t *testing.T) {
 			t.Errorf("%s is there: %v", name, !want)
 		}
 	}
+	// By a clock that was set back, the new one is not the oldest.
+	add("back", ana.ID, morning.Add(-2*time.Hour))
+	for name, want := range map[string]bool{"hers": true, "2": false, "3": true, "back": true} {
+		if has(name) != want {
+			t.Errorf("%s is there after the clock went back: %v", name, !want)
+		}
+	}
 	must(t, l.RemoveSession(ctx, []byte("3")))
 	must(t, l.RemoveSession(ctx, []byte("3")))
 	long = morning.Add(3 * time.Minute)
@@ -59,7 +66,7 @@ func TestSessions(t *testing.T) {
 			t.Errorf("then %s is there: %v", name, !want)
 		}
 	}
-	_, err = l.RemoveAccount(ctx, "ana")
+	_, err = l.RemoveAccount(ctx, "ana", nil)
 	must(t, err)
 	if has("hers") {
 		t.Error("the session of an account that was removed goes on")

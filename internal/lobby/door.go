@@ -60,10 +60,14 @@ func (e entered) over(now time.Time) bool {
 	return now.Sub(e.seen) > sessionIdle || now.Sub(e.since) > sessionMost
 }
 
-// add makes a session; of too many, the one that was seen longest ago ends.
-func (s *sessions) add(now time.Time) identity.Secret {
+// add makes a session, if the token by which it is made is valid still; of too
+// many, the one that was seen longest ago ends.
+func (s *sessions) add(now time.Time, valid func() bool) (secret identity.Secret, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !valid() {
+		return "", false // endAll has been here, or is about to be
+	}
 	if s.all == nil {
 		s.all = make(map[string]entered)
 	}
@@ -78,9 +82,9 @@ func (s *sessions) add(now time.Time) identity.Secret {
 	if len(s.all) >= mostSessions {
 		delete(s.all, oldest)
 	}
-	secret := identity.NewSecret()
+	secret = identity.NewSecret()
 	s.all[string(secret.Hash())] = entered{now, now}
-	return secret
+	return secret, true
 }
 
 // seen says whether there is a session with a secret, and notes its use.
@@ -183,17 +187,26 @@ func (v *visitor) enter(text string) (*control.Entered, error) {
 		return nil, reason.New(reason.LoginInvalid, "that is not the token of this console")
 	}
 	l.failures.Forget(addrOf(v.peer))
-	secret := string(l.sessions.add(now))
+	secret, ok := l.sessions.add(now, func() bool { return l.token().same(token) })
+	if !ok {
+		return nil, reason.New(reason.LoginInvalid, "the token of this console was changed")
+	}
 	v.mu.Lock()
-	v.secret = secret
+	v.secret = string(secret)
 	v.mu.Unlock()
 	l.Log.Info("a browser is let in", "peer", v.peer)
-	return &control.Entered{Secret: secret}, nil
+	return &control.Entered{Secret: string(secret)}, nil
+}
+
+// waits says whether an address has to wait after what has failed from there.
+func (l *Lobby) waits(peer net.Addr) bool {
+	at, now := addrOf(peer), l.Clock()
+	return l.failures.Blocked(at, now) || l.scrapes.Blocked(at, now)
 }
 
 // mayTry refuses a login from an address that has to wait.
 func (v *visitor) mayTry() error {
-	if v.lobby.failures.Blocked(addrOf(v.peer), v.lobby.Clock()) {
+	if v.lobby.waits(v.peer) {
 		return reason.New(reason.Busy, "too many logins have failed from this address; wait a little")
 	}
 	return nil

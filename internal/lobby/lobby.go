@@ -58,6 +58,7 @@ type Lobby struct {
 	strange     rate.Sometimes // logged of those that speak something else
 	serving     sync.WaitGroup
 	failures    *limit.Failures // of logins
+	scrapes     *limit.Failures // of the token of metrics, which no login makes good
 	sessions    sessions
 	checking    chan struct{} // one for each deposit that is read again
 	checks      checks
@@ -71,7 +72,7 @@ type Lobby struct {
 func New(c Config) *Lobby {
 	return &Lobby{
 		Config: c, connections: limit.New(c.Settings.Connections, c.Clock), settings: c.Settings, strange: rate.Sometimes{Interval: time.Second},
-		failures: limit.NewFailures(), checking: make(chan struct{}, mostChecks),
+		failures: limit.NewFailures(), scrapes: limit.NewFailures(), checking: make(chan struct{}, mostChecks),
 		// None ahead: days may pass until somebody looks.
 		spares: crew.NewSpares(c.Spawner, worker.Session, 0, c.Log),
 	}
@@ -107,7 +108,7 @@ func (l *Lobby) Serve(ctx context.Context, listener net.Listener, secure bool) e
 	defer stop()
 	err := limit.Accept(ctx, listener, l.connections, l.Log, func(conn *net.TCPConn, place *limit.Place) {
 		// Before anything is spent on it.
-		if l.failures.Blocked(addrOf(conn.RemoteAddr()), l.Clock()) {
+		if l.waits(conn.RemoteAddr()) {
 			conn.Close()
 			place.Leave()
 			return

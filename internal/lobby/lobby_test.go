@@ -115,6 +115,25 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// A login that is looked at while the token changes lets nobody in.
+func TestLoginWhileTheTokenChanges(t *testing.T) {
+	p := open(t, NewToken("the token of before"))
+	clock, asked := p.Clock, 0
+	p.Clock = func() time.Time {
+		if asked++; asked == 2 { // the token has been read
+			p.SetSettings(Settings{Token: NewToken("another token of enough")})
+		}
+		return clock()
+	}
+	v := p.visitor("192.0.2.1")
+	if _, err := v.enter("the token of before"); reason.Of(err) != reason.LoginInvalid || asked < 2 {
+		t.Errorf("%v, at the time %d", err, asked)
+	}
+	if _, code := ask(v, room); code == "" {
+		t.Error("the store is shown")
+	}
+}
+
 // Who tries again and again waits, and others do not.
 func TestGuessing(t *testing.T) {
 	p := open(t, NewToken("a long enough token"))

@@ -30,7 +30,7 @@ func (v *visitor) metrics(q control.MetricsQuery) (*control.Metrics, error) {
 		}
 		if err := token.Check(q.Token); err != nil {
 			if reason.Of(err) == reason.LoginInvalid {
-				wait := l.failures.Failed(addrOf(v.peer), l.Clock())
+				wait := l.scrapes.Failed(addrOf(v.peer), l.Clock())
 				l.Log.Warn("login refused", "peer", v.peer, "account", "metrics", "reason", string(reason.Of(err)), "error", err, "wait", wait)
 			}
 			return nil, err

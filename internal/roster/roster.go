@@ -159,7 +159,11 @@ func isPort(text string) bool {
 func (r *Roster) Remove(ctx context.Context, host string) (stays bool, err error) {
 	host = strings.ToLower(host)
 	_, stays = r.current().Configured[host]
-	if err := r.Ledger.RemoveReception(ctx, host); err != nil {
+	err = r.Ledger.RemoveReception(ctx, host)
+	if stays && reason.Of(err) == reason.UnknownReception {
+		return stays, reason.New(reason.Usage, "%.64q is not paired; it is of the configuration, and leaves with its lines there", host)
+	}
+	if err != nil {
 		return stays, err
 	}
 	r.trouble(host, nil)
