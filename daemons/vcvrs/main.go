@@ -218,7 +218,9 @@ func serve(ctx context.Context, o options, s settings) error {
 		return startup.Confined(reason.Wrap(reason.StoreFailed, err, "the store"), units)
 	}
 	defer dir.Close()
-	store, err := depot.Open(dir, depot.Options{Clock: time.Now, Limits: s.limits(), Published: markers{s.state, s.store}.leave})
+	store, err := depot.Open(dir, depot.Options{
+		Clock: time.Now, Limits: s.limits(), ReceiptKey: keys.ReceiptKey(), Published: markers{s.state, s.store}.leave,
+	})
 	if err != nil {
 		return startup.Confined(err, units)
 	}

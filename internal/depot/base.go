@@ -359,7 +359,7 @@ func (d *Depot) base(key Key, o Offer) (*Base, error) {
 	b.SHA256, b.Facts = dep.sha256, dep.file.Tree
 	hashes, err := disk.ReadFile(d.fs, from.hashesFile(), maxHashes)
 	if err == nil {
-		err = atomicfile.Write(d.fs, key.file(baseHashes), hashes, filePerm)
+		err = atomicfile.Write(d.fs, key.work(baseHashes), hashes, filePerm)
 	}
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		b.Dir, err = d.fs.Sub(dep.path)
@@ -376,14 +376,14 @@ func (d *Depot) based(key Key, o Offer) (based bool, shared slot, err error) {
 	if !o.Shares() {
 		return false, slot{}, nil
 	}
-	_, err = d.fs.Stat(key.file(reuseFile))
+	_, err = d.fs.Stat(key.work(reuseFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, slot{}, nil
 	}
 	if err != nil {
 		return false, slot{}, err
 	}
-	f, err := d.fs.OpenFile(key.file(sharedFile), os.O_RDONLY, 0)
+	f, err := d.fs.OpenFile(key.work(sharedFile), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, slot{}, nil
 	}
@@ -400,9 +400,9 @@ func (k Key) hashesFile() string { return path.Join(receiptsDir, k.String()+".sh
 
 // keepHashes keeps those of a part that is published, for later versions.
 func (d *Depot) keepHashes(key Key) error {
-	info, err := d.fs.Stat(key.file(hashesFile))
-	if err == nil && info.Size <= maxHashes {
-		err = d.fs.RenameNoReplace(key.file(hashesFile), key.hashesFile())
+	info, err := d.fs.Stat(key.work(hashesFile))
+	if err == nil && info.Mode.IsRegular() && info.Size <= maxHashes {
+		err = d.fs.RenameNoReplace(key.work(hashesFile), key.hashesFile())
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 		return nil

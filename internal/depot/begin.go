@@ -146,7 +146,7 @@ func (d *Depot) depositAtOnce(key Key, offer Offer, path string, sign Sign) (rec
 }
 
 // beginAnew makes a delivery's directory. The offer is written last, which
-// makes all the names there durable: without it the directory is a leftover.
+// makes all the names beside it durable: without it the directory is a leftover.
 func (d *Depot) beginAnew(key Key, offer Offer) (*Incoming, error) {
 	if err := d.drop(key); err != nil {
 		return nil, err
@@ -175,6 +175,11 @@ func (d *Depot) make(key Key, offer Offer, began time.Time) (*Incoming, error) {
 	if err := d.makeDir(key.dir()); err != nil {
 		return nil, failed(err)
 	}
+	if offer.Folder() {
+		if err := d.makeDir(key.work("")); err != nil {
+			return nil, failed(err)
+		}
+	}
 	in, err := d.openFiles(key, offer, os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, failed(err)
@@ -194,8 +199,13 @@ func (d *Depot) make(key Key, offer Offer, began time.Time) (*Incoming, error) {
 			return in, err
 		}
 	}
-	if err := d.ask(key, in); err != nil {
+	if err := d.ask(key, offer, in); err != nil {
 		return in, failed(err)
+	}
+	if offer.Folder() {
+		if err := d.fs.SyncDir(key.work("")); err != nil {
+			return in, failed(err)
+		}
 	}
 	if err := d.writeJSON(key.file(offerFile), storedOffer{Version: format, Began: began.UTC(), Name: in.Name, Offer: offer}); err != nil {
 		return in, failed(err)
@@ -206,11 +216,11 @@ func (d *Depot) make(key Key, offer Offer, began time.Time) (*Incoming, error) {
 func (d *Depot) openFiles(key Key, offer Offer, flag int) (*Incoming, error) {
 	in := &Incoming{Key: key}
 	var err error
-	if in.Slots, err = d.fs.OpenFile(key.file(slotsFile), os.O_RDWR|flag, filePerm); err != nil {
+	if in.Slots, err = d.fs.OpenFile(key.slots(offer), os.O_RDWR|flag, filePerm); err != nil {
 		return nil, err
 	}
 	if offer.Folder() {
-		in.Dir, err = d.fs.Sub(key.dir())
+		in.Dir, err = d.fs.Sub(key.work(""))
 	} else {
 		in.Data, err = d.fs.OpenFile(key.file(dataFile), os.O_RDWR|flag, filePerm)
 	}
@@ -222,8 +232,8 @@ func (d *Depot) openFiles(key Key, offer Offer, flag int) (*Incoming, error) {
 }
 
 // ask notes durably that the part was asked for now.
-func (d *Depot) ask(key Key, in *Incoming) error {
-	if err := d.fs.SetModTime(key.file(slotsFile), d.clock()); err != nil {
+func (d *Depot) ask(key Key, offer Offer, in *Incoming) error {
+	if err := d.fs.SetModTime(key.slots(offer), d.clock()); err != nil {
 		return err
 	}
 	// This also makes the slots durable that a process may have written before
@@ -277,7 +287,7 @@ func (d *Depot) prepare(key Key, p *part, offer Offer, in *Incoming) error {
 	} else if err := d.reserve(key, in.Data, need); err != nil {
 		return err
 	}
-	if err := d.ask(key, in); err != nil {
+	if err := d.ask(key, offer, in); err != nil {
 		return failed(err)
 	}
 	if p.offer != offer || p.name != in.Name {

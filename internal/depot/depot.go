@@ -36,6 +36,10 @@ type Options struct {
 	// in this run from expiring when the wall clock is set.
 	Clock  func() time.Time
 	Limits Limits
+	// ReceiptKey is the key by which this server signs receipts, hex; of what was
+	// decided in an earlier run, nothing is published that was signed by another,
+	// which no receipt in the store has either. "" takes any.
+	ReceiptKey string
 	// Published, unless it is nil, is called for each deposit before its sender
 	// hears of it: once, and after a crash perhaps a second time. With an error
 	// the deposit is not done, and is tried again. It must not call the depot.
@@ -49,6 +53,8 @@ type Depot struct {
 	clock func() time.Time
 	lock  io.Closer
 	told  func(Key, Offer, receipt.Receipt) error
+	// signers are the keys by which receipts here are signed; none is any.
+	signers map[string]bool
 
 	mu        sync.Mutex
 	closed    bool
@@ -121,7 +127,10 @@ func (in *Incoming) close() {
 // reason.StoreFailed.
 func Open(fsys disk.FS, opts Options) (*Depot, error) {
 	d := &Depot{fs: fsys, clock: opts.Clock, limits: opts.Limits, told: opts.Published,
-		parts: map[Key]*part{}, deposits: map[Key]deposit{}}
+		parts: map[Key]*part{}, deposits: map[Key]deposit{}, signers: map[string]bool{}}
+	if opts.ReceiptKey != "" {
+		d.signers[opts.ReceiptKey] = true
+	}
 	if err := d.makeDir(metaDir); err != nil {
 		return nil, storeFailed(err, "the store cannot be prepared; check that it is writable")
 	}

@@ -19,7 +19,7 @@ import (
 	"videoclub/internal/reason"
 )
 
-// The files of a folder's part, in its own directory.
+// The files of a folder's part, in workDir.
 const (
 	manifestFile = "manifest"
 	newManifest  = "manifest.new" // while it arrives

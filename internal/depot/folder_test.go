@@ -410,7 +410,7 @@ func TestFolderManifestIsChecked(t *testing.T) {
 func TestFolderThatWasDamagedBeginsAnew(t *testing.T) {
 	source := makeFolder(t, 1)
 	fsys, _, in := begun(t, source, 3000)
-	f, err := fsys.OpenFile(key(1).file(treeDir+"/reels/1"), os.O_RDWR, 0)
+	f, err := fsys.OpenFile(key(1).work(treeDir+"/reels/1"), os.O_RDWR, 0)
 	ok(t, err)
 	ok(t, f.Truncate(10))
 	part, err := OpenFolder(in.Dir, source.plan(in.Name))

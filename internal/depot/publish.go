@@ -128,6 +128,9 @@ func (d *Depot) decide(key Key, p *part, r receipt.Receipt, facts string, sign S
 	if err != nil {
 		return storeFailed(err, "%s cannot be looked at", file)
 	}
+	if !p.offer.fits(info.Mode) {
+		return reason.New(reason.WorkerFailed, "the part of delivery %s is neither a file nor a folder", key)
+	}
 	signed, err := seal(r, sign)
 	if err != nil {
 		return err

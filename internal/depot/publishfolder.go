@@ -15,15 +15,18 @@ const receiptFile = "receipt.json"
 
 // Beside a folder that is published as NAME, outside it, lie NAME.SHA256SUMS,
 // with which sha256sum -c passes in the store, and NAME.receipt.json.
-var companions = []struct{ file, suffix string }{
-	{checksFile, ".SHA256SUMS"},
-	{receiptFile, ".receipt.json"},
+var companions = []struct {
+	file   func(Key) string
+	suffix string
+}{
+	{func(k Key) string { return k.work(checksFile) }, ".SHA256SUMS"},
+	{func(k Key) string { return k.file(receiptFile) }, ".receipt.json"},
 }
 
 // body is what is given its name when it is published.
 func (k Key) body(o Offer) string {
 	if o.Folder() {
-		return k.file(treeDir)
+		return k.work(treeDir)
 	}
 	return k.file(dataFile)
 }
@@ -107,7 +110,14 @@ func (d *Depot) verifyFolder(key Key, p *part, res Result) error {
 // the one name or the other: a file system that has to be checked after it is
 // not one for folders.
 func (d *Depot) renameFolder(key Key, name string) error {
-	err := d.fs.RenameNoReplace(key.file(treeDir), name)
+	info, err := d.fs.Stat(key.work(treeDir))
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case err == nil && !info.Mode.IsDir():
+		return errDamaged
+	}
+	err = d.fs.RenameNoReplace(key.work(treeDir), name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		// It was renamed before: nothing else takes a decided part away.
@@ -123,7 +133,11 @@ func (d *Depot) renameFolder(key Key, name string) error {
 // folder: nil when somebody took it away or put another there meanwhile.
 func (d *Depot) settleFolder(key Key, r receipt.Receipt, o *outcome) (*facts, error) {
 	for _, c := range companions {
-		err := d.fs.RenameNoReplace(key.file(c.file), r.Path+c.suffix)
+		file := c.file(key)
+		info, err := d.fs.Stat(file)
+		if err == nil && info.Mode.IsRegular() {
+			err = d.fs.RenameNoReplace(file, r.Path+c.suffix)
+		}
 		// It was renamed before; or somebody took the name, who keeps it.
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			return nil, err

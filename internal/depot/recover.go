@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"videoclub/internal/atomicfile"
+	"videoclub/internal/disk"
 	"videoclub/internal/receipt"
 )
 
@@ -84,6 +85,9 @@ func (d *Depot) readReceipts() error {
 			continue
 		}
 		d.deposits[key] = rec.deposit(r)
+		if len(d.signers) > 0 {
+			d.signers[r.Key] = true // perhaps from before the key was changed
+		}
 	}
 	return nil
 }
@@ -101,15 +105,18 @@ func (d *Depot) recoverDelivery(key Key) error {
 	}
 	p := &part{}
 	var o outcome
-	switch err := d.readJSON(key.file(outcomeFile), &o, &o.Version); {
+	err := d.readJSON(key.file(outcomeFile), &o, &o.Version)
+	if err == nil && o.Offer.Folder() {
+		err = d.settleWork(key)
+	}
+	if err == nil {
+		err = d.ours(key, o)
+	}
+	switch {
 	case err == nil:
-		if _, err := receipt.Parse(o.Receipt); err != nil {
-			d.damaged(key.file(outcomeFile), err)
-			break
-		}
 		p.offer, p.outcome = o.Offer, &o
 		return d.recoverDecided(key, p)
-	case errors.Is(err, errDamaged):
+	case errors.Is(err, errDamaged), errors.Is(err, errNotOurs):
 		d.damaged(key.file(outcomeFile), err)
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
@@ -149,12 +156,21 @@ func (d *Depot) recoverPart(key Key, p *part) error {
 	if err != nil {
 		return err
 	}
-	info, err := d.fs.Stat(key.file(slotsFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	if stored.Offer.Folder() {
+		err = d.settleWork(key)
+	}
+	var info disk.Info
+	if err == nil {
+		info, err = d.fs.Stat(key.slots(stored.Offer))
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errDamaged) {
 		return d.removeLeftover(key)
 	}
 	if err != nil {
 		return err
+	}
+	if !ownName(stored.Name) {
+		stored.Name = "" // a name is chosen when it is asked for again
 	}
 	p.offer, p.began, p.asked, p.name = stored.Offer, stored.Began, info.ModTime, stored.Name
 	d.parts[key] = p

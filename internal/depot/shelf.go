@@ -208,7 +208,7 @@ func (d *Depot) arrival(key Key, p *part) Arrival {
 			a.Written = info.Size
 		}
 	}
-	slots, err := d.fs.OpenFile(key.file(slotsFile), os.O_RDONLY, 0)
+	slots, err := d.fs.OpenFile(key.slots(p.offer), os.O_RDONLY, 0)
 	if err != nil {
 		return a
 	}

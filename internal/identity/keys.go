@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -39,6 +40,9 @@ type Keys struct {
 	// Receipt signs what was deposited, and nothing else.
 	Receipt ed25519.PrivateKey
 }
+
+// ReceiptKey is the public half of Receipt, hex, as receipts have it.
+func (k Keys) ReceiptKey() string { return hex.EncodeToString(k.Receipt.Public().(ed25519.PublicKey)) }
 
 // Load gives the keys that systemd handed over in credentials
 // (systemd.exec(5), $CREDENTIALS_DIRECTORY; "" is none), under the names of the

@@ -7,7 +7,6 @@ package reception
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -93,7 +92,7 @@ func New(c Config) (*Reception, error) {
 	r := &Reception{
 		Config: c, certificate: certificate,
 		identity:    identity.ID(c.Keys.TLS.Public().(ed25519.PublicKey)),
-		receiptKey:  hex.EncodeToString(c.Keys.Receipt.Public().(ed25519.PublicKey)),
+		receiptKey:  c.Keys.ReceiptKey(),
 		connections: limit.New(c.Settings.Connections, c.Clock), settings: c.Settings,
 		live: make(map[depot.Key]*connection),
 	}
