@@ -133,6 +133,7 @@ func (l *versionLife) try() error {
 		return err
 	}
 	defer d.Close()
+	d.removals.running.Wait() // or the operations would be in another order each time
 	in, err := d.Begin(key(2), l.version.offerOf(l.t), sign)
 	if err != nil {
 		return err
@@ -153,12 +154,14 @@ func (l *versionLife) try() error {
 		l.t.Fatalf("%s: %v: %+v", l.where, err, in.Receipt)
 	}
 	l.receipt = in.Receipt
+	d.removals.running.Wait()
 	if err := d.Close(); err != nil {
 		return err
 	}
 	if d, err = Open(l.fsys, Options{Clock: clock}); err != nil {
 		return err
 	}
+	d.removals.running.Wait()
 	return d.Close()
 }
 
@@ -338,7 +341,7 @@ func TestTouchedBaseIsNotTaken(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(*versionLife){
 		"touched":   touch,
-		"gone":      func(l *versionLife) { ok(t, disk.RemoveTree(l.fsys, "Feature_DCP")) },
+		"gone":      func(l *versionLife) { ok(t, disk.RemoveTree(t.Context(), l.fsys, "Feature_DCP")) },
 		"no hashes": func(l *versionLife) { ok(t, l.fsys.Remove(key(1).hashesFile())) },
 	} {
 		l := &versionLife{t: t, where: name, fsys: withBase(t, base), version: v}

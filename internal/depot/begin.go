@@ -3,6 +3,7 @@ package depot
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -341,11 +342,15 @@ func (d *Depot) room(key Key, size, have int64) error {
 	if err != nil {
 		return err
 	}
+	more := ""
+	if going := d.removals.bytes(); going > 0 {
+		more = fmt.Sprintf("; %d more once what was given up is removed", going)
+	}
 	if need := size - have; need > free {
-		return reason.New(reason.NoSpace, "delivery %s needs %d bytes, %d are free", key, need, free)
+		return reason.New(reason.NoSpace, "delivery %s needs %d bytes, %d are free%s", key, need, free, more)
 	}
 	if size > left {
-		return reason.New(reason.NoSpace, "delivery %s needs %d bytes, %d are left of the quota of %d", key, size, left, d.limits.Quota)
+		return reason.New(reason.NoSpace, "delivery %s needs %d bytes, %d are left of the quota of %d%s", key, size, left, d.limits.Quota, more)
 	}
 	return nil
 }
@@ -386,7 +391,7 @@ func (d *Depot) left(key Key) (disk, quota int64, err error) {
 	if d.limits.Quota <= 0 {
 		return free, math.MaxInt64, nil
 	}
-	return free, max(0, d.limits.Quota-used-d.published()), nil
+	return free, max(0, d.limits.Quota-used-d.published()-d.removals.bytes()), nil
 }
 
 // published is how many bytes of files there are that receipts speak of.

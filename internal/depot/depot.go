@@ -63,6 +63,7 @@ type Depot struct {
 	deposits  map[Key]deposit
 	order     []Key // of deposits, the latest last; nil when it is to be made anew
 	recovered Recovery
+	removals  removals
 }
 
 // part is a delivery that is not yet deposited.
@@ -141,26 +142,37 @@ func Open(fsys disk.FS, opts Options) (*Depot, error) {
 		}
 		return nil, storeFailed(err, "the store cannot be locked; check that it is writable")
 	}
+	d.removals.begin(fsys)
 	if err := d.recover(); err != nil {
+		d.removals.end()
 		d.lock.Close()
 		return nil, storeFailed(err, "the store cannot be recovered; nothing was given up, try again once its disk is well")
 	}
 	return d, nil
 }
 
-// Close gives up the files and the lock. The processes that write parts must
-// have ended.
+// Close gives up the files and the lock. What is not removed yet is left to the
+// next start. The processes that write parts must have ended.
 func (d *Depot) Close() error {
+	if !d.shut() {
+		return nil
+	}
+	d.removals.end()
+	return d.lock.Close()
+}
+
+// shut has nothing more be begun, and says whether that is new.
+func (d *Depot) shut() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
-		return nil
+		return false
 	}
 	d.closed = true
 	for _, p := range d.parts {
 		p.release()
 	}
-	return d.lock.Close()
+	return true
 }
 
 // SetLimits changes the limits. They hold for what is asked from now on.
@@ -257,47 +269,6 @@ func (d *Depot) Expire(now time.Time) ([]Dropped, error) {
 		dropped = append(dropped, Dropped{Key: key, Offer: p.offer})
 	}
 	return dropped, nil
-}
-
-// drop removes a delivery's directory, if there is one, and makes that durable
-// before a new one can be begun. What a crash leaves of it is a leftover or the
-// part as it was.
-func (d *Depot) drop(key Key) error {
-	if p := d.parts[key]; p != nil {
-		p.release()
-		delete(d.parts, key)
-	}
-	_, err := d.fs.Stat(key.dir())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = d.removeAll(key)
-	}
-	if err != nil {
-		return storeFailed(err, "delivery %s cannot be removed", key)
-	}
-	return nil
-}
-
-func (d *Depot) removeAll(key Key) error {
-	// A decision to publish that could not be made durable may be there still.
-	// It goes first: without the part it would say that the part is published.
-	// Then goes the offer, without which the rest is a leftover: what is left
-	// of a folder must not be taken for it.
-	for _, name := range []string{outcomeFile, offerFile} {
-		err := d.fs.Remove(key.file(name))
-		if err == nil {
-			err = d.fs.SyncDir(key.dir())
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	if err := disk.RemoveTree(d.fs, key.dir()); err != nil {
-		return err
-	}
-	return d.fs.SyncDir(metaDir)
 }
 
 // makeDir makes a directory durable, whether it was there or not.

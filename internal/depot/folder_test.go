@@ -172,6 +172,7 @@ func (l *folderLife) try() error {
 		return err
 	}
 	defer d.Close()
+	d.removals.running.Wait() // or the operations would be in another order each time
 	in, err := d.Begin(key(1), l.source.offer(), sign)
 	if err != nil {
 		return err
@@ -197,6 +198,7 @@ func (l *folderLife) try() error {
 	if err := l.deposited(r); err != nil {
 		return err
 	}
+	d.removals.running.Wait()
 	// What could not be removed at once is at the next start.
 	if err := d.Close(); err != nil {
 		return err
@@ -204,6 +206,7 @@ func (l *folderLife) try() error {
 	if d, err = Open(l.fsys, Options{Clock: clock}); err != nil {
 		return err
 	}
+	d.removals.running.Wait()
 	return d.Close()
 }
 
@@ -301,6 +304,7 @@ func (l *folderLife) end() {
 	d, err := Open(l.fsys, Options{Clock: clock})
 	ok(l.t, err)
 	defer d.Close()
+	d.removals.running.Wait()
 	if names, err = l.fsys.ReadDir(metaDir); err != nil || strings.Join(names, " ") != "lock receipts" {
 		l.fatal(".vc has %q, %v", names, err)
 	}
@@ -500,6 +504,7 @@ func TestFolderWithdrawnAndSpace(t *testing.T) {
 	if _, err := fsys.Stat(key(1).dir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("withdrawn and still there: %v", err)
 	}
+	d.removals.running.Wait()
 	d.SetLimits(Limits{Quota: source.sum.Size + int64(source.sum.Files)*block - 1})
 	if _, err := d.Begin(key(1), source.offer(), sign); reason.Of(err) != reason.NoSpace {
 		t.Errorf("begun beyond the quota: %v", err)

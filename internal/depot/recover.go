@@ -3,6 +3,7 @@ package depot
 import (
 	"errors"
 	"io/fs"
+	"path"
 
 	"videoclub/internal/atomicfile"
 	"videoclub/internal/disk"
@@ -44,6 +45,10 @@ func (d *Depot) recover() error {
 		return err
 	}
 	for _, name := range names {
+		if bytes, ok := parseGone(name); ok {
+			d.removals.add(path.Join(metaDir, name), bytes)
+			continue
+		}
 		key, err := ParseKey(name)
 		if err != nil {
 			continue // not ours

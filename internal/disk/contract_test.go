@@ -33,6 +33,7 @@ func TestContract(t *testing.T) {
 			t.Run("directories", func(t *testing.T) { testDirectories(t, make(t)) })
 			t.Run("facts", func(t *testing.T) { testFacts(t, make(t)) })
 			t.Run("lock", func(t *testing.T) { testLock(t, make(t)) })
+			t.Run("remove", func(t *testing.T) { testRemoveTree(t, make(t)) })
 		})
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"syscall"
 	"time"
 )
@@ -111,28 +110,6 @@ type Space struct {
 	Available int64
 	// Total is the size of the file system.
 	Total int64
-}
-
-// RemoveTree removes a file or a directory with all that is in it; what is not
-// there is no error.
-func RemoveTree(fsys FS, name string) error {
-	err := fsys.Remove(name)
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
-		return err
-	}
-	names, err := fsys.ReadDir(name)
-	if err != nil {
-		return err
-	}
-	for _, below := range names {
-		if err := RemoveTree(fsys, path.Join(name, below)); err != nil {
-			return err
-		}
-	}
-	return fsys.Remove(name)
 }
 
 // IsNoSpace says whether err is for want of space or of disk quota.

@@ -136,7 +136,8 @@ func (r *reception) files() []string {
 	return names
 }
 
-// parts gives what is kept of deliveries that are not deposited.
+// parts gives what is kept of deliveries that are not deposited, and are not
+// being removed.
 func (r *reception) parts() []string {
 	r.t.Helper()
 	entries, err := os.ReadDir(filepath.Join(r.store, ".vc"))
@@ -145,7 +146,7 @@ func (r *reception) parts() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.Name() != "lock" && e.Name() != "receipts" {
+		if e.Name() != "lock" && e.Name() != "receipts" && !strings.HasPrefix(e.Name(), "gone-") {
 			names = append(names, e.Name())
 		}
 	}
