@@ -252,7 +252,7 @@ func (f *Folder) share() error {
 	}
 	// Whatever was written to the base since it was published would show, also
 	// when it was written while its files were copied.
-	if now, err := treeFacts(f.plan.Base.Dir, "."); err != nil || now != f.plan.Base.Facts {
+	if now, _, err := treeFacts(f.plan.Base.Dir, "."); err != nil || now != f.plan.Base.Facts {
 		return errors.Join(errTouched, err)
 	}
 	return f.noteShared(f.plan.Base.Shared, true)

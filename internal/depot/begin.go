@@ -116,7 +116,7 @@ func (d *Depot) asPublished(dep deposit) bool {
 	case !info.Mode.IsDir() || info.Inode != dep.file.Inode:
 		return false
 	}
-	now, err := treeFacts(d.fs, dep.path)
+	now, _, err := treeFacts(d.fs, dep.path)
 	return err == nil && now == dep.file.Tree
 }
 
@@ -135,7 +135,7 @@ func (d *Depot) depositAtOnce(key Key, offer Offer, path string, sign Sign) (rec
 	}
 	file := factsOf(info)
 	if offer.Folder() {
-		if file.Tree, err = treeFacts(d.fs, path); err != nil {
+		if file.Tree, _, err = treeFacts(d.fs, path); err != nil {
 			return receipt.Receipt{}, storeFailed(err, "what is published as %s cannot be looked at", path)
 		}
 	}

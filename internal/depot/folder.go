@@ -478,7 +478,7 @@ func (f *Folder) Finish(alive func()) (Finished, error) {
 	if f.reuse != nil && !f.taken {
 		return Finished{}, reason.New(reason.Internal, "what is shared with another folder is not there yet")
 	}
-	sum, err := f.conclude(alive)
+	sum, entries, err := f.conclude(alive)
 	if err != nil {
 		return Finished{}, err
 	}
@@ -489,9 +489,16 @@ func (f *Folder) Finish(alive func()) (Finished, error) {
 	if err := f.fs.SyncAll(); err != nil {
 		return Finished{}, storeFailed(err, "the folder cannot be made durable")
 	}
-	facts, err := treeFacts(f.fs, treeDir)
+	facts, there, err := treeFacts(f.fs, treeDir)
 	if err != nil {
 		return Finished{}, storeFailed(err, "the folder cannot be looked at")
+	}
+	if there < entries {
+		// Each was written without an error, and one over the other: a file system
+		// may fold names that are two to a manifest.
+		return Finished{}, reason.New(reason.StoreFailed,
+			"two names of the folder are one in this store, where %d of %d files and folders are; rename one at the source, or have the store on a file system that keeps them apart",
+			there, entries)
 	}
 	return Finished{SHA256: sum, Facts: facts, Warnings: warnings}, nil
 }
@@ -499,11 +506,11 @@ func (f *Folder) Finish(alive func()) (Finished, error) {
 // aliveEvery is how many files are made between two signs of life.
 const aliveEvery = 1000
 
-// conclude goes through the whole manifest once more.
-func (f *Folder) conclude(alive func()) (sha256 string, err error) {
+// conclude goes through the whole manifest once more, and counts its entries.
+func (f *Folder) conclude(alive func()) (sha256 string, entries int, err error) {
 	checks, err := f.fs.OpenFile(checksFile, os.O_RDWR|os.O_CREATE|os.O_TRUNC, filePerm)
 	if err != nil {
-		return "", storeFailed(err, "the list of digests cannot be made")
+		return "", 0, storeFailed(err, "the list of digests cannot be made")
 	}
 	defer checks.Close()
 	out := bufio.NewWriterSize(&writer{file: checks}, 64<<10)
@@ -514,7 +521,7 @@ func (f *Folder) conclude(alive func()) (sha256 string, err error) {
 		if err := cursor.Next(); err == io.EOF {
 			break
 		} else if err != nil {
-			return "", storeFailed(err, "the manifest of the part cannot be read again")
+			return "", 0, storeFailed(err, "the manifest of the part cannot be read again")
 		}
 		if cursor.Index%aliveEvery == 0 {
 			alive()
@@ -522,12 +529,13 @@ func (f *Folder) conclude(alive func()) (sha256 string, err error) {
 		// A sum that was never written, at the end, is that of no file with bytes.
 		var sum manifest.Sum
 		if _, err := io.ReadFull(sums, sum[:]); err != nil && err != io.EOF {
-			return "", storeFailed(err, "the digests of the files cannot be read")
+			return "", 0, storeFailed(err, "the digests of the files cannot be read")
 		}
 		e := cursor.Entry
+		entries++
 		if e.Kind == manifest.File && e.Size == 0 {
 			if sum, err = f.empty(e); err != nil {
-				return "", err
+				return "", 0, err
 			}
 		}
 		proof.Add(e, sum)
@@ -537,9 +545,9 @@ func (f *Folder) conclude(alive func()) (sha256 string, err error) {
 		}
 	}
 	if err := out.Flush(); err != nil {
-		return "", storeFailed(err, "the list of digests cannot be written")
+		return "", 0, storeFailed(err, "the list of digests cannot be written")
 	}
-	return proof.SHA256(), nil
+	return proof.SHA256(), entries, nil
 }
 
 // empty makes a file that has no bytes.

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"videoclub/internal/disk"
 	"videoclub/internal/disk/powerloss"
@@ -65,6 +66,13 @@ func makeFolder(t *testing.T, seed uint64) *folderSource {
 		}
 		s.entries = append(s.entries, entry)
 	}
+	s.close(t)
+	return s
+}
+
+// close makes the manifest of what the folder has.
+func (s *folderSource) close(t *testing.T) {
+	t.Helper()
 	var text bytes.Buffer
 	w, proof := manifest.NewWriter(&text), manifest.NewProof()
 	for _, e := range s.entries {
@@ -77,7 +85,6 @@ func makeFolder(t *testing.T, seed uint64) *folderSource {
 	s.sum, err = w.Close()
 	ok(t, err)
 	s.list, s.proof = text.Bytes(), proof.SHA256()
-	return s
 }
 
 func (s *folderSource) add(path string, content []byte, n int64) {
@@ -512,4 +519,61 @@ func TestFolderWithdrawnAndSpace(t *testing.T) {
 	d.SetLimits(Limits{Quota: source.sum.Size + int64(source.sum.Files)*block})
 	_, err := d.Begin(key(1), source.offer(), sign)
 	ok(t, err)
+}
+
+// folding takes names for the same that a manifest does not, as a directory of
+// ext4 with casefold does.
+type folding struct{ disk.FS }
+
+func folded(name string) string {
+	return strings.NewReplacer("ß", "ss", "e\u0301", "é").Replace(name)
+}
+
+func (f folding) OpenFile(name string, flag int, perm fs.FileMode) (disk.File, error) {
+	return f.FS.OpenFile(folded(name), flag, perm)
+}
+func (f folding) Mkdir(name string, perm fs.FileMode) error { return f.FS.Mkdir(folded(name), perm) }
+func (f folding) Stat(name string) (disk.Info, error)       { return f.FS.Stat(folded(name)) }
+func (f folding) SetModTime(name string, at time.Time) error {
+	return f.FS.SetModTime(folded(name), at)
+}
+
+// Where a store has one name for two of the folder, what is there is not what was
+// sent, however well each of them was written.
+func TestTwoNamesThatAreOneInTheStore(t *testing.T) {
+	for name, c := range map[string]struct {
+		twins []string // a folder ends in "/", an empty file in "-"
+		want  reason.Code
+	}{
+		"none":    {[]string{"cafe.txt", "café.txt", "strase.txt", "straße.txt"}, ""},
+		"accents": {[]string{"cafe\u0301.txt", "caf\u00e9.txt"}, reason.StoreFailed},
+		"letters": {[]string{"strasse.txt", "straße.txt"}, reason.StoreFailed},
+		"empty":   {[]string{"strasse-", "straße-"}, reason.StoreFailed},
+		"folders": {[]string{"strasse/", "straße/"}, reason.StoreFailed},
+	} {
+		s := &folderSource{content: map[string][]byte{}}
+		for i, twin := range c.twins {
+			if folder, ok := strings.CutSuffix(twin, "/"); ok {
+				s.entries = append(s.entries, manifest.Entry{Kind: manifest.Folder, Path: folder})
+				continue
+			}
+			s.add(twin, bytesOf(len(twin)*(1-strings.Count(twin, "-")), uint64(i)), int64(i))
+		}
+		s.add("~", []byte("the last"), 99)
+		s.close(t)
+		d := mustOpen(t, powerloss.New(clock, 1<<22), Limits{})
+		in, err := d.Begin(key(1), s.offer(), sign)
+		ok(t, err)
+		f, err := OpenFolder(folding{in.Dir}, s.plan(in.Name))
+		ok(t, err)
+		ok(t, f.Describe(bytes.NewReader(s.list)))
+		ok(t, f.Start())
+		ok(t, f.Append(s.stream))
+		for range 2 {
+			if _, err := f.Finish(func() {}); reason.Of(err) != c.want {
+				t.Errorf("%s: finished with %v", name, err)
+			}
+		}
+		f.Close()
+	}
 }
