@@ -378,20 +378,35 @@ func (d *Depot) left(key Key) (disk, quota int64, err error) {
 			continue
 		}
 		used += p.need()
-		if p.live == nil {
-			continue
-		}
-		_, allocated, err := d.extent(p.live, p.offer)
-		if err != nil {
-			return 0, 0, storeFailed(err, "the part of delivery %s cannot be looked at", other)
-		}
-		free -= max(0, p.need()-allocated)
+		free -= max(0, p.need()-d.held(other, p))
 	}
 	free = max(0, free)
 	if d.limits.Quota <= 0 {
 		return free, math.MaxInt64, nil
 	}
 	return free, max(0, d.limits.Quota-used-d.published()-d.removals.bytes()), nil
+}
+
+// held is how many bytes of what a part needs are taken from the disk already,
+// whether or not somebody has it: who comes back finds its space. A part that
+// cannot be looked at holds nothing, so that all it needs stays free.
+func (d *Depot) held(key Key, p *part) int64 {
+	if p.outcome != nil {
+		return p.need() // all of it is there, under whatever name
+	}
+	in := p.live
+	if in == nil {
+		var err error
+		if in, err = d.openFiles(key, p.offer, 0); err != nil {
+			return 0
+		}
+		defer in.close()
+	}
+	_, allocated, err := d.extent(in, p.offer)
+	if err != nil {
+		return 0
+	}
+	return allocated
 }
 
 // published is how many bytes of files there are that receipts speak of.

@@ -1,6 +1,8 @@
 package depot
 
 import (
+	"bytes"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"videoclub/internal/disk"
 	"videoclub/internal/disk/powerloss"
 	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
 )
 
 func TestSpace(t *testing.T) {
@@ -49,6 +52,105 @@ func TestSpace(t *testing.T) {
 		d.SetLimits(Limits{MinFree: 150_000})
 		_, err = d.Begin(key(4), offerOf(content), nil)
 		code(t, err, reason.NoSpace)
+	}
+}
+
+// What was accepted finds its space when its connection breaks and it comes back,
+// also after a restart, whatever of it could be allocated; what it has is not
+// counted twice.
+func TestSpaceWhileAway(t *testing.T) {
+	content, folder := bytesOf(60_000, 8), makeFolder(t, 1)
+	for name, test := range map[string]struct {
+		offer    Offer
+		allocate bool
+		take     func(*Incoming) int64
+	}{
+		"a folder": {folder.offer(), true, func(in *Incoming) int64 {
+			f, err := OpenFolder(in.Dir, folder.plan(in.Name))
+			ok(t, err)
+			defer f.Close()
+			ok(t, f.Describe(bytes.NewReader(folder.list)))
+			ok(t, f.Start())
+			ok(t, f.Append(folder.stream[:4000]))
+			at, err := f.Sync()
+			ok(t, err)
+			return at
+		}},
+		"a file":                               {offerOf(content), true, func(in *Incoming) int64 { write(t, in, 60_000, content, 4000); return 4000 }},
+		"a file of which nothing is allocated": {offerOf(content), false, func(in *Incoming) int64 { write(t, in, 60_000, content, 4000); return 4000 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fsys := powerloss.New(clock, 100_000)
+			fsys.SetAllocate(test.allocate)
+			d := mustOpen(t, fsys, Limits{})
+			in, err := d.Begin(key(1), test.offer, sign)
+			ok(t, err)
+			had := test.take(in)
+			left, err := d.Free()
+			ok(t, err)
+			same := func(when string) {
+				t.Helper()
+				if free, err := d.Free(); err != nil || free != left {
+					t.Errorf("%s others may have %d bytes, %v; while it came %d", when, free, err, left)
+				}
+				other := offerOf(nil)
+				other.Name, other.SHA256, other.Size = "Otra", "", left+1
+				_, err := d.Begin(key(2), other, sign)
+				code(t, err, reason.NoSpace)
+			}
+			d.Release(key(1))
+			same("away,")
+			ok(t, d.Close())
+			d = mustOpen(t, fsys, Limits{})
+			same("after a restart")
+			in, err = d.Begin(key(1), test.offer, sign)
+			ok(t, err)
+			if in.Offset != had {
+				t.Errorf("it goes on at %d, not at %d", in.Offset, had)
+			}
+			same("back again,")
+		})
+	}
+}
+
+// A part that somebody took away needs all of its space again, and hinders nobody
+// else.
+func TestSpaceOfPartThatIsGone(t *testing.T) {
+	fsys := powerloss.New(clock, 100_000)
+	d := mustOpen(t, fsys, Limits{})
+	before, err := d.Free()
+	ok(t, err)
+	folder := makeFolder(t, 1).offer()
+	_, err = d.Begin(key(1), folder, sign)
+	ok(t, err)
+	d.Release(key(1))
+	ok(t, disk.RemoveTree(t.Context(), fsys, key(1).dir()))
+	if free, err := d.Free(); err != nil || free != before-folder.need() {
+		t.Errorf("others may have %d bytes of %d beside it, which needs %d, %v", free, before, folder.need(), err)
+	}
+	_, err = d.Begin(key(1), folder, sign)
+	ok(t, err)
+}
+
+// What has its name already, though its deposit is not noted yet, needs nothing
+// more.
+func TestSpaceOfDecided(t *testing.T) {
+	fsys, content := powerloss.New(clock, 200_000), bytesOf(60_000, 8)
+	failing := errors.New("not now")
+	d, err := Open(fsys, Options{Clock: clock, Published: func(Key, Offer, receipt.Receipt) error { return failing }})
+	ok(t, err)
+	defer d.Close()
+	in, err := d.Begin(key(1), offerOf(content), sign)
+	ok(t, err)
+	write(t, in, 60_000, content, 60_000)
+	_, err = d.Publish(key(1), resultOf(content), sign)
+	code(t, err, reason.StoreFailed)
+	d.Release(key(1))
+	gone(t, fsys, key(1).file(dataFile))
+	space, err := fsys.Space()
+	ok(t, err)
+	if free, err := d.Free(); err != nil || free != space.Available {
+		t.Errorf("others may have %d bytes of %d, %v", free, space.Available, err)
 	}
 }
 
