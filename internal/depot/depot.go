@@ -74,7 +74,7 @@ type part struct {
 	live    *Incoming // nil when nobody has it
 	outcome *outcome  // the decision to publish, while it is not carried out
 	name    string    // of a folder, under which it will be published
-	grown   int64     // of a live source, the bytes that are reserved once it is larger than was expected
+	grown   int64     // of a live source, the bytes that are there or reserved once it is larger than was expected
 }
 
 // need is how many bytes of the disk the part takes.
@@ -204,6 +204,12 @@ func (d *Depot) Release(key Key) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if p := d.parts[key]; p != nil && p.live != nil {
+		if p.offer.Live() {
+			// What was written since the last look is there too.
+			if info, err := p.live.Data.Stat(); err == nil {
+				p.grown = max(p.grown, info.Size)
+			}
+		}
 		p.release()
 		p.asked = d.clock()
 	}

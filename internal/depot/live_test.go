@@ -270,6 +270,45 @@ func TestLiveSpace(t *testing.T) {
 	code(t, d.Grow(key(2), 1), reason.UnknownDelivery)
 }
 
+// What a live part holds counts for the quota also when nobody has it, after a
+// restart, and once it goes on.
+func TestLiveQuota(t *testing.T) {
+	const quota, has = 16 << 20, 10 << 20
+	f, fsys := filmed(t, 11, 1<<20), powerloss.New(clock, 1<<30)
+	d := mustOpen(t, fsys, Limits{Quota: quota})
+	in, err := d.Begin(key(1), liveOffer(), sign)
+	ok(t, err)
+	look := func(when string) {
+		t.Helper()
+		room, err := d.Room()
+		if err != nil || room.Free > quota-has || room.Reserved != quota-room.Free {
+			t.Errorf("%s it is %d bytes, reserved are %d, and others may have %d of %d, %v", when, has, room.Reserved, room.Free, quota, err)
+		}
+		other := offerOf(nil)
+		other.Size, other.SHA256 = quota-has+1, ""
+		_, err = d.Begin(key(2), other, sign)
+		code(t, err, reason.NoSpace)
+	}
+	_, err = f.take(in, func() int { return 250_000 }, has/2, func(offset int64) { ok(t, d.Grow(key(1), offset)) })
+	ok(t, err)
+	d.Release(key(1))
+	in, err = d.Begin(key(1), liveOffer(), sign)
+	ok(t, err)
+	// Its process ends before it was looked how far it is.
+	_, err = f.take(in, func() int { return 250_000 }, has, func(int64) {})
+	ok(t, err)
+	d.Release(key(1))
+	look("away,")
+	ok(t, d.Close())
+	d = mustOpen(t, fsys, Limits{Quota: quota})
+	look("after a restart")
+	in, err = d.Begin(key(1), liveOffer(), sign)
+	if err != nil || in.Offset != has {
+		t.Errorf("it goes on at %+v, %v", in, err)
+	}
+	look("again")
+}
+
 // The power goes at every operation of a live delivery in turn, and what was
 // acknowledged is there; the end is the same, also when it goes between filling
 // in and publishing.

@@ -178,6 +178,13 @@ func (d *Depot) recoverPart(key Key, p *part) error {
 		stored.Name = "" // a name is chosen when it is asked for again
 	}
 	p.offer, p.began, p.asked, p.name = stored.Offer, stored.Began, info.ModTime, stored.Name
+	if p.offer.Live() {
+		data, err := d.fs.Stat(key.file(dataFile))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		p.grown = data.Size
+	}
 	d.parts[key] = p
 	d.recovered.Parts = append(d.recovered.Parts, key)
 	return nil

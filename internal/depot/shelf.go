@@ -366,7 +366,7 @@ func (d *Depot) Room() (Room, error) {
 	}
 	r := Room{Free: min(free, left), Available: max(0, space.Available-d.limits.MinFree), Total: space.Total, Quota: d.limits.Quota, Deposits: len(d.deposits), Arrivals: len(d.parts)}
 	for _, p := range d.parts {
-		r.Reserved += p.offer.need()
+		r.Reserved += p.need()
 	}
 	counted := make(map[string]bool, len(d.deposits))
 	for _, dep := range d.deposits {
