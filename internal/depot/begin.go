@@ -1,6 +1,7 @@
 package depot
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,42 +68,54 @@ func (d *Depot) alreadyDeposited(key Key, offer Offer, sign Sign) (*receipt.Rece
 		r, err = d.complete(key, p, sign)
 	case p != nil && p.live != nil:
 		return nil, reason.New(reason.Busy, "delivery %s is being received", key)
-	case same != "" && sign != nil:
-		r, err = d.depositAtOnce(key, offer, same, sign)
+	case same != nil && sign != nil:
+		r, err = d.depositAtOnce(key, offer, *same, sign)
 	default:
 		return nil, nil
 	}
 	return &r, err
 }
 
-// sameTitle gives the path of a published file that is the offered title, with
-// the same digest, as it was published, or "". The same bytes under another
-// title's name will not do: nobody would look for them there.
-func (d *Depot) sameTitle(o Offer) string {
-	return d.intact(o.SHA256, o.Size, func(dep deposit) bool {
+// sameTitle gives the receipt of a published file that is the offered title,
+// with the same digest, as it was published, or nil. The same bytes under
+// another title's name will not do: nobody would look for them there. Nor will
+// one whose receipt cannot be read.
+func (d *Depot) sameTitle(o Offer) *receipt.Receipt {
+	same, found := d.intact(o.SHA256, o.Size, func(dep deposit) bool {
 		return dep.offer.Name == o.Name && dep.offer.Extension == o.Extension
 	})
+	if !found {
+		return nil
+	}
+	r, err := d.storedReceipt(same)
+	if err != nil {
+		return nil
+	}
+	return &r
 }
 
-// intact gives the path of a published file with that digest and size which
-// is as it was published and pleases fits, or "".
-func (d *Depot) intact(sha256 string, size int64, fits func(deposit) bool) string {
+// intact gives the deposit of a published file with that digest and size which
+// is as it was published and pleases fits. Of several it is the first by path,
+// and of one path the one that came first: that for which the file was received.
+func (d *Depot) intact(sha256 string, size int64, fits func(deposit) bool) (Key, bool) {
 	if sha256 == "" {
-		return ""
+		return Key{}, false
 	}
-	var paths []string
-	for _, dep := range d.deposits {
+	var keys []Key
+	for key, dep := range d.deposits {
 		if dep.sha256 != sha256 || dep.size != size || dep.file == nil || !fits(dep) {
 			continue
 		}
 		if d.asPublished(dep) {
-			paths = append(paths, dep.path)
+			keys = append(keys, key)
 		}
 	}
-	if len(paths) == 0 {
-		return ""
+	if len(keys) == 0 {
+		return Key{}, false
 	}
-	return slices.Min(paths)
+	return slices.MinFunc(keys, func(a, b Key) int {
+		return cmp.Or(cmp.Compare(d.deposits[a].path, d.deposits[b].path), d.later(a, b))
+	}), true
 }
 
 // asPublished says whether what was deposited is there as it was published.
@@ -120,11 +133,12 @@ func (d *Depot) asPublished(dep deposit) bool {
 	return err == nil && now == dep.file.Tree
 }
 
-// depositAtOnce gives a delivery its receipt for a file that is there. What
-// the part of that delivery had is given up.
-func (d *Depot) depositAtOnce(key Key, offer Offer, path string, sign Sign) (receipt.Receipt, error) {
-	now := d.clock()
-	res := Result{SHA256: offer.SHA256, Size: offer.Size}
+// depositAtOnce gives a delivery its receipt for a file that is there with the
+// receipt same: what is wrong with the source, that says too. What the part of
+// that delivery had is given up.
+func (d *Depot) depositAtOnce(key Key, offer Offer, same receipt.Receipt, sign Sign) (receipt.Receipt, error) {
+	now, path := d.clock(), same.Path
+	res := Result{SHA256: offer.SHA256, Size: offer.Size, Warnings: same.Warnings}
 	signed, err := seal(draft(key, offer, res, path, now, now), sign)
 	if err != nil {
 		return receipt.Receipt{}, err

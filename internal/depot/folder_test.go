@@ -332,6 +332,42 @@ func (l *folderLife) copy(where string, loss powerloss.Loss) *folderLife {
 	return &c
 }
 
+// What is wrong with a package stands in the receipt of every delivery of it, also
+// of one for which nothing came.
+func TestFolderDepositedAtOnce(t *testing.T) {
+	source, fsys, now := makeFolder(t, 1), powerloss.New(clock, 1<<22), clock()
+	d, err := Open(fsys, Options{Clock: func() time.Time { now = now.Add(time.Second); return now }})
+	ok(t, err)
+	defer d.Close()
+	l := newFolderLife(t, source, fsys, "at once")
+	in, err := d.Begin(key(2), source.offer(), sign)
+	ok(t, err)
+	done, err := l.fill(in)
+	ok(t, err)
+	r, err := d.Publish(key(2), Result{SHA256: done.SHA256, Size: source.sum.Size, Facts: done.Facts, Warnings: done.Warnings}, sign)
+	ok(t, err)
+	ok(t, l.deposited(r))
+	again := source.offer()
+	again.SHA256 = source.proof
+	// Earlier versions left them out of a receipt like this one.
+	_, err = d.depositAtOnce(key(1), again, receipt.Receipt{Path: r.Path}, sign)
+	ok(t, err)
+	in, err = d.Begin(key(3), again, sign)
+	ok(t, err)
+	if in.Receipt == nil || in.Receipt.Path != r.Path || !slices.Equal(in.Receipt.Warnings, faults) || receipt.Verify(*in.Receipt) != nil {
+		t.Errorf("offered again, it has %+v", in.Receipt)
+	}
+	// Without the receipt that has them, all of it comes again.
+	damaged, err := fsys.OpenFile(key(2).receiptFile(), os.O_RDWR|os.O_TRUNC, 0)
+	ok(t, err)
+	ok(t, damaged.Close())
+	in, err = d.Begin(key(4), again, sign)
+	ok(t, err)
+	if in.Receipt != nil {
+		t.Errorf("by a receipt that cannot be read, it has %+v", in.Receipt)
+	}
+}
+
 // The power goes at every operation in turn of a folder's delivery, then again
 // at some moment of what follows, then never more.
 func TestFolderPowerLoss(t *testing.T) {

@@ -164,7 +164,7 @@ func (d *Depot) freeName(o Offer, r receipt.Receipt) (name string, adopt bool, e
 		if err != nil {
 			return "", false, storeFailed(err, "%s cannot be looked at", name)
 		}
-		if d.intact(r.SHA256, r.Size, func(dep deposit) bool { return dep.path == name }) != "" {
+		if _, same := d.intact(r.SHA256, r.Size, func(dep deposit) bool { return dep.path == name }); same {
 			return name, true, nil
 		}
 	}
