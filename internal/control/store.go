@@ -31,7 +31,7 @@ type StoreAnswer struct {
 // Bounds of what is asked, in bytes, and of the pages that answer.
 const (
 	maxStoreKey  = 40
-	maxSearch    = 200
+	MaxSearch    = 200
 	maxWithin    = 3072 // of a path in a folder (package manifest)
 	ShelfSize    = 24   // deposits in one reply
 	ArrivingSize = 24
@@ -196,7 +196,7 @@ func (q StoreQuery) check() error {
 	}
 	switch {
 	case q.Shelf != nil:
-		return all(short(maxStoreKey, "the key", q.Shelf.Before), short(maxSearch, "the search", q.Shelf.Search))
+		return all(short(maxStoreKey, "the key", q.Shelf.Before), short(MaxSearch, "the search", q.Shelf.Search))
 	case q.Arriving != nil:
 		return short(maxStoreKey, "the key", q.Arriving.After)
 	case q.Show != nil:

@@ -200,6 +200,17 @@ func (m MailRefused) check() error {
 	return all(short(maxHost, "the step", m.Step), atLeast(0, "the status", int64(m.Status)), short(maxReply, "the text", m.Text))
 }
 
+// Valid says what of a call its supervisor would not take. A session asks in the
+// words of its client, and is to answer that instead of being ended for it: what
+// was within the bounds before may be beyond them as JSON has it.
+func (m Call) Valid() error {
+	packet, err := encode(m)
+	if err == nil {
+		_, err = decode(packet)
+	}
+	return err
+}
+
 func (m Call) check() error {
 	asked := 0
 	for _, set := range []bool{m.Titles != nil, m.Request != nil, m.Deliveries != nil, m.Show != nil, m.Cancel != nil,

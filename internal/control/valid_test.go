@@ -53,6 +53,31 @@ func TestImpossibleMessages(t *testing.T) {
 	}
 }
 
+// A call is valid as its supervisor will read it: what is not UTF-8 is longer then,
+// and so is what JSON escapes.
+func TestValid(t *testing.T) {
+	search := func(s string) Call { return Call{Store: &StoreQuery{Shelf: &ShelfQuery{Search: s}}} }
+	for name, test := range map[string]struct {
+		call  Call
+		valid bool
+	}{
+		"nothing":               {Call{}, false},
+		"two things":            {Call{Leave: &Leave{}, LinkOnce: &LinkOnce{}}, false},
+		"a search":              {search(strings.Repeat("<", MaxSearch)), true},
+		"a longer search":       {search(strings.Repeat("x", MaxSearch+1)), false},
+		"half a character":      {search(strings.Repeat("x", MaxSearch-1) + "ñ"[:1]), false},
+		"a key":                 {Call{Store: &StoreQuery{Show: &ShowKey{Key: strings.Repeat("x", maxStoreKey+1)}}}, false},
+		"a token":               {Call{Metrics: &MetricsQuery{Token: strings.Repeat("x", maxToken)}}, true},
+		"a token that is bytes": {Call{Metrics: &MetricsQuery{Token: strings.Repeat("\xff", maxToken)}}, false},
+		"a message":             {Call{Titles: &TitlesQuery{After: 5, Facts: true}}, true},
+		"more than a message":   {Call{Enter: &Enter{Secret: strings.Repeat("\x01", MaxMessage/6)}}, false},
+	} {
+		if err := test.call.Valid(); (err == nil) != test.valid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A worker that says messages without end is heard at a pace.
 func TestPace(t *testing.T) {
 	supervisor, file, err := Pair()

@@ -106,9 +106,14 @@ func (g Gallery) fail(w http.ResponseWriter, r *http.Request, err error) {
 	pages.Show(w, p.Lang, look.Status(err), "problem.html", p)
 }
 
-// ask asks the supervisor for what its store has; a refusal is an error too.
+// ask asks the supervisor for what its store has; a refusal is an error too. By
+// what no delivery, and nothing in one, could be called, it asks for nothing.
 func (g Gallery) ask(ctx context.Context, q control.StoreQuery) (control.StoreAnswer, *os.File, error) {
-	reply, file, err := g.Ask(ctx, control.Call{Store: &q})
+	c := control.Call{Store: &q}
+	if err := c.Valid(); err != nil {
+		return control.StoreAnswer{}, nil, reason.Wrap(reason.UnknownDelivery, err, "there is nothing of that name")
+	}
+	reply, file, err := g.Ask(ctx, c)
 	if err = refusal(reply, err); err == nil && reply.Store == nil {
 		err = reason.New(reason.Internal, "the supervisor answers something else")
 	}

@@ -56,6 +56,9 @@ func (s *store) ask(_ context.Context, c control.Call) (r control.Reply, f *os.F
 	refuse := func(code reason.Code) (control.Reply, *os.File, error) {
 		return control.Reply{Refusal: &control.Refusal{Code: code, Detail: "refused"}}, nil, nil
 	}
+	if err := c.Valid(); err != nil {
+		s.t.Errorf("the session is ended: %v", err)
+	}
 	inside := s.token == "" || s.let != "" && s.shown == s.let
 	switch {
 	case c.Visit != nil:
@@ -339,6 +342,58 @@ func TestPages(t *testing.T) {
 	r, body := get(t, server, "/deposits/0a1b2c3d-1/receipt.json")
 	if parsed, err := receipt.Parse([]byte(strings.TrimSpace(body))); err != nil || receipt.Verify(parsed) != nil || r.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("the receipt: %v", err)
+	}
+}
+
+// What a browser may write where a key or a search stands is answered, whatever it
+// is: nothing goes to the supervisor that ends the session.
+func TestOddRequests(t *testing.T) {
+	s, server := open(t)
+	s.put(1, "España", map[string][]byte{"": {0, 1, 2}})
+	key := s.put(2, "DCP", map[string][]byte{"a": []byte("a")}, "a")
+	long := strings.Repeat("a", 60)
+	for path, want := range map[string]int{
+		"/?q=" + strings.Repeat("a", 199) + "%C3%B1": http.StatusOK,
+		"/?q=" + strings.Repeat("%C3%B1", 101):       http.StatusOK,
+		"/?q=" + strings.Repeat("%ff", 200):          http.StatusOK,
+		"/?q=" + strings.Repeat("%E2%82%AC", 4000):   http.StatusOK,
+		"/?q=%3Cscript":                               http.StatusOK,
+		"/?before=" + long:                            http.StatusNotFound,
+		"/?before=" + strings.Repeat("%ff", 20):       http.StatusNotFound,
+		"/deposits/" + long:                           http.StatusNotFound,
+		"/deposits/%ff":                               http.StatusNotFound,
+		"/deposits/" + long + "/receipt.json":         http.StatusNotFound,
+		"/deposits/" + long + "/file":                 http.StatusNotFound,
+		"/deposits/" + long + "/download":             http.StatusNotFound,
+		"/deposits/" + long + "/files":                http.StatusNotFound,
+		"/deposits/" + long + "/files/1":              http.StatusNotFound,
+		"/deposits/" + long + "/files/1/snapshot.jpg": http.StatusNotFound,
+		"/arriving/" + long:                           http.StatusNotFound,
+		"/arriving/" + long + "/live":                 http.StatusNotFound,
+		"/arriving/" + long + "/events":               http.StatusOK, // of nothing
+	} {
+		if r, _ := get(t, server, path); r.StatusCode != want {
+			t.Errorf("%.60s: %d", path, r.StatusCode)
+		}
+	}
+	if _, body := get(t, server, "/?q=Espa%C3%B1"); !strings.Contains(body, "España") {
+		t.Error("a character of two bytes is not searched for")
+	}
+	r, err := http.NewRequest("POST", server.URL+"/deposits/"+long+"/verify", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, _ := do(t, r); r.StatusCode != http.StatusNotFound {
+		t.Errorf("read again: %d", r.StatusCode)
+	}
+	// Others may write to a list of digests.
+	zeros := strings.Repeat("0", 64)
+	s.write(key+".sums", fmt.Appendf(nil, "%s  DCP/a\n%s  DCP/\xff\n%s  DCP/%s\n", zeros, zeros, zeros, strings.Repeat("a", 4000)))
+	if r, body := get(t, server, "/deposits/"+key+"/files"); r.StatusCode != http.StatusOK || !strings.Contains(body, "/deposits/"+key+"/files/1\"") {
+		t.Errorf("a list of odd names: %d %s", r.StatusCode, body)
+	}
+	if r, _ := get(t, server, "/deposits/"+key+"/files/3/file"); r.StatusCode != http.StatusNotFound {
+		t.Errorf("an odd name: %d", r.StatusCode)
 	}
 }
 

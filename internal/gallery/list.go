@@ -3,6 +3,7 @@ package gallery
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"videoclub/internal/control"
@@ -137,13 +138,16 @@ func (g Gallery) card(ctx context.Context, d control.Shelved) card {
 	return c
 }
 
+// searched is what is searched for: whole characters, as many as may be.
+func searched(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
+	return strings.ToValidUTF8(text[:min(len(text), control.MaxSearch)], "")
+}
+
 func (g Gallery) front(w http.ResponseWriter, r *http.Request) {
 	var f front
 	var err error
-	search, before := r.URL.Query().Get("q"), r.URL.Query().Get("before")
-	if len(search) > 200 {
-		search = search[:200]
-	}
+	search, before := searched(r.URL.Query().Get("q")), r.URL.Query().Get("before")
 	f.Room, err = g.room(r.Context())
 	if err == nil {
 		f.Arriving, f.More, err = g.incoming(r.Context())

@@ -30,6 +30,10 @@ func Beside(ask Ask, pages http.Handler) http.Handler {
 // metrics answers with all that the server counts.
 func (ask Ask) metrics(w http.ResponseWriter, r *http.Request) {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if (control.Call{Metrics: &control.MetricsQuery{Token: token}}).Valid() != nil {
+		refuse(w, reason.New(reason.LoginInvalid, "that is not a token"))
+		return
+	}
 	var all []control.Sample
 	after := ""
 	for range mostPages {

@@ -110,6 +110,14 @@ func TestHandler(t *testing.T) {
 			t.Errorf("%s: %d %s", code, w.Code, w.Body)
 		}
 	}
+	asked := len(tokens)
+	for _, odd := range []string{strings.Repeat("x", 2000), strings.Repeat("\xff", 600)} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/metrics", nil)
+		r.Header.Set("Authorization", "Bearer "+odd)
+		if handler.ServeHTTP(w, r); w.Code != 401 || len(tokens) != asked {
+			t.Errorf("%.5q…: %d %s, and %d times it was asked", odd, w.Code, w.Body, len(tokens)-asked)
+		}
+	}
 	if w := get("/healthz"); w.Code != 200 || w.Body.String() != "ok: nothing to deliver\n" {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}

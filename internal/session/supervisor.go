@@ -66,7 +66,8 @@ func (s *Supervisor) Call(ctx context.Context, c control.Call) (control.Reply, e
 }
 
 // CallFile is Call for what is answered with an open file as well, which is nil
-// where there is none, as in a refusal.
+// where there is none, as in a refusal. What the supervisor would not take is not
+// asked: the error is reason.Usage.
 func (s *Supervisor) CallFile(ctx context.Context, c control.Call) (control.Reply, *os.File, error) {
 	to := make(chan answer, 1)
 	s.mu.Lock()
@@ -74,6 +75,10 @@ func (s *Supervisor) CallFile(ctx context.Context, c control.Call) (control.Repl
 	c.Seq = s.seq
 	s.waiting[c.Seq] = to
 	s.mu.Unlock()
+	if err := c.Valid(); err != nil {
+		s.forget(c.Seq, to)
+		return control.Reply{}, nil, reason.Wrap(reason.Usage, err, "asking the supervisor")
+	}
 	if err := s.control.Send(c); err != nil {
 		s.forget(c.Seq, to)
 		return control.Reply{}, nil, reason.Wrap(reason.ShuttingDown, err, "asking the supervisor")

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"videoclub/internal/control"
@@ -41,6 +42,33 @@ func TestDeskAnswersOutOfOrder(t *testing.T) {
 	}
 	<-answers
 	<-answers
+}
+
+// What the supervisor would end the session for is not asked, and the session goes
+// on.
+func TestWhatIsNotAsked(t *testing.T) {
+	supervisor, d := pair(t)
+	go func() {
+		defer supervisor.Close()
+		for {
+			m, err := supervisor.Receive()
+			if err != nil || supervisor.Send(control.Reply{Seq: m.(control.Call).Seq}) != nil {
+				return
+			}
+		}
+	}()
+	for name, c := range map[string]control.Call{
+		"a key":    {Store: &control.StoreQuery{Show: &control.ShowKey{Key: strings.Repeat("a", 60)}}},
+		"a search": {Store: &control.StoreQuery{Shelf: &control.ShelfQuery{Search: strings.Repeat("a", control.MaxSearch-1) + "\xc3"}}},
+		"a secret": {Enter: &control.Enter{Secret: strings.Repeat("a", control.MaxMessage)}},
+	} {
+		if _, err := d.Call(context.Background(), c); reason.Of(err) != reason.Usage {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := d.Call(context.Background(), control.Call{Leave: &control.Leave{}}); err != nil {
+		t.Errorf("what is asked then: %v", err)
+	}
 }
 
 func TestSupervisorGoes(t *testing.T) {
