@@ -286,6 +286,11 @@ func (d *Depot) prepare(key Key, p *part, offer Offer, in *Incoming) error {
 	if offer.Live() {
 		need = max(need, size)
 	}
+	if offer.Folder() && need <= p.need() {
+		// Its space was kept. What is allocated beyond what its slots tell, ahead
+		// of a large file or written and not durable, would be asked for twice.
+		allocated = need
+	}
 	if err := d.room(key, need, allocated); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"videoclub/internal/disk"
 	"videoclub/internal/disk/powerloss"
+	"videoclub/internal/manifest"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
 )
@@ -110,6 +111,39 @@ func TestSpaceWhileAway(t *testing.T) {
 			}
 			same("back again,")
 		})
+	}
+}
+
+// A folder goes on though its one file, allocated as a whole, has taken more of the
+// disk than what is durable of it.
+func TestSpaceOfLargeFileInFolder(t *testing.T) {
+	const size = 6 << 20
+	v := &version{folderSource: &folderSource{content: map[string][]byte{"film.mxf": bytesOf(size, 1)}}}
+	v.entries = []manifest.Entry{{Kind: manifest.File, Path: "film.mxf", Size: size, MTime: 1}}
+	v.complete(t)
+	fsys := powerloss.New(clock, 10<<20)
+	d := mustOpen(t, fsys, Limits{})
+	for from := int64(0); from < size; from += size / 3 {
+		in, err := d.Begin(key(1), v.offer(), sign)
+		ok(t, err)
+		if in.Offset != from {
+			t.Fatalf("it goes on at %d, not at %d", in.Offset, from)
+		}
+		f, err := OpenFolder(in.Dir, v.plan(in.Name))
+		ok(t, err)
+		if !f.Described() {
+			ok(t, f.Describe(bytes.NewReader(v.folderSource.list)))
+		}
+		ok(t, f.Start())
+		ok(t, f.Append(v.stream[from:from+size/3]))
+		_, err = f.Sync()
+		ok(t, err)
+		f.Close()
+		d.Release(key(1))
+		other := offerOf(nil)
+		other.Name, other.SHA256, other.Size = "Otra", "", 5<<20
+		_, err = d.Begin(key(2), other, sign)
+		code(t, err, reason.NoSpace)
 	}
 }
 
