@@ -119,10 +119,11 @@ func (s settings) studio() studio.Settings {
 	}
 }
 
-// limits gives those of clients.
+// limits gives those of clients. Some places are kept for administrators: whoever
+// takes all others, one can be let in who does something about it.
 func (s settings) limits() desk.Limits {
 	return desk.Limits{
-		Connections: limit.Bounds{All: s.Connections, PerAddress: s.ConnectionsPerAddress, Strangers: s.Strangers},
+		Connections: limit.Bounds{All: s.Connections, PerAddress: s.ConnectionsPerAddress, Strangers: s.Strangers, Kept: s.Connections / 8},
 		Handshake:   s.Handshake, Requests: s.RequestsPerConnection, FailedLogins: s.FailedLogins,
 		Client: control.Bounds{Idle: s.Idle, Header: int(s.Header), Body: int64(s.Body), Bytes: int64(s.BytesPerConnection)},
 	}

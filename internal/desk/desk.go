@@ -83,7 +83,7 @@ type Config struct {
 
 // Limits are on what clients may do; a reload may change them.
 type Limits struct {
-	Connections limit.Bounds  // of each role; a stranger is one that has asked nothing yet
+	Connections limit.Bounds  // of all roles together; a stranger is one that has asked nothing yet
 	Handshake   time.Duration // within which a client must have established TLS
 	Requests    int           // on one connection
 	Client      control.Bounds
@@ -120,9 +120,9 @@ func New(c Config) (*Desk, error) {
 		return nil, err
 	}
 	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits, browser: c.Browser, token: c.Token, failures: limit.NewFailures(), scrapes: limit.NewFailures(), strange: rate.Sometimes{Interval: time.Second}}
-	for _, role := range []Role{User, Administrator, Browser} {
-		d.connections[role] = limit.New(c.Limits.Connections, c.Clock)
-	}
+	administrators := limit.New(c.Limits.Connections, c.Clock)
+	d.connections[Administrator] = administrators
+	d.connections[User], d.connections[Browser] = administrators.Beside(), administrators.Beside()
 	d.setFailedLogins(c.Limits)
 	d.spares = crew.NewSpares(c.Spawner, worker.Session, spares, c.Log)
 	return d, nil
@@ -136,9 +136,7 @@ func (d *Desk) SetLimits(l Limits) {
 	d.mu.Lock()
 	d.limits = l
 	d.mu.Unlock()
-	for _, c := range d.connections {
-		c.Set(l.Connections)
-	}
+	d.connections[Administrator].Set(l.Connections) // which the others share
 	d.setFailedLogins(l)
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -286,6 +287,24 @@ func TestServe(t *testing.T) {
 	d.Close()
 	if n := childrenWith(t, label); n != 0 {
 		t.Errorf("%d session workers are left", n)
+	}
+}
+
+// The bound on connections is one of all roles together, before and after a reload.
+func TestConnectionsOfAllRoles(t *testing.T) {
+	d := newDesk(t, 2)
+	here := netip.MustParseAddr("127.0.0.1")
+	if d.connections[User].Enter(here) == nil || d.connections[Browser].Enter(here) == nil {
+		t.Fatal("within the bound, yet refused")
+	}
+	for _, role := range []Role{User, Administrator, Browser} {
+		if d.connections[role].Enter(here) != nil {
+			t.Errorf("one too many was let in as %s", role)
+		}
+	}
+	d.SetLimits(Limits{Connections: limit.Bounds{All: 4, PerAddress: 4, Strangers: 4, Kept: 1}})
+	if d.connections[Browser].Enter(here) == nil || d.connections[User].Enter(here) != nil || d.connections[Administrator].Enter(here) == nil {
+		t.Error("of two places more, the last is not the administrators'")
 	}
 }
 

@@ -19,39 +19,56 @@ import (
 // Bounds are on connections at once. A stranger is one that has not shown yet
 // who it is, or asked for anything.
 type Bounds struct {
-	All        int
-	PerAddress int // of them from one address
-	Strangers  int // of all
+	All        int // of all listeners that share the bounds
+	PerAddress int // of one listener from one address
+	Strangers  int // of one listener
+	Kept       int // of all, for the listener that comes first (Connections.Beside)
 }
 
-// Connections counts connections against bounds. Safe for concurrent use.
+// Connections counts the connections of one listener against bounds, of which
+// that on all may be shared with others. Safe for concurrent use.
 type Connections struct {
+	*shared
+	first   bool // may have the places that are kept
+	count   int
+	from    map[netip.Addr]int
+	strange int // how many of the strangers are its own
+}
+
+// shared is what listeners have together, and the lock of what each has alone.
+type shared struct {
 	clock moment.Clock
 
 	mu        sync.Mutex
 	bounds    Bounds
 	all       int
-	from      map[netip.Addr]int
 	strangers []*Place // in the order in which they came
 }
 
 // New makes Connections.
 func New(b Bounds, clock moment.Clock) *Connections {
-	return &Connections{bounds: b, clock: clock, from: make(map[netip.Addr]int)}
+	return &Connections{shared: &shared{bounds: b, clock: clock}, first: true, from: make(map[netip.Addr]int)}
 }
 
-// Set changes the bounds. Connections beyond them stay.
+// Beside makes the Connections of another listener, which share the bound on all
+// with c, so that a process can be counted on for each whoever comes where. They
+// leave c the places that are kept: who crowds in there keeps nobody out here.
+func (c *Connections) Beside() *Connections {
+	return &Connections{shared: c.shared, from: make(map[netip.Addr]int)}
+}
+
+// Set changes the bounds, for all that share them. Connections beyond them stay.
 func (c *Connections) Set(b Bounds) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.bounds = b
 }
 
-// Count is how many there are.
+// Count is how many there are of this listener.
 func (c *Connections) Count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.all
+	return c.count
 }
 
 // Place is a connection's among those that there may be.
@@ -76,20 +93,45 @@ func (c *Connections) Enter(addr netip.Addr) *Place {
 	defer c.mu.Unlock()
 	addr = of(addr)
 	now := c.clock()
-	for c.all >= c.bounds.All || c.from[addr] >= c.bounds.PerAddress || len(c.strangers) >= c.bounds.Strangers {
-		crowd := c.from[addr] >= c.bounds.PerAddress
-		i := slices.IndexFunc(c.strangers, func(p *Place) bool { return !crowd || p.from == addr })
+	for {
+		yields := c.reached(addr)
+		if yields == nil {
+			break
+		}
+		i := slices.IndexFunc(c.strangers, yields)
 		if i < 0 || now.Sub(c.strangers[i].since) < chance {
 			return nil
 		}
-		close(c.strangers[i].lost)
-		c.strangers[i].leave()
+		p := c.strangers[i]
+		close(p.lost)
+		p.leave()
 	}
 	p := &Place{in: c, from: addr, since: now, lost: make(chan struct{})}
 	c.all++
+	c.count++
 	c.from[addr]++
+	c.strange++
 	c.strangers = append(c.strangers, p)
 	return p
+}
+
+// reached looks for a bound that leaves no place for one more from addr, and says
+// which strangers may make room then; nil where there is a place. Those of the
+// listener that comes first make none for those of others.
+func (c *Connections) reached(addr netip.Addr) func(*Place) bool {
+	most := c.bounds.All
+	if !c.first {
+		most -= c.bounds.Kept
+	}
+	switch {
+	case c.from[addr] >= c.bounds.PerAddress:
+		return func(p *Place) bool { return p.in == c && p.from == addr }
+	case c.strange >= c.bounds.Strangers:
+		return func(p *Place) bool { return p.in == c }
+	case c.all >= most:
+		return func(p *Place) bool { return c.first || !p.in.first }
+	}
+	return nil
 }
 
 // Lost is closed when the place is another's: the connection is to end.
@@ -105,6 +147,7 @@ func (p *Place) Known() {
 func (p *Place) known() {
 	if i := slices.Index(p.in.strangers, p); i >= 0 {
 		p.in.strangers = slices.Delete(p.in.strangers, i, i+1)
+		p.in.strange--
 	}
 }
 
@@ -123,6 +166,7 @@ func (p *Place) leave() {
 	p.known()
 	c := p.in
 	c.all--
+	c.count--
 	if c.from[p.from]--; c.from[p.from] == 0 {
 		delete(c.from, p.from)
 	}

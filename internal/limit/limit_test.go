@@ -106,8 +106,70 @@ func TestCrowdOfOneAddress(t *testing.T) {
 	}
 }
 
+// Listeners that share a bound have no more connections than that between them,
+// and those that come second leave the first what is kept for it.
+func TestBeside(t *testing.T) {
+	clock := &at{noon}
+	first := New(Bounds{All: 5, PerAddress: 3, Strangers: 3, Kept: 2}, clock.now)
+	second, third := first.Beside(), first.Beside()
+	a := netip.MustParseAddr("192.0.2.1")
+	for i, c := range []*Connections{second, second, third} {
+		p := c.Enter(a)
+		if p == nil {
+			t.Fatalf("%d: within the bounds, yet refused", i)
+		}
+		p.Known()
+	}
+	if second.Enter(a) != nil || third.Enter(a) != nil {
+		t.Error("a place that is kept was given away")
+	}
+	its, last := first.Enter(a), first.Enter(a)
+	if its == nil || last == nil {
+		t.Fatal("a place that is kept is not given")
+	}
+	if first.Enter(a) != nil {
+		t.Error("the bound of all is not kept")
+	}
+	if first.Count() != 2 || second.Count() != 2 || third.Count() != 1 {
+		t.Errorf("%d, %d and %d are counted instead of 2, 2 and 1", first.Count(), second.Count(), third.Count())
+	}
+	clock.Time = noon.Add(chance)
+	if second.Enter(a) != nil || lost(its) || lost(last) {
+		t.Error("one of the first listener has made room for one of the second")
+	}
+	last.Leave()
+	if second.Enter(a) != nil {
+		t.Error("a place that is kept was given away once it was free again")
+	}
+	second.Set(Bounds{All: 7, PerAddress: 3, Strangers: 3, Kept: 2})
+	stranger := third.Enter(a)
+	if stranger == nil {
+		t.Fatal("a place that a larger bound gives is not given")
+	}
+	clock.Time = clock.Add(chance)
+	if second.Enter(a) == nil || !lost(stranger) || lost(its) {
+		t.Error("a stranger of one listener has made no room for one of another")
+	}
+}
+
+// Who crowds in at one listener is no crowd at another.
+func TestStrangersBeside(t *testing.T) {
+	clock := &at{noon}
+	first := New(Bounds{All: 10, PerAddress: 2, Strangers: 2}, clock.now)
+	second := first.Beside()
+	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	crowd := []*Place{second.Enter(a), second.Enter(a)}
+	clock.Time = noon.Add(chance)
+	if first.Enter(a) == nil || lost(crowd[0]) || lost(crowd[1]) {
+		t.Error("those at another listener count here")
+	}
+	if second.Enter(b) == nil || !lost(crowd[0]) || lost(crowd[1]) {
+		t.Error("the oldest has not made room at its own listener")
+	}
+}
+
 func TestOneHostOfIPv6(t *testing.T) {
-	c := New(Bounds{10, 1, 10}, time.Now)
+	c := New(Bounds{All: 10, PerAddress: 1, Strangers: 10}, time.Now)
 	if c.Enter(netip.MustParseAddr("2001:db8::1")) == nil || c.Enter(netip.MustParseAddr("2001:db8::ffff:2")) != nil {
 		t.Error("a /64 counts as more than one")
 	}
@@ -125,7 +187,7 @@ func TestAccept(t *testing.T) {
 	served := make(chan func(), 1)
 	ended := make(chan error)
 	go func() {
-		ended <- Accept(ctx, l, New(Bounds{1, 1, 1}, time.Now), slog.New(slog.DiscardHandler), func(conn *net.TCPConn, place *Place) {
+		ended <- Accept(ctx, l, New(Bounds{All: 1, PerAddress: 1, Strangers: 1}, time.Now), slog.New(slog.DiscardHandler), func(conn *net.TCPConn, place *Place) {
 			served <- func() { conn.Close(); place.Leave() }
 		}, nil)
 	}()
@@ -180,7 +242,7 @@ func (l *idle) Accept() (net.Conn, error) {
 func TestPulse(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	l, pulses := &idle{rounds: 3, end: cancel}, 0
-	if err := Accept(ctx, l, New(Bounds{1, 1, 1}, time.Now), slog.New(slog.DiscardHandler), nil, func() { pulses++ }); err != nil {
+	if err := Accept(ctx, l, New(Bounds{All: 1, PerAddress: 1, Strangers: 1}, time.Now), slog.New(slog.DiscardHandler), nil, func() { pulses++ }); err != nil {
 		t.Error(err)
 	}
 	if pulses != 4 || len(l.until) != 4 || time.Until(l.until[3]) > pulseEvery {
