@@ -191,6 +191,7 @@ type Process struct {
 // reap waits for the process's end; it runs for every worker started.
 func (p *Process) reap() {
 	defer close(p.done)
+	p.ended()
 	state, err := p.process.Wait()
 	if err != nil {
 		p.exit = Exit{Status: -1, lost: err}
@@ -201,6 +202,31 @@ func (p *Process) reap() {
 	if status.Signaled() {
 		p.exit.Signal = status.Signal()
 	}
+}
+
+// ended waits for the process's end by a descriptor of it (pidfd_open(2)), as for
+// what comes by a connection: Wait alone takes a thread of the supervisor for as
+// long as the worker lives. Where the kernel has none, before Linux 5.3, it returns at once.
+func (p *Process) ended() {
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err != nil {
+		return
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return
+	}
+	f := os.NewFile(uintptr(fd), "pidfd")
+	defer f.Close()
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	// What fails here leaves it to Wait to wait.
+	conn.Read(func(fd uintptr) bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return n > 0 || err != nil && err != unix.EINTR
+	})
 }
 
 // Kill ends the worker at once. It is safe at any time, also after its end.

@@ -239,6 +239,32 @@ func TestExits(t *testing.T) {
 	}
 }
 
+// Waiting for workers takes no thread for each of them.
+func TestThreadsOfTheSupervisor(t *testing.T) {
+	if fd, err := unix.PidfdOpen(os.Getpid(), 0); err != nil {
+		t.Skipf("this kernel has no descriptors of processes: %v", err)
+	} else {
+		unix.Close(fd)
+	}
+	threads := func() int {
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(tasks)
+	}
+	s, before := spawner(t), threads()
+	const workers = 40
+	for range workers {
+		r, out := pipe(t)
+		start(t, s, linger, out)
+		here(t, r)
+	}
+	if now := threads(); now-before >= workers/2 {
+		t.Errorf("with %d workers there are %d threads, %d before", workers, now, before)
+	}
+}
+
 // A panic is told from an error, and its trace reaches the supervisor's log.
 func TestPanic(t *testing.T) {
 	s := spawner(t)
