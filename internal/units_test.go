@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"videoclub/internal/config"
+	"videoclub/internal/dropin"
 )
 
 // unit reads a unit file: each setting of it, and the lines of it that no
@@ -55,6 +56,22 @@ func TestUnitsAgree(t *testing.T) {
 		settings, _ := unit(t, name)
 		if got := settings["ListenStream"]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s listens at %v, the default is %s", name, got, want)
+		}
+	}
+}
+
+// What the services may use is what is worked out of the default settings.
+func TestUnitsHaveRoom(t *testing.T) {
+	for name, want := range map[string]string{
+		"vccs.service":  dropin.CentralBounds(config.DefaultCentral()),
+		"vcvrs.service": dropin.ReceptionBounds(config.DefaultReception()),
+	} {
+		settings, _ := unit(t, name)
+		for line := range strings.Lines(want) {
+			key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+			if got := settings[key]; len(got) != 1 || got[0] != value {
+				t.Errorf("%s: %s=%v, want %s", name, key, got, value)
+			}
 		}
 	}
 }

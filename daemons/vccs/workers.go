@@ -20,6 +20,9 @@ import (
 // workers is what each kind of worker of vccs does with its descriptors.
 var workers = map[worker.Kind]func(*worker.Inside) error{
 	worker.Session: startup.Needed{"control"}.Worker(func(f *startup.Descriptors) error {
+		// One client has four requests at a time: on a machine of many cores each would
+		// have threads for no use.
+		runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), 4))
 		console.Prepare() // a spare worker has the time
 		s, err := session.Take(f.Control())
 		if err != nil {

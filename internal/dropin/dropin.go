@@ -1,6 +1,7 @@
 // Package dropin is what the settings of a daemon ask of its units: the
-// addresses that systemd listens at for it, and the paths that it may use. It
-// takes settings and gives the text of drop-ins (systemd.unit(5)).
+// addresses that systemd listens at for it, the paths that it may use, and the
+// processes and the memory. It takes settings and gives the text of drop-ins
+// (systemd.unit(5)).
 package dropin
 
 import (
@@ -41,7 +42,7 @@ func Central(file string, c config.Central, there func(path string) bool) []Drop
 			s.write = append(s.write, written)
 		}
 	}
-	service := s.text() + devices(c.Live)
+	service := s.text() + devices(c.Live) + unlessUsual(CentralBounds(c), CentralBounds(config.DefaultCentral()))
 	service += credentials(there, [][2]string{{MailPassword, c.Mail.PasswordFile}, {ConsoleCertificate, c.Console.Certificate}, {ConsoleKey, c.Console.Key}, {MetricsToken, c.Console.Metrics}})
 	return written(file, socket("vccs-user.socket", c.Users), socket("vccs-admin.socket", c.Administrators), local("vccs-admin-local.socket", c), console("vccs-console.socket", c.Console),
 		Dropin{"vccs.service", section("Service", service)})
@@ -58,9 +59,44 @@ func Reception(file string, r config.Reception, there func(path string) bool) []
 	if path.IsAbs(r.State) {
 		s.write = append(s.write, r.State)
 	}
-	service := s.text() + credentials(there, [][2]string{{ConsoleCertificate, r.Console.Certificate}, {ConsoleKey, r.Console.Key}, {ConsoleToken, r.ConsoleToken}, {MetricsToken, r.Console.Metrics}})
+	service := s.text() + unlessUsual(ReceptionBounds(r), ReceptionBounds(config.DefaultReception()))
+	service += credentials(there, [][2]string{{ConsoleCertificate, r.Console.Certificate}, {ConsoleKey, r.Console.Key}, {ConsoleToken, r.ConsoleToken}, {MetricsToken, r.Console.Metrics}})
 	return written(file, socket("vcvrs.socket", r.Listen), console("vcvrs-console.socket", r.Console),
 		Dropin{"vcvrs.service", section("Unit", unit) + section("Service", service)})
+}
+
+// What a service may have for each of its workers, and for its supervisor besides:
+// threads, mebibytes and descriptors. A worker has some 8 threads; its memory is an
+// average, of 5 MiB for one that was asked little and 24 for one that delivers; the
+// supervisor has a handful of descriptors for each.
+const (
+	tasksEach, tasksBesides   = 16, 512
+	memoryEach, memoryBesides = 12, 512
+	filesEach, filesBesides   = 32, 4096
+)
+
+// CentralBounds gives the settings that bound what vccs uses of its machine
+// (systemd.resource-control(5), systemd.exec(5)): as much as there may be workers,
+// one for each connection and two for each delivery. The others are by the socket
+// of this machine, 32 at most, spare, or look through sources, record and mail.
+func CentralBounds(c config.Central) string { return bounds(c.Connections + 2*c.Deliveries + 64) }
+
+// ReceptionBounds gives those of vcvrs: two workers for each connection of a central
+// server, and one for each of as many browsers.
+func ReceptionBounds(r config.Reception) string { return bounds(3*r.Connections + 8) }
+
+func bounds(workers int) string {
+	memory := memoryEach*workers + memoryBesides
+	return fmt.Sprintf("TasksMax=%d\nMemoryHigh=%dM\nMemoryMax=%dM\nLimitNOFILE=%d\n",
+		tasksEach*workers+tasksBesides, memory, memory+memory/4, filesEach*workers+filesBesides)
+}
+
+// unlessUsual gives bounds that are not those of the unit itself.
+func unlessUsual(bounds, usual string) string {
+	if bounds == usual {
+		return ""
+	}
+	return "# What there may be of connections and deliveries has room.\n" + bounds
 }
 
 // credentials gives the settings by which systemd hands files over under names.
