@@ -87,8 +87,9 @@ func ReceptionBounds(r config.Reception) string { return bounds(3*r.Connections 
 
 func bounds(workers int) string {
 	memory := memoryEach*workers + memoryBesides
-	return fmt.Sprintf("TasksMax=%d\nMemoryHigh=%dM\nMemoryMax=%dM\nLimitNOFILE=%d\n",
-		tasksEach*workers+tasksBesides, memory, memory+memory/4, filesEach*workers+filesBesides)
+	tasks := tasksEach*workers + tasksBesides
+	return fmt.Sprintf("TasksMax=%d\nLimitNPROC=%[1]d\nMemoryHigh=%dM\nMemoryMax=%dM\nLimitNOFILE=%d\n",
+		tasks, memory, memory+memory/4, filesEach*workers+filesBesides)
 }
 
 // unlessUsual gives bounds that are not those of the unit itself.

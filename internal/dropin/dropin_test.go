@@ -41,7 +41,7 @@ func TestCentral(t *testing.T) {
 		"no devices": {"users = \":0\"\nadministrators = \":0\"\nconsole = \":0\"\n[live]\nenabled = false\ndevices = [\"/dev/video0\"]", true, ""},
 		"many": {"users = \":0\"\nadministrators = \":0\"\nconsole = \":0\"\nconnections = 4096\ndeliveries = 20", false,
 			"== vccs.service\n" + head + "[Service]\n# What there may be of connections and deliveries has room.\n" +
-				"TasksMax=67712\nMemoryHigh=50912M\nMemoryMax=63640M\nLimitNOFILE=138496\n"},
+				"TasksMax=67712\nLimitNPROC=67712\nMemoryHigh=50912M\nMemoryMax=63640M\nLimitNOFILE=138496\n"},
 		"no console": {"console = \"none\"", true, "== vccs-user.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4100\n" +
 			"== vccs-admin.socket\n" + head + "[Socket]\nListenStream=\nListenStream=127.0.0.1:4101\n" +
 			"== vccs-console.socket\n" + head + "[Unit]\n# It is not wanted: this is never so.\nConditionPathExists=!/\n"},
@@ -63,7 +63,7 @@ func TestReception(t *testing.T) {
 				"[Service]\nReadWritePaths=\"-/tmp/a b\"\nBindPaths=\"-/tmp/a b\"\nReadWritePaths=\"-/root/x\"\nBindPaths=\"-/root/x\"\n" +
 				"# Homes are empty but for what is bound above.\nProtectHome=tmpfs\n"},
 		{"connections = 10", "[Service]\n# What there may be of connections and deliveries has room.\n" +
-			"TasksMax=1120\nMemoryHigh=968M\nMemoryMax=1210M\nLimitNOFILE=5312\n"},
+			"TasksMax=1120\nLimitNPROC=1120\nMemoryHigh=968M\nMemoryMax=1210M\nLimitNOFILE=5312\n"},
 		{"", ""},
 	} {
 		settings, err := config.ParseReception("vcvrs.toml", []byte(c.toml))

@@ -28,12 +28,21 @@ const (
 	// lastWords is how much a worker may still add to a standard error that is
 	// a file, which the bound on files would keep it from otherwise.
 	lastWords = 16 << 20
+
+	// mostThreads is how many threads a user may have where nobody has bounded them:
+	// more than all that one runs, and fewer than a machine can have.
+	mostThreads = 1 << 16
 )
 
-// limit bounds what the process may use (getrlimit(2)). There is no bound on
-// processes (RLIMIT_NPROC): it counts all threads of the user, of all workers
-// together, and that there are no new processes is the filter's.
+// limit bounds what the process may use (getrlimit(2)). Of threads the kernel
+// counts those of the user, of all workers together, and root's not; how many
+// there are of one process its supervisor sees. That there are no new processes
+// is the filter's.
 func limit(fileSize, files uint64) error {
+	var threads unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_NPROC, nil, &threads); err != nil {
+		return fmt.Errorf("RLIMIT_NPROC: %w", err)
+	}
 	for _, l := range []struct {
 		name     string
 		resource int
@@ -44,6 +53,7 @@ func limit(fileSize, files uint64) error {
 		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, files},
 		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, withLastWords(fileSize)},
 		{"RLIMIT_DATA", unix.RLIMIT_DATA, mostData + dataPerCore*uint64(runtime.NumCPU())},
+		{"RLIMIT_NPROC", unix.RLIMIT_NPROC, leaveThreads(threads.Cur)},
 	} {
 		var had unix.Rlimit
 		err := unix.Prlimit(0, l.resource, nil, &had)
@@ -57,6 +67,11 @@ func limit(fileSize, files uint64) error {
 	}
 	return nil
 }
+
+// leaveThreads gives how many threads there may be of a user that may have most for
+// a worker to make another one. The last eighth is for the supervisor and for workers
+// that start: one that takes threads without end takes none of these.
+func leaveThreads(most uint64) uint64 { return min(most-most/8, mostThreads) }
 
 // withLastWords gives how long a file may become where it is to be size at most.
 func withLastWords(size uint64) uint64 {

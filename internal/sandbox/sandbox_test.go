@@ -332,7 +332,12 @@ func TestLimits(t *testing.T) {
 		}
 		return strings.Join(strings.Fields(string(text)), " ")
 	}
-	for _, want := range []string{"Max core file size 0 0", "Max open files 32 32", fmt.Sprintf("Max data size %[1]d %[1]d", mostData+dataPerCore*runtime.NumCPU())} {
+	var own unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &own); err != nil {
+		t.Fatal(err)
+	}
+	threads := fmt.Sprintf("Max processes %[1]d %[1]d", min(own.Cur-own.Cur/8, 1<<16))
+	for _, want := range []string{"Max core file size 0 0", "Max open files 32 32", threads, fmt.Sprintf("Max data size %[1]d %[1]d", mostData+dataPerCore*runtime.NumCPU())} {
 		if got := limits(); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", want, got)
 		}
@@ -352,6 +357,15 @@ func TestLimits(t *testing.T) {
 	}
 	if err := LimitFiles(1<<22+1, 5); err != nil { // no such process can be
 		t.Errorf("one that has ended: %v", err)
+	}
+}
+
+// An eighth of the threads that there may be is left to the supervisor.
+func TestThreadsAreLeft(t *testing.T) {
+	for most, want := range map[uint64]uint64{6144: 5376, 7: 7, 1: 1, 0: 0, 1 << 17: 1 << 16, unix.RLIM_INFINITY: 1 << 16} {
+		if got := leaveThreads(most); got != want {
+			t.Errorf("of %d threads workers have %d, want %d", most, got, want)
+		}
 	}
 }
 

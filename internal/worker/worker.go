@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -83,8 +84,9 @@ type Spawner struct {
 	start   chan func()
 	done    chan struct{}
 
-	mu      sync.Mutex
-	running map[Kind]int
+	mu        sync.Mutex
+	running   map[Kind]int
+	processes map[*Process]struct{} // those not reaped yet
 }
 
 // NewSpawner makes a Spawner for the running executable, which ps shows under
@@ -94,7 +96,8 @@ func NewSpawner(program string) (*Spawner, error) {
 	if err := unix.CloseRange(firstFile, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.EINVAL) {
 		return nil, fmt.Errorf("worker: close_range: %w", err)
 	}
-	s := &Spawner{program: program, start: make(chan func()), done: make(chan struct{}), running: make(map[Kind]int)}
+	s := &Spawner{program: program, start: make(chan func()), done: make(chan struct{}), running: make(map[Kind]int), processes: make(map[*Process]struct{})}
+	go s.watch()
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		for {
@@ -156,18 +159,18 @@ func (s *Spawner) Start(spec Spec) (*Process, error) {
 		return nil, reason.Wrap(reason.WorkerFailed, err, "starting a %s worker", spec.Kind)
 	}
 	p := &Process{Kind: spec.Kind, PID: process.Pid, process: process, done: make(chan struct{})}
-	s.count(spec.Kind, 1)
+	s.mu.Lock()
+	s.running[spec.Kind]++
+	s.processes[p] = struct{}{}
+	s.mu.Unlock()
 	go func() {
 		p.reap()
-		s.count(spec.Kind, -1)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.running[spec.Kind]--
+		delete(s.processes, p)
 	}()
 	return p, nil
-}
-
-func (s *Spawner) count(kind Kind, change int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.running[kind] += change
 }
 
 // Running is how many workers of each kind that was ever started there are.
@@ -183,6 +186,7 @@ type Process struct {
 	PID  int
 
 	process *os.Process
+	crowd   atomic.Int64 // how many threads it had when it was killed for them
 	kill    sync.Once
 	done    chan struct{}
 	exit    Exit
@@ -200,7 +204,7 @@ func (p *Process) reap() {
 	status := state.Sys().(syscall.WaitStatus)
 	p.exit = Exit{Status: status.ExitStatus()}
 	if status.Signaled() {
-		p.exit.Signal = status.Signal()
+		p.exit.Signal, p.exit.threads = status.Signal(), p.crowd.Load()
 	}
 }
 
@@ -253,6 +257,8 @@ type Exit struct {
 	Status int            // -1 if it was ended by a signal
 	Signal syscall.Signal // 0 if it exited by itself
 	lost   error
+
+	threads int64 // for which it was killed, or 0
 }
 
 // Said says whether the worker ended by itself and either did its work or
@@ -263,6 +269,8 @@ func (e Exit) String() string {
 	switch {
 	case e.lost != nil:
 		return fmt.Sprintf("could not be waited for: %v", e.lost)
+	case e.threads != 0:
+		return fmt.Sprintf("was killed, as it had %d threads", e.threads)
 	case e.Signal != 0:
 		return "was killed by " + unix.SignalName(e.Signal)
 	case e.Status == exitDone:

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -30,12 +31,13 @@ const (
 	crash  Kind = "crash"
 	odd    Kind = "odd"
 	parent Kind = "parent" // starts a worker of its own
+	crowd  Kind = "crowd"  // makes more threads than it may have
 )
 
 func TestMain(m *testing.M) {
 	if Is(os.Args) {
 		os.Exit(Run(os.Args, map[Kind]func(*Inside) error{
-			tell: tellAll, echo: echoBack, linger: lingerOn, parent: startChild,
+			tell: tellAll, echo: echoBack, linger: lingerOn, parent: startChild, crowd: makeThreads,
 			fail:  func(*Inside) error { return errors.New("said by control") },
 			crash: func(*Inside) error { panic("a fault") },
 			odd:   func(*Inside) error { os.Exit(77); return nil },
@@ -98,6 +100,17 @@ func lingerOn(in *Inside) error {
 		return err
 	}
 	fmt.Fprintln(out, "here")
+	return unix.Pause()
+}
+
+// makeThreads makes a thread more than a worker may have, and then does nothing.
+func makeThreads(*Inside) error {
+	for range mostThreads + threadsPerCore*runtime.NumCPU() {
+		go func() {
+			runtime.LockOSThread()
+			select {}
+		}()
+	}
 	return unix.Pause()
 }
 
@@ -262,6 +275,26 @@ func TestThreadsOfTheSupervisor(t *testing.T) {
 	}
 	if now := threads(); now-before >= workers/2 {
 		t.Errorf("with %d workers there are %d threads, %d before", workers, now, before)
+	}
+}
+
+// A worker that makes threads without end is ended, and no other is.
+func TestThreadsOfAWorker(t *testing.T) {
+	s := spawner(t)
+	r, out := pipe(t)
+	other := start(t, s, linger, out)
+	here(t, r)
+	exit := start(t, s, crowd).ExitWithin(time.Minute)
+	if said := exit.String(); exit.Said() || !strings.HasPrefix(said, "was killed, as it had ") {
+		t.Errorf("it %s", said)
+	}
+	select {
+	case <-other.Done():
+		t.Errorf("another %v", other.Exit())
+	default:
+	}
+	if tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", other.PID)); err != nil || threadsOf(other.PID) == 0 || threadsOf(other.PID) > mostThreads {
+		t.Errorf("%d threads are counted of %d: %v", threadsOf(other.PID), len(tasks), err)
 	}
 }
 
