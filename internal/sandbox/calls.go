@@ -33,7 +33,7 @@ func ofRuntime(pid int) Group {
 	)
 	return append(g,
 		// Memory, but none that is code: all code was there at the start.
-		when(unix.SYS_MMAP, condition{2, unix.PROT_EXEC, []uint32{0}}),
+		when(unix.SYS_MMAP, condition{2, unix.PROT_EXEC, []uint32{0}}, counted),
 		when(unix.SYS_MPROTECT, condition{2, unix.PROT_EXEC, []uint32{0}}),
 		// Threads of this process, and no other process or namespace.
 		when(unix.SYS_CLONE, condition{0, ofThread | ofOthers, []uint32{ofThread}}),
@@ -46,6 +46,13 @@ func ofRuntime(pid int) Group {
 		}}),
 	)
 }
+
+// counted is on the flags of mmap(2): memory is of a kind that RLIMIT_DATA counts,
+// or of a file. What is shared and of no file is not counted, nor is what grows
+// like a stack. What may be dropped is for the vDSO's random numbers (Linux 6.11).
+var counted = condition{3, unix.MAP_TYPE | unix.MAP_ANONYMOUS | unix.MAP_GROWSDOWN, []uint32{
+	unix.MAP_PRIVATE | unix.MAP_ANONYMOUS, unix.MAP_DROPPABLE | unix.MAP_ANONYMOUS, unix.MAP_PRIVATE, unix.MAP_SHARED,
+}}
 
 // Flags of clone(2): what makes a thread, and what would make something else.
 const (
@@ -108,7 +115,7 @@ var Storing = plain(unix.SYS_PWRITE64, unix.SYS_FTRUNCATE, unix.SYS_FALLOCATE, u
 // years.
 var ofPrograms = append(append(plain(
 	// It is executed, and finds and maps its libraries, which are code.
-	unix.SYS_EXECVE, unix.SYS_BRK, unix.SYS_MMAP, unix.SYS_MPROTECT, unix.SYS_MREMAP, unix.SYS_OPENAT, statAt, unix.SYS_STATX, unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2,
+	unix.SYS_EXECVE, unix.SYS_BRK, unix.SYS_MPROTECT, unix.SYS_OPENAT, statAt, unix.SYS_STATX, unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2,
 	unix.SYS_READLINKAT, unix.SYS_LSEEK, unix.SYS_GETDENTS64, unix.SYS_STATFS, unix.SYS_FSTATFS,
 	// Its threads.
 	unix.SYS_SET_TID_ADDRESS, unix.SYS_CLOCK_NANOSLEEP, unix.SYS_CLOCK_GETRES, unix.SYS_GET_ROBUST_LIST, unix.SYS_GETCPU, unix.SYS_MEMBARRIER, unix.SYS_MLOCK,
@@ -118,6 +125,9 @@ var ofPrograms = append(append(plain(
 	// It reads and writes in several pieces, and waits.
 	unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_PPOLL, unix.SYS_PSELECT6, unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_PIPE2,
 ),
+	// Memory may be code, and is counted as a worker's is. None is made larger in
+	// its place (mremap(2)), which a stack could be uncounted: the C library copies.
+	when(unix.SYS_MMAP, counted),
 	// Bounds are asked for, not changed.
 	when(unix.SYS_PRLIMIT64, condition{2, anyBit, []uint32{0}}),
 	// Threads are named, and capabilities asked for.

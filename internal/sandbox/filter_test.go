@@ -41,6 +41,7 @@ func TestFilter(t *testing.T) {
 		copy(c.arguments[:], arguments)
 		return c
 	}
+	mapped := func(prot, flags uint32) call { return own(unix.SYS_MMAP, 0, 4096, prot, flags) }
 	const goThread = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_SYSVSEM | unix.CLONE_THREAD | unix.CLONE_SETTLS
 	for name, c := range map[string]struct {
 		call
@@ -59,8 +60,17 @@ func TestFilter(t *testing.T) {
 		"x32, or no number":           {own(foreignFrom), nil, kill},
 		"x32 read":                    {own(foreignFrom + unix.SYS_READ), nil, kill},
 
-		"memory":                       {own(unix.SYS_MMAP, 0, 4096, unix.PROT_READ|unix.PROT_WRITE), nil, allow},
-		"memory that is code":          {own(unix.SYS_MMAP, 0, 4096, unix.PROT_READ|unix.PROT_EXEC), nil, fail},
+		"memory":                       {mapped(unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED), nil, allow},
+		"memory that may be dropped":   {mapped(unix.PROT_READ|unix.PROT_WRITE, unix.MAP_DROPPABLE|unix.MAP_ANONYMOUS), nil, allow},
+		"memory of a file":             {mapped(unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED), nil, allow},
+		"memory that is code":          {mapped(unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS), nil, fail},
+		"memory that is shared":        {mapped(unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS), nil, fail},
+		"the same, with flags checked": {mapped(unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED_VALIDATE|unix.MAP_ANONYMOUS), nil, fail},
+		"memory that grows downwards":  {mapped(unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_GROWSDOWN), nil, fail},
+		"memory that is made larger":   {own(unix.SYS_MREMAP), nil, fail},
+		"code of a program":            {mapped(unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE), []Group{ofPrograms}, allow},
+		"a program's shared memory":    {mapped(unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS), []Group{ofPrograms}, fail},
+		"a program's larger memory":    {own(unix.SYS_MREMAP), []Group{ofPrograms}, fail},
 		"memory that becomes code":     {own(unix.SYS_MPROTECT, 0, 4096, unix.PROT_EXEC), nil, fail},
 		"a thread":                     {own(unix.SYS_CLONE, goThread), nil, allow},
 		"a process":                    {own(unix.SYS_CLONE, uint32(unix.SIGCHLD)), nil, fail},

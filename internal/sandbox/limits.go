@@ -25,6 +25,10 @@ const (
 	mostData    = 512<<20 + detector
 	dataPerCore = 8 << 20
 
+	// mostStack bounds the stack of the first thread, which is not among that;
+	// Go leaves it small, and programs have this as a rule.
+	mostStack = 8 << 20
+
 	// lastWords is how much a worker may still add to a standard error that is
 	// a file, which the bound on files would keep it from otherwise.
 	lastWords = 16 << 20
@@ -54,6 +58,7 @@ func limit(fileSize, files uint64) error {
 		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, withLastWords(fileSize)},
 		{"RLIMIT_DATA", unix.RLIMIT_DATA, mostData + dataPerCore*uint64(runtime.NumCPU())},
 		{"RLIMIT_NPROC", unix.RLIMIT_NPROC, leaveThreads(threads.Cur)},
+		{"RLIMIT_STACK", unix.RLIMIT_STACK, mostStack},
 	} {
 		var had unix.Rlimit
 		err := unix.Prlimit(0, l.resource, nil, &had)

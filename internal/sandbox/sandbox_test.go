@@ -45,6 +45,7 @@ var children = map[string]func() error{
 	"work":        func() error { return then(Policy{}, work) },
 	"capture":     func() error { return then(Policy{Calls: []Group{Capturing}}, capture) },
 	"bomb":        func() error { return then(Policy{}, bomb) },
+	"uncounted":   func() error { return then(Policy{}, uncounted) },
 	"descriptors": descriptors,
 	"nothing":     func() error { return nil },
 	"become":      become,
@@ -322,6 +323,22 @@ func bomb() error {
 	return fmt.Errorf("it has %d MiB", len(kept))
 }
 
+// Nor does one get memory of a kind that the bound does not count.
+func TestMemoryIsCounted(t *testing.T) {
+	_, said := child(t, "uncounted")
+	done(t, said)
+}
+
+// uncounted asks for memory that RLIMIT_DATA does not count.
+func uncounted() error {
+	for what, flags := range map[string]int{"shared memory": unix.MAP_SHARED, "a stack": unix.MAP_PRIVATE | unix.MAP_GROWSDOWN} {
+		if _, err := unix.Mmap(-1, 0, 1<<20, unix.PROT_READ|unix.PROT_WRITE, flags|unix.MAP_ANONYMOUS); err != unix.EPERM {
+			return fmt.Errorf("%s: %v", what, err)
+		}
+	}
+	return nil
+}
+
 func TestLimits(t *testing.T) {
 	cmd, said := child(t, "wait")
 	done(t, said)
@@ -337,7 +354,7 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	threads := fmt.Sprintf("Max processes %[1]d %[1]d", min(own.Cur-own.Cur/8, 1<<16))
-	for _, want := range []string{"Max core file size 0 0", "Max open files 32 32", threads, fmt.Sprintf("Max data size %[1]d %[1]d", mostData+dataPerCore*runtime.NumCPU())} {
+	for _, want := range []string{"Max core file size 0 0", "Max open files 32 32", threads, fmt.Sprintf("Max data size %[1]d %[1]d", mostData+dataPerCore*runtime.NumCPU()), fmt.Sprintf("Max stack size %[1]d %[1]d", mostStack)} {
 		if got := limits(); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", want, got)
 		}
@@ -632,6 +649,7 @@ func became() error {
 	refused("a signal to its parent", unix.Kill(os.Getppid(), 0), unix.EPERM)
 	refused("a namespace", unix.Unshare(unix.CLONE_NEWUSER), unix.EPERM)
 	refused("a memory file", memfd(), unix.EPERM)
+	refused("memory that is not counted", uncounted(), nil)
 	_, err = unix.PtraceGetEventMsg(os.Getppid())
 	refused("ptrace", err, unix.EPERM)
 	refused("a larger bound", unix.Prlimit(0, unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}, nil), unix.EPERM)

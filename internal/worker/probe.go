@@ -85,6 +85,7 @@ func probe(in *Inside) {
 		"another user":                 {unix.SYS_SETUID, user},
 		"more resources":               {unix.SYS_PRLIMIT64, own, unix.RLIMIT_NOFILE},
 		"memory of code":               {unix.SYS_MMAP, 0, 4096, unix.PROT_READ | unix.PROT_EXEC, unix.MAP_PRIVATE | unix.MAP_ANONYMOUS, nobody},
+		"memory that is shared":        {unix.SYS_MMAP, 0, 4096, unix.PROT_READ, unix.MAP_SHARED | unix.MAP_ANONYMOUS, nobody},
 		"memory as a file":             {unix.SYS_MEMFD_CREATE, nothing},
 		// Of a key that nobody has.
 		"messages of System V": {unix.SYS_MSGGET, 1<<31 - 1},
