@@ -371,12 +371,32 @@ func (in *Inside) confine() error {
 func (in *Inside) Has(name string) bool { return in.files[name] != 0 }
 
 // Become makes the process another program, confined as its kind still is to be
-// (sandbox.Become). It returns only why it could not.
+// (sandbox.Become). It ends with its supervisor as before. It returns only why it
+// could not.
 func (in *Inside) Become(program string, args []string) error {
+	// The signal of a parent's end is of a thread too: the first has it from its
+	// start, and the one that executes is the only one afterwards.
+	runtime.LockOSThread()
+	if err := dieWithParent(); err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
 	if in.free {
 		return fmt.Errorf("worker: %s: %w", program, syscall.Exec(program, args, []string{}))
 	}
 	return sandbox.Become(program, args)
+}
+
+// dieWithParent has the kernel kill this process when its parent ends, as long as
+// this thread is there (prctl(2), PR_SET_PDEATHSIG).
+func dieWithParent() error {
+	parent := os.Getppid()
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("the signal of a parent's end: %w", err)
+	}
+	if os.Getppid() != parent {
+		return errors.New("the supervisor has ended")
+	}
+	return nil
 }
 
 // File takes the descriptor with that name. Sockets are made non-blocking, so

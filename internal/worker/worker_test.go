@@ -32,12 +32,16 @@ const (
 	odd    Kind = "odd"
 	parent Kind = "parent" // starts a worker of its own
 	crowd  Kind = "crowd"  // makes more threads than it may have
+	raise  Kind = "raise"  // starts one that becomes another program
+	loose  Kind = "loose"  // the same, without a sandbox
+	became Kind = "became" // is that program, and ends with its standard input
 )
 
 func TestMain(m *testing.M) {
 	if Is(os.Args) {
 		os.Exit(Run(os.Args, map[Kind]func(*Inside) error{
 			tell: tellAll, echo: echoBack, linger: lingerOn, parent: startChild, crowd: makeThreads,
+			raise: startEncoder(false), loose: startEncoder(true), Encode: becomeAnother, became: readOn,
 			fail:  func(*Inside) error { return errors.New("said by control") },
 			crash: func(*Inside) error { panic("a fault") },
 			odd:   func(*Inside) error { os.Exit(77); return nil },
@@ -128,6 +132,62 @@ func startChild(in *Inside) error {
 		return err
 	}
 	return unix.Pause()
+}
+
+// startEncoder starts a worker that becomes another program, and has what it was
+// given itself.
+func startEncoder(free bool) func(*Inside) error {
+	return func(in *Inside) error {
+		input, errIn := in.File("in")
+		out, errOut := in.File("out")
+		s, err := NewSpawner("test")
+		if err := errors.Join(errIn, errOut, err); err != nil {
+			return err
+		}
+		s.Unconfined = free
+		if _, err := s.Start(Spec{Kind: Encode, Label: "child", Files: []File{{"in", input}, {"out", out}}}); err != nil {
+			return err
+		}
+		return unix.Pause()
+	}
+}
+
+// becomeAnother becomes this program again, as another one, by any thread but the
+// first.
+func becomeAnother(in *Inside) error {
+	for standard, name := range []string{"in", "out"} {
+		f, err := in.File(name)
+		if err == nil {
+			err = unix.Dup3(int(f.Fd()), standard, 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	failed := make(chan error)
+	var become func()
+	become = func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			go become()
+			select {}
+		}
+		failed <- in.Become(program, []string{"another", marker, string(became), "child", unconfined})
+	}
+	go become()
+	return <-failed
+}
+
+// readOn says that it is there, and when there is nothing more to read.
+func readOn(*Inside) error {
+	fmt.Println("here")
+	_, err := io.Copy(io.Discard, os.Stdin)
+	fmt.Println("ended")
+	return err
 }
 
 func spawner(t *testing.T) *Spawner {
@@ -396,6 +456,28 @@ func TestNoneOutlives(t *testing.T) {
 	// Both had the pipe open: it ends with the later of them.
 	if rest, err := io.ReadAll(r); err != nil || len(rest) != 0 {
 		t.Errorf("%q, %v", rest, err)
+	}
+}
+
+// Nor does what a worker has become outlive a supervisor that is killed, by whatever
+// thread it did.
+func TestNoneOutlivesAsAnother(t *testing.T) {
+	for _, kind := range []Kind{raise, loose} {
+		input, hold, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer hold.Close()
+		r, out := pipe(t)
+		p := start(t, spawner(t), kind, File{"in", input}, out)
+		here(t, r)
+		p.Kill()
+		p.Exit()
+		// It was sent its signal before that: it does not come to say that it ends.
+		hold.Close()
+		if rest, err := io.ReadAll(r); err != nil || len(rest) != 0 {
+			t.Errorf("%s: without its supervisor it says %q, %v", kind, rest, err)
+		}
 	}
 }
 
