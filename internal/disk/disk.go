@@ -44,8 +44,8 @@ type FS interface {
 	ReadDir(name string) ([]string, error)
 	// Stat describes what has the name; a symbolic link is described itself.
 	Stat(name string) (Info, error)
-	// SetModTime sets the time of last modification; Sync of the file makes it
-	// durable.
+	// SetModTime sets the time of last modification of a regular file that may be
+	// read; Sync of the file makes it durable.
 	SetModTime(name string, t time.Time) error
 	// SyncDir makes the names in a directory durable.
 	SyncDir(name string) error

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -260,15 +261,25 @@ func (r *Root) Stat(name string) (Info, error) {
 	return info(&st), nil
 }
 
-// SetModTime implements FS.
+// SetModTime implements FS. The file is opened for it, and no path is named: that
+// of any other file could be, which no sandbox would see.
 func (r *Root) SetModTime(name string, t time.Time) error {
-	return r.at("utimes", name, func(dir int, base string) error {
-		modified, err := unix.TimeToTimespec(t)
-		if err != nil {
-			return err
+	modified, err := unix.TimeToTimespec(t)
+	if err != nil {
+		return &fs.PathError{Op: "utimes", Path: name, Err: err}
+	}
+	f, err := r.OpenFile(name, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	times := [2]unix.Timespec{{Nsec: unix.UTIME_OMIT}, modified}
+	return f.(*handle).call("utimes", func(fd int) error {
+		_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0)
+		if errno != 0 {
+			return errno
 		}
-		times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, modified}
-		return unix.UtimesNanoAt(dir, base, times, unix.AT_SYMLINK_NOFOLLOW)
+		return nil
 	})
 }
 

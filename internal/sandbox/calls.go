@@ -33,15 +33,15 @@ func ofRuntime(pid int) Group {
 	)
 	return append(g,
 		// Memory, but none that is code: all code was there at the start.
-		when(unix.SYS_MMAP, condition{2, unix.PROT_EXEC, []uint32{0}}, counted),
-		when(unix.SYS_MPROTECT, condition{2, unix.PROT_EXEC, []uint32{0}}),
+		when(unix.SYS_MMAP, among{2, unix.PROT_EXEC, []uint32{0}}, counted),
+		when(unix.SYS_MPROTECT, among{2, unix.PROT_EXEC, []uint32{0}}),
 		// Threads of this process, and no other process or namespace.
-		when(unix.SYS_CLONE, condition{0, ofThread | ofOthers, []uint32{ofThread}}),
+		when(unix.SYS_CLONE, among{0, ofThread | ofOthers, []uint32{ofThread}}),
 		// The signals that interrupt are to this process.
-		when(unix.SYS_TGKILL, condition{0, anyBit, []uint32{uint32(pid)}}),
+		when(unix.SYS_TGKILL, among{0, anyBit, []uint32{uint32(pid)}}),
 		// Descriptors are looked at, made non-blocking and doubled; they
 		// signal nobody, and are not locked or leased.
-		when(unix.SYS_FCNTL, condition{1, anyBit, []uint32{
+		when(unix.SYS_FCNTL, among{1, anyBit, []uint32{
 			unix.F_GETFL, unix.F_SETFL, unix.F_GETFD, unix.F_SETFD, unix.F_DUPFD_CLOEXEC, unix.F_GET_SEALS,
 		}}),
 	)
@@ -50,7 +50,7 @@ func ofRuntime(pid int) Group {
 // counted is on the flags of mmap(2): memory is of a kind that RLIMIT_DATA counts,
 // or of a file. What is shared and of no file is not counted, nor is what grows
 // like a stack. What may be dropped is for the vDSO's random numbers (Linux 6.11).
-var counted = condition{3, unix.MAP_TYPE | unix.MAP_ANONYMOUS | unix.MAP_GROWSDOWN, []uint32{
+var counted = among{3, unix.MAP_TYPE | unix.MAP_ANONYMOUS | unix.MAP_GROWSDOWN, []uint32{
 	unix.MAP_PRIVATE | unix.MAP_ANONYMOUS, unix.MAP_DROPPABLE | unix.MAP_ANONYMOUS, unix.MAP_PRIVATE, unix.MAP_SHARED,
 }}
 
@@ -66,11 +66,11 @@ const (
 // one direction of it. No new socket, no address, no other option.
 var Connection = append(plain(unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME, unix.SYS_GETSOCKOPT, unix.SYS_SHUTDOWN),
 	when(unix.SYS_SETSOCKOPT,
-		condition{1, anyBit, []uint32{unix.SOL_SOCKET}},
-		condition{2, anyBit, []uint32{unix.SO_KEEPALIVE, unix.SO_LINGER}}),
+		among{1, anyBit, []uint32{unix.SOL_SOCKET}},
+		among{2, anyBit, []uint32{unix.SO_KEEPALIVE, unix.SO_LINGER}}),
 	when(unix.SYS_SETSOCKOPT,
-		condition{1, anyBit, []uint32{unix.IPPROTO_TCP}},
-		condition{2, anyBit, []uint32{unix.TCP_NODELAY, unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL, unix.TCP_KEEPCNT}}),
+		among{1, anyBit, []uint32{unix.IPPROTO_TCP}},
+		among{2, anyBit, []uint32{unix.TCP_NODELAY, unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL, unix.TCP_KEEPCNT}}),
 )
 
 // Taking is for those that wait ahead for the descriptor of their connection,
@@ -85,12 +85,15 @@ var Reading = plain(unix.SYS_FADVISE64)
 var Noting = plain(unix.SYS_PWRITE64)
 
 // Looking is for those that have a folder: they open what lies below it and
-// list names. A filter does not see which; that is for Landlock.
+// list names. A filter does not see which; that is for Landlock, which leaves
+// everybody what stat(2) tells of any path.
 var Looking = plain(unix.SYS_OPENAT, unix.SYS_OPENAT2, statAt, unix.SYS_GETDENTS64)
 
 // Making is for those that make a folder: files and folders in it, with their
-// modes and times, and all of it durable at once.
-var Making = plain(unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT2, unix.SYS_UTIMENSAT, unix.SYS_UMASK, unix.SYS_SYNCFS)
+// modes and times, and all of it durable at once. Times are of a file that is
+// open alone: by a path, Landlock would not see whose they are.
+var Making = append(plain(unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT2, unix.SYS_UMASK, unix.SYS_SYNCFS),
+	when(unix.SYS_UTIMENSAT, null{1}))
 
 // Copying is for those that take files from another folder: within the kernel,
 // where the file system lends the blocks.
@@ -103,7 +106,7 @@ var Syncing = plain(unix.SYS_FSYNC)
 // by the requests of V4L2 ('V') and ALSA ('A') alone, and wait for it (unix.Poll
 // is ppoll(2) on every architecture). Its memory is mapped as any other.
 // Where another program encodes for them, they say that nothing more comes.
-var Capturing = append(plain(unix.SYS_PPOLL, unix.SYS_SHUTDOWN), when(unix.SYS_IOCTL, condition{1, 0xff00, []uint32{'V' << 8, 'A' << 8}}))
+var Capturing = append(plain(unix.SYS_PPOLL, unix.SYS_SHUTDOWN), when(unix.SYS_IOCTL, among{1, 0xff00, []uint32{'V' << 8, 'A' << 8}}))
 
 // Storing is for those that make a file durable: it is cut to what is, its
 // space is reserved where the file system can, and it is synced.
@@ -129,9 +132,9 @@ var ofPrograms = append(append(plain(
 	// its place (mremap(2)), which a stack could be uncounted: the C library copies.
 	when(unix.SYS_MMAP, counted),
 	// Bounds are asked for, not changed.
-	when(unix.SYS_PRLIMIT64, condition{2, anyBit, []uint32{0}}),
+	when(unix.SYS_PRLIMIT64, null{2}),
 	// Threads are named, and capabilities asked for.
-	when(unix.SYS_PRCTL, condition{0, anyBit, []uint32{unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_CAPBSET_READ}}),
+	when(unix.SYS_PRCTL, among{0, anyBit, []uint32{unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_CAPBSET_READ}}),
 	// Whether its output is a terminal.
-	when(unix.SYS_IOCTL, condition{1, anyBit, []uint32{unix.TCGETS}}),
+	when(unix.SYS_IOCTL, among{1, anyBit, []uint32{unix.TCGETS}}),
 ), older...)

@@ -19,9 +19,16 @@ type Call struct {
 	if_    []condition // all of which hold; else it is as if the call were not there
 }
 
-// condition is on an argument of a call, of which the lower 32 bits count: the
-// kernel takes no more of those that conditions are on.
-type condition struct {
+// condition is on an argument of a call.
+type condition interface {
+	// demand makes the part of a filter that goes on where the condition holds,
+	// and else skips what follows it.
+	demand(following int) []bpf.Instruction
+}
+
+// among is on the lower 32 bits of an argument: the kernel takes no more of those
+// that such conditions are on.
+type among struct {
 	argument int
 	mask     uint32   // the bits that are looked at
 	values   []uint32 // one of which they must be
@@ -29,6 +36,9 @@ type condition struct {
 
 // anyBit looks at the whole of an argument.
 const anyBit = ^uint32(0)
+
+// null is on an argument that is a pointer, all of which counts: there is none.
+type null struct{ argument int }
 
 // plain is calls whatever their arguments.
 func plain(numbers ...uintptr) Group {
@@ -105,7 +115,7 @@ func check(c Call) []bpf.Instruction {
 	// From its end: what does not hold jumps there.
 	rest := []bpf.Instruction{bpf.RetConstant{Val: allow}}
 	for i := len(c.if_) - 1; i >= 0; i-- {
-		rest = append(demand(c.if_[i], len(rest)), rest...)
+		rest = append(c.if_[i].demand(len(rest)), rest...)
 	}
 	return append([]bpf.Instruction{
 		bpf.LoadAbsolute{Off: numberAt, Size: 4},
@@ -113,11 +123,9 @@ func check(c Call) []bpf.Instruction {
 	}, rest...)
 }
 
-// demand makes the part of a filter that goes on where a condition holds, and
-// else skips what follows it.
-func demand(c condition, following int) []bpf.Instruction {
+func (c among) demand(following int) []bpf.Instruction {
 	p := []bpf.Instruction{
-		bpf.LoadAbsolute{Off: uint32(argumentAt + 8*c.argument), Size: 4},
+		lower(c.argument),
 		bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: c.mask},
 	}
 	for i, v := range c.values {
@@ -129,6 +137,24 @@ func demand(c condition, following int) []bpf.Instruction {
 		p = append(p, jump)
 	}
 	return p
+}
+
+func (c null) demand(following int) []bpf.Instruction {
+	return []bpf.Instruction{
+		lower(c.argument),
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipFalse: uint8(following + 2)},
+		upper(c.argument),
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipFalse: uint8(following)},
+	}
+}
+
+// lower and upper load the halves of an argument.
+func lower(argument int) bpf.Instruction {
+	return bpf.LoadAbsolute{Off: uint32(argumentAt + 8*argument), Size: 4}
+}
+
+func upper(argument int) bpf.Instruction {
+	return bpf.LoadAbsolute{Off: uint32(argumentAt + 8*argument + 4), Size: 4}
 }
 
 // seccompThere says why there are no filters here, or nil.

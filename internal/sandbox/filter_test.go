@@ -11,7 +11,7 @@ import (
 // call is a system call as a filter sees it.
 type call struct {
 	arch, number uint32
-	arguments    [6]uint32
+	arguments    [6]uint64
 }
 
 // verdict runs the filter that leaves groups, in the process 42, on c.
@@ -26,7 +26,8 @@ func verdict(t *testing.T, c call, groups ...Group) uint32 {
 	binary.BigEndian.PutUint32(data[numberAt:], c.number)
 	binary.BigEndian.PutUint32(data[archAt:], c.arch)
 	for i, a := range c.arguments {
-		binary.BigEndian.PutUint32(data[argumentAt+8*i:], a)
+		binary.BigEndian.PutUint32(data[argumentAt+8*i:], uint32(a))
+		binary.BigEndian.PutUint32(data[argumentAt+8*i+4:], uint32(a>>32))
 	}
 	n, err := vm.Run(data)
 	if err != nil {
@@ -36,12 +37,12 @@ func verdict(t *testing.T, c call, groups ...Group) uint32 {
 }
 
 func TestFilter(t *testing.T) {
-	own := func(number uintptr, arguments ...uint32) call {
+	own := func(number uintptr, arguments ...uint64) call {
 		c := call{arch: architecture, number: uint32(number)}
 		copy(c.arguments[:], arguments)
 		return c
 	}
-	mapped := func(prot, flags uint32) call { return own(unix.SYS_MMAP, 0, 4096, prot, flags) }
+	mapped := func(prot, flags uint64) call { return own(unix.SYS_MMAP, 0, 4096, prot, flags) }
 	const goThread = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_SYSVSEM | unix.CLONE_THREAD | unix.CLONE_SETTLS
 	for name, c := range map[string]struct {
 		call
@@ -73,11 +74,11 @@ func TestFilter(t *testing.T) {
 		"a program's larger memory":    {own(unix.SYS_MREMAP), []Group{ofPrograms}, fail},
 		"memory that becomes code":     {own(unix.SYS_MPROTECT, 0, 4096, unix.PROT_EXEC), nil, fail},
 		"a thread":                     {own(unix.SYS_CLONE, goThread), nil, allow},
-		"a process":                    {own(unix.SYS_CLONE, uint32(unix.SIGCHLD)), nil, fail},
+		"a process":                    {own(unix.SYS_CLONE, uint64(unix.SIGCHLD)), nil, fail},
 		"a process like vfork":         {own(unix.SYS_CLONE, unix.CLONE_VM|unix.CLONE_VFORK), nil, fail},
 		"a thread of a user namespace": {own(unix.SYS_CLONE, goThread|unix.CLONE_NEWUSER), nil, fail},
-		"a signal to itself":           {own(unix.SYS_TGKILL, 42, 43, uint32(unix.SIGURG)), nil, allow},
-		"a signal to its supervisor":   {own(unix.SYS_TGKILL, 41, 41, uint32(unix.SIGKILL)), nil, fail},
+		"a signal to itself":           {own(unix.SYS_TGKILL, 42, 43, uint64(unix.SIGURG)), nil, allow},
+		"a signal to its supervisor":   {own(unix.SYS_TGKILL, 41, 41, uint64(unix.SIGKILL)), nil, fail},
 		"the first of fcntl":           {own(unix.SYS_FCNTL, 3, unix.F_GETFL), nil, allow},
 		"the last of fcntl":            {own(unix.SYS_FCNTL, 3, unix.F_GET_SEALS), nil, allow},
 		"another of fcntl":             {own(unix.SYS_FCNTL, 3, unix.F_SETOWN), nil, fail},
@@ -89,6 +90,11 @@ func TestFilter(t *testing.T) {
 		"an option without the group":    {own(unix.SYS_SETSOCKOPT, 3, unix.IPPROTO_TCP, unix.TCP_NODELAY), nil, fail},
 		"a write at a place":             {own(unix.SYS_PWRITE64), []Group{Noting}, allow},
 		"a write at a place without it":  {own(unix.SYS_PWRITE64), []Group{Reading}, fail},
+		"times of what is open":          {own(unix.SYS_UTIMENSAT, 3, 0), []Group{Making}, allow},
+		"times of a path":                {own(unix.SYS_UTIMENSAT, 3, 0x7f00_1234), []Group{Making}, fail},
+		"times of a path high up":        {own(unix.SYS_UTIMENSAT, 3, 1<<32), []Group{Making}, fail},
+		"bounds that are asked for":      {own(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_DATA, 0), []Group{ofPrograms}, allow},
+		"bounds that are changed":        {own(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_DATA, 1<<32), []Group{ofPrograms}, fail},
 		"a request of V4L2":              {own(unix.SYS_IOCTL, 3, 0xc0585611), []Group{Capturing}, allow},
 		"a request of ALSA":              {own(unix.SYS_IOCTL, 3, 0x80184151), []Group{Capturing}, allow},
 		"a request of a terminal":        {own(unix.SYS_IOCTL, 3, unix.TIOCSTI), []Group{Capturing}, fail},

@@ -602,6 +602,14 @@ func below(access Access) func() error {
 		if err := unix.Mkdirat(3, "../beside", 0o700); err != unix.EACCES {
 			return fmt.Errorf("a folder beside it: %v", err)
 		}
+		for _, path := range []string{"new/c", "../secret"} {
+			if err := unix.UtimesNanoAt(3, path, make([]unix.Timespec, 2), 0); err != unix.EPERM {
+				return fmt.Errorf("the times of %s: %v", path, err)
+			}
+		}
+		if _, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, 0, 0, 0, 0); errno != 0 {
+			return fmt.Errorf("the times of what is open: %w", errno)
+		}
 		fmt.Println("done")
 		return nil
 	}
