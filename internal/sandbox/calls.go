@@ -33,7 +33,7 @@ func ofRuntime(pid int) Group {
 	)
 	return append(g,
 		// Memory, but none that is code: all code was there at the start.
-		when(unix.SYS_MMAP, among{2, unix.PROT_EXEC, []uint32{0}}, counted),
+		when(unix.SYS_MMAP, among{2, unix.PROT_EXEC, []uint32{0}}, counted, passed(4)),
 		when(unix.SYS_MPROTECT, among{2, unix.PROT_EXEC, []uint32{0}}),
 		// Threads of this process, and no other process or namespace.
 		when(unix.SYS_CLONE, among{0, ofThread | ofOthers, []uint32{ofThread}}),
@@ -41,11 +41,15 @@ func ofRuntime(pid int) Group {
 		when(unix.SYS_TGKILL, among{0, anyBit, []uint32{uint32(pid)}}),
 		// Descriptors are looked at, made non-blocking and doubled; they
 		// signal nobody, and are not locked or leased.
-		when(unix.SYS_FCNTL, among{1, anyBit, []uint32{
-			unix.F_GETFL, unix.F_SETFL, unix.F_GETFD, unix.F_SETFD, unix.F_DUPFD_CLOEXEC, unix.F_GET_SEALS,
-		}}),
+		when(unix.SYS_FCNTL, among{1, anyBit, []uint32{unix.F_GETFL, unix.F_GETFD, unix.F_SETFD, unix.F_GET_SEALS}}),
+		when(unix.SYS_FCNTL, among{1, anyBit, []uint32{unix.F_SETFL, unix.F_DUPFD_CLOEXEC}}, passed(0)),
 	)
 }
+
+// passed is on an argument that is a descriptor, or -1 for none: it is not among
+// the standard ones. Standard error is the log of its supervisor where that is a
+// file, which a worker may add to, but not cut or write over.
+func passed(argument int) condition { return above{argument, 2} }
 
 // counted is on the flags of mmap(2): memory is of a kind that RLIMIT_DATA counts,
 // or of a file. What is shared and of no file is not counted, nor is what grows
@@ -82,7 +86,7 @@ var Taking = plain(unix.SYS_RECVMSG)
 var Reading = plain(unix.SYS_FADVISE64)
 
 // Noting is for those that write notes at places of their own in a file.
-var Noting = plain(unix.SYS_PWRITE64)
+var Noting = Group{when(unix.SYS_PWRITE64, passed(0))}
 
 // Looking is for those that have a folder: they open what lies below it and
 // list names. A filter does not see which; that is for Landlock, which leaves
@@ -93,11 +97,11 @@ var Looking = plain(unix.SYS_OPENAT, unix.SYS_OPENAT2, statAt, unix.SYS_GETDENTS
 // modes and times, and all of it durable at once. Times are of a file that is
 // open alone: by a path, Landlock would not see whose they are.
 var Making = append(plain(unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT2, unix.SYS_UMASK, unix.SYS_SYNCFS),
-	when(unix.SYS_UTIMENSAT, null{1}))
+	when(unix.SYS_UTIMENSAT, passed(0), null{1}))
 
 // Copying is for those that take files from another folder: within the kernel,
 // where the file system lends the blocks.
-var Copying = plain(unix.SYS_COPY_FILE_RANGE)
+var Copying = Group{when(unix.SYS_COPY_FILE_RANGE, passed(2))}
 
 // Syncing is for those that make their notes durable.
 var Syncing = plain(unix.SYS_FSYNC)
@@ -110,7 +114,8 @@ var Capturing = append(plain(unix.SYS_PPOLL, unix.SYS_SHUTDOWN), when(unix.SYS_I
 
 // Storing is for those that make a file durable: it is cut to what is, its
 // space is reserved where the file system can, and it is synced.
-var Storing = plain(unix.SYS_PWRITE64, unix.SYS_FTRUNCATE, unix.SYS_FALLOCATE, unix.SYS_FSTATFS, unix.SYS_FDATASYNC, unix.SYS_FSYNC)
+var Storing = append(plain(unix.SYS_FSTATFS, unix.SYS_FDATASYNC, unix.SYS_FSYNC),
+	when(unix.SYS_PWRITE64, passed(0)), when(unix.SYS_FTRUNCATE, passed(0)), when(unix.SYS_FALLOCATE, passed(0)))
 
 // ofPrograms is what a program needs that is loaded by the C library and computes
 // on its standard input and output, besides what is the Go runtime's. Tried with
@@ -133,6 +138,8 @@ var ofPrograms = append(append(plain(
 	when(unix.SYS_MMAP, counted),
 	// Bounds are asked for, not changed.
 	when(unix.SYS_PRLIMIT64, null{2}),
+	// Standard input and output are its own.
+	when(unix.SYS_FCNTL, among{1, anyBit, []uint32{unix.F_SETFL, unix.F_DUPFD_CLOEXEC}}),
 	// Threads are named, and capabilities asked for.
 	when(unix.SYS_PRCTL, among{0, anyBit, []uint32{unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_CAPBSET_READ}}),
 	// Whether its output is a terminal.

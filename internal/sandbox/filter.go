@@ -40,6 +40,12 @@ const anyBit = ^uint32(0)
 // null is on an argument that is a pointer, all of which counts: there is none.
 type null struct{ argument int }
 
+// above is on an argument of 32 bits without a sign: it is more than most.
+type above struct {
+	argument int
+	most     uint32
+}
+
 // plain is calls whatever their arguments.
 func plain(numbers ...uintptr) Group {
 	var g Group
@@ -145,6 +151,13 @@ func (c null) demand(following int) []bpf.Instruction {
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipFalse: uint8(following + 2)},
 		upper(c.argument),
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipFalse: uint8(following)},
+	}
+}
+
+func (c above) demand(following int) []bpf.Instruction {
+	return []bpf.Instruction{
+		lower(c.argument),
+		bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: c.most, SkipFalse: uint8(following)},
 	}
 }
 

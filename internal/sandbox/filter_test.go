@@ -42,7 +42,7 @@ func TestFilter(t *testing.T) {
 		copy(c.arguments[:], arguments)
 		return c
 	}
-	mapped := func(prot, flags uint64) call { return own(unix.SYS_MMAP, 0, 4096, prot, flags) }
+	mapped := func(prot, flags uint64) call { return own(unix.SYS_MMAP, 0, 4096, prot, flags, 1<<32-1) }
 	const goThread = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_SYSVSEM | unix.CLONE_THREAD | unix.CLONE_SETTLS
 	for name, c := range map[string]struct {
 		call
@@ -63,7 +63,8 @@ func TestFilter(t *testing.T) {
 
 		"memory":                       {mapped(unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED), nil, allow},
 		"memory that may be dropped":   {mapped(unix.PROT_READ|unix.PROT_WRITE, unix.MAP_DROPPABLE|unix.MAP_ANONYMOUS), nil, allow},
-		"memory of a file":             {mapped(unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED), nil, allow},
+		"memory of a file":             {own(unix.SYS_MMAP, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED, 3), nil, allow},
+		"memory of the log":            {own(unix.SYS_MMAP, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED, 2), nil, fail},
 		"memory that is code":          {mapped(unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS), nil, fail},
 		"memory that is shared":        {mapped(unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS), nil, fail},
 		"the same, with flags checked": {mapped(unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED_VALIDATE|unix.MAP_ANONYMOUS), nil, fail},
@@ -88,8 +89,15 @@ func TestFilter(t *testing.T) {
 		"an option that is not in it":    {own(unix.SYS_SETSOCKOPT, 3, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER), []Group{Connection}, fail},
 		"a level that is not in it":      {own(unix.SYS_SETSOCKOPT, 3, unix.SOL_IP, unix.TCP_NODELAY), []Group{Connection}, fail},
 		"an option without the group":    {own(unix.SYS_SETSOCKOPT, 3, unix.IPPROTO_TCP, unix.TCP_NODELAY), nil, fail},
-		"a write at a place":             {own(unix.SYS_PWRITE64), []Group{Noting}, allow},
-		"a write at a place without it":  {own(unix.SYS_PWRITE64), []Group{Reading}, fail},
+		"a write at a place":             {own(unix.SYS_PWRITE64, 3), []Group{Noting}, allow},
+		"a write at a place without it":  {own(unix.SYS_PWRITE64, 3), []Group{Reading}, fail},
+		"a write at a place in the log":  {own(unix.SYS_PWRITE64, 2), []Group{Noting, Storing}, fail},
+		"cutting a file":                 {own(unix.SYS_FTRUNCATE, 3), []Group{Storing}, allow},
+		"cutting the log":                {own(unix.SYS_FTRUNCATE, 1<<32|2), []Group{Storing}, fail},
+		"a copy into a file":             {own(unix.SYS_COPY_FILE_RANGE, 4, 0, 3), []Group{Copying}, allow},
+		"a copy into the log":            {own(unix.SYS_COPY_FILE_RANGE, 4, 0, 2), []Group{Copying}, fail},
+		"the log doubled":                {own(unix.SYS_FCNTL, 2, unix.F_DUPFD_CLOEXEC), nil, fail},
+		"a program's log doubled":        {own(unix.SYS_FCNTL, 2, unix.F_DUPFD_CLOEXEC), []Group{ofPrograms}, allow},
 		"times of what is open":          {own(unix.SYS_UTIMENSAT, 3, 0), []Group{Making}, allow},
 		"times of a path":                {own(unix.SYS_UTIMENSAT, 3, 0x7f00_1234), []Group{Making}, fail},
 		"times of a path high up":        {own(unix.SYS_UTIMENSAT, 3, 1<<32), []Group{Making}, fail},
@@ -109,7 +117,7 @@ func TestFilter(t *testing.T) {
 // A filter that the kernel would not take, or whose jumps do not reach, would
 // be known only by workers that do not start.
 func TestFilterIsOne(t *testing.T) {
-	p := program([]Group{ofRuntime(1), Connection, Taking, Reading, Noting, Storing})
+	p := program([]Group{ofRuntime(1), Connection, Taking, Reading, Noting, Storing, Looking, Making, Copying, Syncing, Capturing, ofPrograms})
 	raw, err := bpf.Assemble(p)
 	if err != nil || len(raw) > 4096 { // BPF_MAXINSNS
 		t.Errorf("%d instructions, %v", len(raw), err)

@@ -47,6 +47,9 @@ var children = map[string]func() error{
 	"bomb":        func() error { return then(Policy{}, bomb) },
 	"uncounted":   func() error { return then(Policy{}, uncounted) },
 	"descriptors": descriptors,
+	"log": func() error {
+		return then(Policy{Calls: []Group{Storing, Making, Copying}, FileSize: 4096}, spoilLog)
+	},
 	"nothing":     func() error { return nil },
 	"become":      become,
 	"became":      became,
@@ -384,6 +387,44 @@ func TestThreadsAreLeft(t *testing.T) {
 			t.Errorf("of %d threads workers have %d, want %d", most, got, want)
 		}
 	}
+}
+
+// Where standard error is a file, a worker that stores adds to it and does
+// nothing else with it.
+func TestLogIsAddedTo(t *testing.T) {
+	log, err := os.OpenFile(filepath.Join(t.TempDir(), "log"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	fmt.Fprintln(log, "before")
+	cmd := exec.Command("/proc/self/exe", confined, "log")
+	cmd.Stderr = log
+	if out, err := cmd.Output(); string(out) != "done\n" || err != nil {
+		t.Errorf("it says %q, %v", out, err)
+	}
+	if text, err := os.ReadFile(log.Name()); string(text) != "before\nafter\n" || err != nil {
+		t.Errorf("the log is %q, %v", text, err)
+	}
+}
+
+// spoilLog tries what would make the log another.
+func spoilLog() error {
+	for what, err := range map[string]error{
+		"cutting":   unix.Ftruncate(2, 0),
+		"reserving": unix.Fallocate(2, unix.FALLOC_FL_KEEP_SIZE, 0, 4096),
+		"writing":   func() error { _, err := unix.Pwrite(2, []byte("nothing"), 0); return err }(),
+		"mapping":   func() error { _, err := unix.Mmap(2, 0, 4096, unix.PROT_WRITE, unix.MAP_SHARED); return err }(),
+		"copying":   func() error { _, err := unix.CopyFileRange(2, new(int64), 2, nil, 3, 0); return err }(),
+		"doubling":  func() error { _, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 3); return err }(),
+		"flags":     unix.SetNonblock(2, true),
+	} {
+		if err != unix.EPERM {
+			return fmt.Errorf("%s: %v", what, err)
+		}
+	}
+	fmt.Fprintln(os.Stderr, "after")
+	return nil
 }
 
 // What was not passed on purpose is closed; what was passed is not, nor what the
