@@ -60,13 +60,7 @@ func limit(fileSize, files uint64) error {
 		{"RLIMIT_NPROC", unix.RLIMIT_NPROC, leaveThreads(threads.Cur)},
 		{"RLIMIT_STACK", unix.RLIMIT_STACK, mostStack},
 	} {
-		var had unix.Rlimit
-		err := unix.Prlimit(0, l.resource, nil, &had)
-		if err == nil {
-			most := min(l.most, had.Max) // an administrator may have set less
-			err = unix.Prlimit(0, l.resource, &unix.Rlimit{Cur: most, Max: most}, nil)
-		}
-		if err != nil {
+		if err := bound(0, l.resource, l.most); err != nil {
 			return fmt.Errorf("%s: %w", l.name, err)
 		}
 	}
@@ -77,6 +71,24 @@ func limit(fileSize, files uint64) error {
 // a worker to make another one. The last eighth is for the supervisor and for workers
 // that start: one that takes threads without end takes none of these.
 func leaveThreads(most uint64) uint64 { return min(most-most/8, mostThreads) }
+
+// bound sets a bound of the process pid, 0 for this one, or leaves one that is
+// smaller, as an administrator may have set it. Its supervisor may lower it at the
+// same time, and then no privilege may raise it again: what was read is read anew.
+func bound(pid, resource int, most uint64) error {
+	for before := uint64(0); ; {
+		var had unix.Rlimit
+		if err := unix.Prlimit(pid, resource, nil, &had); err != nil {
+			return err
+		}
+		least := min(most, had.Max)
+		err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: least, Max: least}, nil)
+		if err != unix.EPERM || had.Max == before { // else it is another by now
+			return err
+		}
+		before = had.Max
+	}
+}
 
 // withLastWords gives how long a file may become where it is to be size at most.
 func withLastWords(size uint64) uint64 {
@@ -90,12 +102,7 @@ func withLastWords(size uint64) uint64 {
 // LimitFiles keeps the process pid, a worker of this one, from making any file
 // longer than size bytes. It cannot make a bound larger.
 func LimitFiles(pid int, size uint64) error {
-	var had unix.Rlimit
-	err := unix.Prlimit(pid, unix.RLIMIT_FSIZE, nil, &had)
-	if err == nil {
-		most := min(withLastWords(size), had.Max)
-		err = unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: most, Max: most}, nil)
-	}
+	err := bound(pid, unix.RLIMIT_FSIZE, withLastWords(size))
 	if err != nil && err != unix.ESRCH { // one that has ended makes none longer
 		return fmt.Errorf("sandbox: RLIMIT_FSIZE of process %d: %w", pid, err)
 	}

@@ -109,14 +109,15 @@ func Confine(p Policy, passed []int) error {
 			return fmt.Errorf("sandbox: %w", err)
 		}
 	}
-	if err := limit(p.FileSize, max(p.Files, mostFiles)); err != nil {
-		return fmt.Errorf("sandbox: %w", err)
-	}
 	// The filter is given to all threads by the kernel; this one asks for it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	reached, err := dropPrivileges()
 	if err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	// Afterwards, so that it can make none larger that its supervisor has lowered.
+	if err := limit(p.FileSize, max(p.Files, mostFiles)); err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	if p.Becomes {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ func TestMain(m *testing.M) {
 // children are what confined processes do.
 var children = map[string]func() error{
 	"wait":        func() error { return then(Policy{FileSize: 4096}, func() error { return nil }) },
+	"lowered":     lowered,
 	"go first":    func() error { return then(Policy{GoesFirst: true}, func() error { return nil }) },
 	"give way":    func() error { return then(Policy{GivesWay: true}, func() error { return nil }) },
 	"every way":   func() error { return then(Policy{}, everyThread(openDenied(unix.EPERM))) },
@@ -424,6 +426,46 @@ func spoilLog() error {
 		}
 	}
 	fmt.Fprintln(os.Stderr, "after")
+	return nil
+}
+
+// A bound that is lowered while a worker sets its own counts, and keeps it from
+// nothing.
+func TestLoweredMeanwhile(t *testing.T) {
+	_, said := child(t, "lowered")
+	done(t, said)
+}
+
+// lowered sets its bounds again and again while that on files is lowered.
+func lowered() error {
+	reached, err := dropPrivileges()
+	if err != nil {
+		return err
+	}
+	var end atomic.Bool
+	var last uint64
+	lowering := make(chan error)
+	go func() {
+		for last = 1 << 62; !end.Load(); last-- {
+			if err := unix.Prlimit(0, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: last, Max: last}, nil); err != nil {
+				lowering <- err
+				return
+			}
+		}
+		lowering <- nil
+	}()
+	for i := 0; i < 5000 && err == nil; i++ {
+		err = limit(1<<63-1, mostFiles)
+	}
+	end.Store(true)
+	if err := errors.Join(err, <-lowering); err != nil {
+		return err
+	}
+	var has unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_FSIZE, nil, &has); err != nil || reached && has.Max != last+1 { // else privileges are kept
+		return fmt.Errorf("%d bytes have become %d, %v", last+1, has.Max, err)
+	}
+	fmt.Println("done")
 	return nil
 }
 
