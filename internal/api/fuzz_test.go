@@ -25,6 +25,7 @@ func FuzzRequest(f *testing.F) {
 	for _, r := range []string{
 		"GET /v1/titles?after=7 HTTP/1.1\r\nHost: x\r\n\r\n",
 		"GET /v1/titles/7/where?by=2026-11-27T18:00:00Z&at=a,b&at=c HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /v1/schedule?from=2026-11-27T18:00:00-24:00 HTTP/1.1\r\nHost: x\r\n\r\n",
 		"GET /v1/deliveries/42?revision=3&wait=20 HTTP/1.1\r\nHost: x\r\n\r\n",
 		"GET /v1/deliveries?before=%39 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ana.x\r\n\r\n",
 		"GET /v1/../v1/titles HTTP/1.1\r\nHost: x\r\n\r\n", "GET /v1/receptions?after=%ff%00 HTTP/1.1\r\nHost: x\r\n\r\n",

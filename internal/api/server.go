@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"videoclub/internal/control"
+	"videoclub/internal/moment"
 	"videoclub/internal/reason"
 	"videoclub/internal/session"
 )
@@ -159,7 +160,8 @@ func titleNumber(r *http.Request) (int, error) {
 	return int(n), nil
 }
 
-// instant reads a parameter that is an instant; absent, it is the zero time.
+// instant reads a parameter that is an instant, in UTC: time.Parse takes offsets
+// that JSON has not. Absent, it is the zero time.
 func instant(r *http.Request, name string) (at time.Time, err error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
@@ -168,7 +170,7 @@ func instant(r *http.Request, name string) (at time.Time, err error) {
 	if at, err = time.Parse(time.RFC3339, text); err != nil {
 		return at, reason.New(reason.Usage, "%s=%.40q is not an instant of RFC 3339", name, text)
 	}
-	return at, nil
+	return at.UTC(), moment.Check(name, at)
 }
 
 // number reads a parameter that is a number of at least 0; absent, it is 0.

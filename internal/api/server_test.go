@@ -110,6 +110,8 @@ func TestAskedWrongly(t *testing.T) {
 		{"no deadline", "GET", "/v1/titles/7/where", "", "k", 400},
 		{"by is no instant", "GET", "/v1/titles/7/where?by=18:30", "", "k", 400},
 		{"from is no instant", "GET", "/v1/titles/7/where?by=2026-11-27T18:00:00Z&from=now", "", "k", 400},
+		{"a deadline of no year", "GET", "/v1/titles/7/where?by=9999-12-31T23:59:59-23:59", "", "k", 400},
+		{"a schedule of no year", "GET", "/v1/schedule?from=9999-12-31T23:59:59-23:59", "", "k", 400},
 		{"no body", "POST", "/v1/requests", "", "k", 400},
 		{"no JSON", "POST", "/v1/requests", "number=7", "k", 400},
 		{"no object", "POST", "/v1/requests", "[7]", "k", 400},

@@ -200,7 +200,7 @@ func TestCounterOffer(t *testing.T) {
 	if code, _ := post(t, c, "/titles/1", form); code != http.StatusSeeOther || !d.requests[1].ByEarliest || !d.requests[1].By.IsZero() {
 		t.Errorf("%d: %+v", code, d.requests[1])
 	}
-	for wrong, form := range map[string]url.Values{"no reception": {"by": {"2026-11-23T12:10"}}, "no time": {"at": {"casa"}, "by": {"soon"}}, "no pace": {"at": {"casa"}, "by": {"2026-11-23T12:10"}, "pace": {"fast"}}} {
+	for wrong, form := range map[string]url.Values{"no reception": {"by": {"2026-11-23T12:10"}}, "no time": {"at": {"casa"}, "by": {"soon"}}, "no year": {"at": {"casa"}, "by": {"9999-12-31T23:59"}, "offset": {"-180"}}, "no pace": {"at": {"casa"}, "by": {"2026-11-23T12:10"}, "pace": {"fast"}}} {
 		if code, _ := post(t, c, "/titles/1", form); code != http.StatusBadRequest {
 			t.Errorf("%s: %d", wrong, code)
 		}

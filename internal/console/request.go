@@ -12,6 +12,7 @@ import (
 
 	"videoclub/internal/control"
 	"videoclub/internal/look"
+	"videoclub/internal/moment"
 	"videoclub/internal/reason"
 )
 
@@ -116,7 +117,7 @@ func deadline(form url.Values) (time.Time, error) {
 	}
 	for _, layout := range []string{local, local + ":05"} {
 		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return at, nil
+			return at.UTC(), moment.Check("the deadline", at)
 		}
 	}
 	return time.Time{}, reason.New(reason.Usage, "%.40q is no date and time", text)

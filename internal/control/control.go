@@ -70,8 +70,8 @@ type envelope struct {
 	Body json.RawMessage `json:"body"`
 }
 
-// Send sends m. It fails if the other side has gone, or has read nothing for
-// five seconds.
+// Send sends m. It fails with ErrUnsayable if m cannot be said, and if the other
+// side has gone, or has read nothing for five seconds.
 func (c *Conn) Send(m Message) error {
 	packet, err := encode(m)
 	if err != nil {
@@ -88,18 +88,22 @@ func (c *Conn) Send(m Message) error {
 	return nil
 }
 
+// ErrUnsayable is why a message was not sent that cannot be written, or is longer
+// than MaxMessage. The connection is as it was.
+var ErrUnsayable = errors.New("it cannot be said")
+
 // encode gives the packet of a message.
 func encode(m Message) ([]byte, error) {
 	body, err := json.Marshal(m)
 	if err != nil {
-		return nil, fmt.Errorf("control: %s: %w", m.kind(), err)
+		return nil, fmt.Errorf("control: %s: %w: %w", m.kind(), ErrUnsayable, err)
 	}
 	packet, err := json.Marshal(envelope{m.kind(), body})
 	if err != nil {
-		return nil, fmt.Errorf("control: %s: %w", m.kind(), err)
+		return nil, fmt.Errorf("control: %s: %w: %w", m.kind(), ErrUnsayable, err)
 	}
 	if len(packet) > MaxMessage {
-		return nil, fmt.Errorf("control: %s: %d bytes, at most %d are allowed", m.kind(), len(packet), MaxMessage)
+		return nil, fmt.Errorf("control: %s: %w: %d bytes, at most %d are allowed", m.kind(), ErrUnsayable, len(packet), MaxMessage)
 	}
 	return packet, nil
 }

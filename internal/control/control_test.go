@@ -3,6 +3,7 @@ package control
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -123,8 +124,11 @@ func TestBounds(t *testing.T) {
 	defer supervisor.Close()
 	defer file.Close()
 	worker := New(file)
-	if err := worker.Send(Failed{Detail: strings.Repeat("x", MaxMessage)}); err == nil {
-		t.Error("a message beyond the bound was sent")
+	if err := worker.Send(Failed{Detail: strings.Repeat("x", MaxMessage)}); !errors.Is(err, ErrUnsayable) {
+		t.Errorf("a message beyond the bound: %v", err)
+	}
+	if err := worker.Send(Call{Where: &WhereQuery{By: time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC)}}); !errors.Is(err, ErrUnsayable) {
+		t.Errorf("a message that JSON cannot write: %v", err)
 	}
 	if _, err := file.Write([]byte(strings.Repeat("x", MaxMessage+1))); err != nil {
 		t.Fatal(err)

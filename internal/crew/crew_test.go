@@ -43,15 +43,46 @@ func work(in *worker.Inside) error {
 	return why
 }
 
-// wait waits for its connection, as a spare worker does.
+// wait waits for its connection, as a spare worker does. Then it asks a few times,
+// and its last word is how it was answered.
 func wait(in *worker.Inside) error {
 	f, err := in.File("control")
 	if err != nil {
 		return err
 	}
-	_, err = control.New(f).Take()
-	return err
+	c := control.New(f)
+	if _, err = c.Take(); err != nil {
+		return err
+	}
+	if _, err := c.Receive(); err != nil { // its Start
+		return err
+	}
+	var heard []string
+	for n := range asked {
+		if err := c.Send(control.Call{Seq: uint64(n), Titles: &control.TitlesQuery{After: n}}); err != nil {
+			return err
+		}
+		m, file, err := c.ReceiveFile()
+		if err != nil {
+			return err
+		}
+		r, ok := m.(control.Reply)
+		switch {
+		case !ok || r.Seq != uint64(n):
+			heard = append(heard, "something else")
+		case r.Refusal != nil:
+			heard = append(heard, string(r.Refusal.Code))
+		case file != nil:
+			heard = append(heard, "a file")
+		default:
+			heard = append(heard, "an answer")
+		}
+	}
+	return c.Send(control.Failed{Code: reason.Cancelled, Detail: strings.Join(heard, ", ")})
 }
+
+// asked is how many times wait asks.
+const asked = 4
 
 func TestMember(t *testing.T) {
 	s, err := worker.NewSpawner("test")

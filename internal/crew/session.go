@@ -11,6 +11,7 @@ import (
 
 	"videoclub/internal/control"
 	"videoclub/internal/identity"
+	"videoclub/internal/reason"
 )
 
 // calls is how many calls a session may have open: a client asks one thing
@@ -150,6 +151,11 @@ func (a *answering) answer(ctx context.Context, c control.Call) {
 	} else {
 		err = a.m.Control.SendFile(reply, file)
 		file.Close()
+	}
+	if errors.Is(err, control.ErrUnsayable) {
+		// A fault of ours: whoever asked is told so, and goes on.
+		a.Log.Warn("an answer cannot be given, refusing it", "error", err)
+		err = a.m.Control.Send(control.Reply{Seq: c.Seq, Refusal: &control.Refusal{Code: reason.Internal, Detail: "the server has an answer that it cannot give"}})
 	}
 	// A session that has gone hears no answer. One that asks and does not
 	// listen is let go, and asks no more than its calls until then.

@@ -87,7 +87,7 @@ func (s asker) answer(ctx context.Context, c control.Call) (r control.Reply, err
 	case c.Receptions != nil:
 		r.Receptions, err = s.receptions(ctx, c.Receptions.After)
 	case c.Chart != nil:
-		r.Chart = s.chart(*c.Chart)
+		r.Chart, err = s.chart(*c.Chart)
 	case c.LinkOnce != nil:
 		r.Once, err = s.linkOnce(ctx)
 	case c.Add != nil || c.Remove != nil:

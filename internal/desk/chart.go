@@ -2,6 +2,7 @@ package desk
 
 import (
 	"videoclub/internal/control"
+	"videoclub/internal/moment"
 )
 
 const (
@@ -16,7 +17,13 @@ const (
 
 // chart draws the plan: how full the uplink and links are for everybody, and of
 // the reservations those of the deliveries that the caller sees.
-func (s asker) chart(q control.ChartQuery) *control.Chart {
+func (s asker) chart(q control.ChartQuery) (*control.Chart, error) {
+	if err := moment.Check("from", q.From); err != nil {
+		return nil, err
+	}
+	if err := moment.Check("to", q.To); err != nil {
+		return nil, err
+	}
 	drawn := s.desk.Dispatcher.Chart(q.From, q.To, control.ChartSteps)
 	c := &control.Chart{
 		Now: s.desk.Clock().UTC(), From: drawn.From.UTC(), To: drawn.To.UTC(), Links: []control.LinkChart{},
@@ -50,5 +57,5 @@ func (s asker) chart(q control.ChartQuery) *control.Chart {
 		}
 		c.Links = append(c.Links, link)
 	}
-	return c
+	return c, nil
 }

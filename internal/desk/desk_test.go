@@ -3,6 +3,7 @@ package desk
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -179,6 +180,57 @@ func TestRequest(t *testing.T) {
 	}
 	if r := s.answer(ctx, control.Call{}); r.Refusal == nil || r.Refusal.Code != reason.Internal {
 		t.Errorf("an empty call: %+v", r)
+	}
+}
+
+// Whatever instant somebody asks with, nobody gets an answer that cannot be written.
+func TestFarInstants(t *testing.T) {
+	d := newDesk(t, 1)
+	user, admin := &session{desk: d, role: User}, &session{desk: d, role: Administrator}
+	soon := time.Now().Add(time.Hour)
+	for _, text := range []string{"9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59Z", "2201-01-01T00:00:00Z", "0000-01-01T00:00:00Z"} {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		by, from, several := ask("by "+text), ask("from "+text), ask("several "+text)
+		by.By, from.From, several.By = at, at, at
+		several.Reception, several.Receptions = "", []string{"mateo"}
+		for name, c := range map[string]control.Call{
+			"a request": {Request: &by}, "one from then": {Request: &from}, "one for several": {Request: &several},
+			"a question": {Where: &control.WhereQuery{Number: 7, By: at}}, "one from then on": {Where: &control.WhereQuery{Number: 7, By: soon, From: at}},
+			"a chart": {Chart: &control.ChartQuery{From: at}}, "one until then": {Chart: &control.ChartQuery{To: at}},
+			"a new version": {Redeliver: &control.Redeliver{Key: text, Number: 7, Receptions: []string{"mateo"}, By: at}},
+		} {
+			r := admin.answer(t.Context(), c)
+			if _, err := json.Marshal(r); err != nil || r.Refusal == nil || r.Refusal.Code != reason.Usage && r.Refusal.Code != reason.DeadlinePast {
+				t.Errorf("%s, %s: %+v, %v", text, name, r, err)
+			}
+		}
+	}
+	r := user.answer(t.Context(), control.Call{Deliveries: &control.DeliveryQuery{}})
+	if _, err := json.Marshal(r); err != nil || r.Deliveries == nil || len(r.Deliveries.Deliveries) != 0 {
+		t.Errorf("the list: %+v, %v", r, err)
+	}
+}
+
+// A delivery that an earlier version promised for the year 10000 is listed and shown
+// like any other.
+func TestFarDeadlineOfBefore(t *testing.T) {
+	d := newDesk(t, 1)
+	s := &session{desk: d, role: User}
+	l, _, err := d.Ledger.Promise(t.Context(), ledger.Delivery{
+		Key: "k", Fingerprint: "f", Title: 7, Name: "La Piedra", Reception: "mateo", Requested: time.Now(),
+		Deadline: time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC), Size: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]control.Call{"a list": {Deliveries: &control.DeliveryQuery{}}, "a story": showOf(l.ID), "its end": {Cancel: &control.CancelQuery{ID: l.ID}}} {
+		r := s.answer(t.Context(), c)
+		if text, err := json.Marshal(r); err != nil || r.Refusal != nil || !strings.Contains(string(text), `"deadline":"9999-12-31T23:59:59Z"`) {
+			t.Errorf("%s: %s, %v", name, text, err)
+		}
 	}
 }
 

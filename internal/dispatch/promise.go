@@ -10,6 +10,7 @@ import (
 
 	"videoclub/internal/journal"
 	"videoclub/internal/ledger"
+	"videoclub/internal/moment"
 	"videoclub/internal/rate"
 	"videoclub/internal/reason"
 )
@@ -69,11 +70,19 @@ func (a Ask) canonical() Ask {
 	return a
 }
 
+// inTime refuses a deadline that has passed, and instants of years that cannot be
+// kept.
 func (a Ask) inTime(now time.Time) error {
-	if a.ByEarliest || a.By.After(now) {
-		return nil
+	if err := moment.Check("the earliest beginning", a.From); err != nil {
+		return err
 	}
-	return reason.New(reason.DeadlinePast, "%s has passed: it is %s", a.By.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	switch {
+	case a.ByEarliest:
+		return nil
+	case !a.By.After(now):
+		return reason.New(reason.DeadlinePast, "%s has passed: it is %s", a.By.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	return moment.Check("the deadline", a.By)
 }
 
 // Promised gives what was promised under the key, if it was used before. Of the

@@ -245,6 +245,49 @@ func TestWhere(t *testing.T) {
 	}
 }
 
+// An instant of a year that nobody can write is neither promised nor asked about.
+func TestInstantsThatCannotBeKept(t *testing.T) {
+	s := newStand(t, three(), films{"/night": 9_500_000})
+	at := func(text string) time.Time {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	never := asking("never", time.Hour, "hall")
+	never.By = at("9999-12-31T23:59:59-23:59")
+	from := asking("from", time.Hour, "hall")
+	from.From = at("9999-12-31T23:59:59-23:59")
+	before := asking("before", time.Hour, "hall")
+	before.From = at("0000-12-31T23:59:59Z")
+	earliest := from
+	earliest.ByEarliest = true
+	past := asking("past", time.Hour, "hall")
+	past.By = at("0001-01-01T00:00:00+23:59")
+	for name, c := range map[string]struct {
+		ask  Ask
+		want reason.Code
+	}{
+		"a deadline too far": {never, reason.Usage}, "a beginning too far": {from, reason.Usage}, "a beginning before all years": {before, reason.Usage},
+		"too far, by the earliest": {earliest, reason.Usage}, "a deadline before all years": {past, reason.DeadlinePast},
+	} {
+		_, promised := s.Promise(t.Context(), c.ask)
+		_, again := s.Redeliver(t.Context(), c.ask)
+		_, where := s.Where(t.Context(), c.ask)
+		for _, err := range []error{promised, again, where} {
+			if reason.Of(err) != c.want {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	last := asking("last", time.Hour, "hall")
+	last.By = at("2200-12-31T23:59:59Z")
+	if _, err := s.Promise(t.Context(), last); err != nil || len(s.kept(t)) != 1 {
+		t.Errorf("the last deadline that there is: %v, %d kept", err, len(s.kept(t)))
+	}
+}
+
 // Where something waits for space, nothing that is as large is promised, however
 // much time it has.
 func TestPromiseWithoutSpace(t *testing.T) {

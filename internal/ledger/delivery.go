@@ -157,7 +157,10 @@ type instant time.Time
 // Value rounds down to the millisecond.
 func (i *instant) Value() (driver.Value, error) { return millis(time.Time(*i)), nil }
 
-// Scan is the inverse of Value, in UTC.
+// Scan is the inverse of Value, in UTC. What is outside the years that RFC 3339 can
+// write is read as the nearest that it can: earlier versions promised deadlines of
+// the year 10000, and a delivery that cannot be written down cannot be listed,
+// offered or mailed.
 func (i *instant) Scan(column any) error {
 	ms, ok := column.(int64)
 	if !ok {
@@ -165,10 +168,18 @@ func (i *instant) Scan(column any) error {
 	}
 	*i = instant{}
 	if ms != 0 {
-		*i = instant(time.UnixMilli(ms).UTC())
+		*i = instant(time.UnixMilli(min(max(ms, firstInstant), lastInstant)).UTC())
 	}
 	return nil
 }
+
+// firstInstant and lastInstant are the ends of the years that RFC 3339 can write,
+// in milliseconds since 1970: the zero time, which is none, and the last second of
+// the year 9999.
+var (
+	firstInstant = time.Time{}.UnixMilli()
+	lastInstant  = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC).UnixMilli()
+)
 
 func millis(t time.Time) int64 {
 	if t.IsZero() {

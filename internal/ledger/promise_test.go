@@ -44,6 +44,27 @@ func TestPromiseKeepsEveryField(t *testing.T) {
 	}
 }
 
+// What RFC 3339 cannot write is read as the nearest that it can.
+func TestInstantsOfAnyYear(t *testing.T) {
+	l := openAt(t, place(t))
+	last := time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
+	for i, c := range []struct{ kept, want time.Time }{
+		{last.Add(-time.Millisecond), last.Add(-time.Millisecond)}, {last, last}, {last.Add(time.Millisecond), last},
+		{last.Add(24 * time.Hour), last}, {last.AddDate(200_000, 0, 0), last},
+		{time.Time{}.Add(time.Millisecond), time.Time{}.Add(time.Millisecond)}, {time.Time{}.Add(-time.Millisecond), time.Time{}}, {time.Time{}.AddDate(-200_000, 0, 0), time.Time{}},
+	} {
+		asked := request(i)
+		asked.Deadline = c.kept
+		made, _, err := l.Promise(t.Context(), asked)
+		must(t, err)
+		if got, err := l.Get(t.Context(), made.ID); err != nil || !got.Deadline.Equal(c.want) {
+			t.Errorf("%v is read as %v, %v", c.kept, got.Deadline, err)
+		} else if _, err := got.Deadline.MarshalJSON(); err != nil || got.Deadline.IsZero() != c.want.IsZero() {
+			t.Errorf("%v: %v", c.kept, err)
+		}
+	}
+}
+
 func TestPromiseKeys(t *testing.T) {
 	l := openAt(t, place(t))
 	first := promised(t, l, 1)

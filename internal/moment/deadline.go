@@ -10,7 +10,7 @@ import (
 // MaxAhead is the furthest that a relative deadline reaches.
 const MaxAhead = 400 * day
 
-// The years of an absolute deadline: those within which an instant counted in
+// The years of an instant that somebody gives: those within which one counted in
 // nanoseconds since 1970 fits an int64 with room to add to it.
 const (
 	firstYear = 1970
@@ -113,4 +113,15 @@ func absolute(text string) (time.Time, bool) {
 func yearAccepted(t time.Time) bool {
 	year := t.UTC().Year()
 	return firstYear <= year && year <= lastYear
+}
+
+// Check refuses an instant that a program was given for what, unless its year in
+// UTC is 1970 to 2200, as that of a deadline which ParseDeadline reads; the zero
+// time is none, and passes. The error has reason.Usage. With an offset RFC 3339
+// reaches into years before 1 and after 9999, which it cannot write in UTC.
+func Check(what string, at time.Time) error {
+	if at.IsZero() || yearAccepted(at) {
+		return nil
+	}
+	return reason.New(reason.Usage, "%s is %s: give an instant of the years %d to %d", what, at.UTC().Format(time.RFC3339), firstYear, lastYear)
 }

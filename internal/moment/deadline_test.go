@@ -88,6 +88,22 @@ func TestParseDeadlineRefuses(t *testing.T) {
 	}
 }
 
+// What is given by a program is of the years that a person may give, as UTC counts
+// them.
+func TestCheck(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"1969-12-31T23:59:59Z": false, "1970-01-01T00:00:00Z": true, "1970-01-01T00:00:00+00:01": false,
+		"2200-12-31T23:59:59Z": true, "2201-01-01T00:00:00Z": false, "2200-12-31T23:59:59-00:01": false, "2201-01-01T00:00:00+00:01": true,
+		"9999-12-31T23:59:59-23:59": false, "0000-01-01T00:00:00Z": false, "0001-01-01T00:00:00+23:59": false,
+		"0001-01-01T00:00:00Z": true, // none
+	} {
+		err := Check("the deadline", utc(t, text))
+		if (err == nil) != ok || err != nil && (reason.Of(err) != reason.Usage || !strings.Contains(err.Error(), "years 1970 to 2200")) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 // A bare time on the days on which clocks change.
 func TestParseDeadlineOverClockChanges(t *testing.T) {
 	for _, c := range []struct{ zone, now, text, want string }{
