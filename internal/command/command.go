@@ -92,7 +92,9 @@ func Explain(w io.Writer, program, language string, err error) int {
 	}
 	meaning, hint := code.Words(language)
 	detail := err.Error()
-	if code == reason.Internal || code == reason.Usage || code == reason.ConfigInvalid {
+	if detail == string(code) { // there is no detail, or a server tells none
+		fmt.Fprintf(w, "%s: %s\n", program, meaning)
+	} else if code == reason.Internal || code == reason.Usage || code == reason.ConfigInvalid {
 		fmt.Fprintf(w, "%s: %s\n", program, detail)
 	} else {
 		fmt.Fprintf(w, "%s: %s: %s\n", program, meaning, detail)

@@ -37,6 +37,12 @@ func TestExplain(t *testing.T) {
 			"vcuser: no se puede llegar al servidor: delivery 3\nvcuser: compruebe que está en marcha y que la dirección es correcta [unreachable]\n",
 			1,
 		},
+		"a reason without a detail": {
+			reason.New(reason.SourceUnreadable, ""),
+			"vcuser: the title's file could not be read to its end\nvcuser: check the disk at the central server, then request it again [source_unreadable]\n",
+			"vcuser: el archivo del título no se pudo leer hasta el final\nvcuser: revise el disco del servidor central y solicítelo de nuevo [source_unreadable]\n",
+			reason.ExitFailed,
+		},
 		"told already": {&Ended{Status: 3}, "", "", 3},
 	} {
 		for language, want := range map[string]string{"en": c.en, "es": c.es} {

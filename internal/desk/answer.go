@@ -3,7 +3,6 @@ package desk
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -26,13 +25,13 @@ func (s *session) answer(ctx context.Context, c control.Call) (r control.Reply) 
 	}
 	if err != nil {
 		s.logRefusal(err)
-		return control.Reply{Refusal: refusal(err)}
+		return control.Reply{Refusal: who.refusal(err)}
 	}
 	return r
 }
 
 // identify answers what is about who has the session; known is whether the call
-// was. What is refused there was logged, or is none of what is logged.
+// was. Logins that are refused there were logged.
 func (s *session) identify(ctx context.Context, c control.Call) (r control.Reply, known bool) {
 	var err error
 	switch {
@@ -53,7 +52,10 @@ func (s *session) identify(ctx context.Context, c control.Call) (r control.Reply
 		return r, false
 	}
 	if err != nil {
-		r.Refusal = refusal(err)
+		if reason.Of(err).Located() {
+			s.logRefusal(err)
+		}
+		r.Refusal = caller{}.refusal(err)
 	}
 	return r, true
 }
@@ -102,16 +104,26 @@ func (s asker) answer(ctx context.Context, c control.Call) (r control.Reply, err
 	return r, err
 }
 
-func refusal(err error) *control.Refusal {
-	r := &control.Refusal{Code: reason.Of(err), Detail: err.Error()}
+// refusal is err, told to the caller.
+func (c caller) refusal(err error) *control.Refusal {
+	code := reason.Of(err)
+	r := &control.Refusal{Code: code, Detail: c.sayable(code, err.Error())}
 	var refused *dispatch.Refusal
 	if errors.As(err, &refused) {
 		r.Earliest, r.Constraint = refused.Earliest, refused.Constraint
 		if len(refused.Report) > 0 {
-			r.Report = publicProspects(refused.Report)
+			r.Report = c.publicProspects(refused.Report)
 		}
 	}
 	return r
+}
+
+// sayable is what the caller is told of a detail: where things lie is not for users.
+func (c caller) sayable(code reason.Code, detail string) string {
+	if c.admin {
+		return detail
+	}
+	return code.ForUsers(detail)
 }
 
 // cut bounds a text, at a character's beginning, by how many bytes it has as JSON
@@ -178,7 +190,6 @@ func (s asker) promise(ctx context.Context, q control.Request, receptions []stri
 	var promised []ledger.Delivery
 	if unknown == nil {
 		promised, err = s.desk.Dispatcher.Promise(ctx, ask)
-		err = s.unreadable(err, title)
 	} else {
 		promised, err = s.again(ctx, ask, q.Number, unknown)
 	}
@@ -186,15 +197,6 @@ func (s asker) promise(ctx context.Context, q control.Request, receptions []stri
 		ids = append(ids, l.ID)
 	}
 	return ids, err
-}
-
-// unreadable is err, told to the caller.
-func (s asker) unreadable(err error, t dispatch.Title) error {
-	if s.admin || reason.Of(err) != reason.TitleUnreadable {
-		return err
-	}
-	s.desk.Log.Warn("a title cannot be read", "title", t.Name, "error", err)
-	return reason.New(reason.TitleUnreadable, "%s", s.unplaced(err.Error(), t.Location, t.Name))
 }
 
 // again answers a request for a title that is unknown now: with what was promised
@@ -255,19 +257,11 @@ func (s asker) show(ctx context.Context, q control.ShowQuery) (*control.Delivery
 	return s.story(ctx, v)
 }
 
-// unplaced is what is said of a title to the caller: where it lies is not for users.
-func (c caller) unplaced(detail, location, name string) string {
-	if c.admin || location == "" {
-		return detail
-	}
-	return strings.ReplaceAll(detail, location, name)
-}
-
 func (c caller) publicOf(v dispatch.View) control.Delivery {
 	d := control.Delivery{
 		ID: v.ID, Title: v.Name, Number: v.Title, Reception: v.Reception, State: string(v.State), Offset: v.Offset, Size: v.Size,
 		Rate: v.Rate, MaxPace: v.MaxPace, Deadline: v.Deadline.UTC(), Start: v.Start.UTC(), End: v.End.UTC(), Started: utc(v.Started), Finished: utc(v.Finished),
-		SHA256: v.SHA256, Reason: v.Reason, Detail: cut(c.unplaced(v.Detail, v.Location, v.Name), 300), AtRisk: v.AtRisk, Late: v.Late, Resumes: v.Resumes,
+		SHA256: v.SHA256, Reason: v.Reason, Detail: cut(c.sayable(v.Reason, v.Detail), 300), AtRisk: v.AtRisk, Late: v.Late, Resumes: v.Resumes,
 	}
 	if v.Live.Asked {
 		d.Live, d.Captured, d.Lasts = true, v.Captured.Milliseconds(), v.Duration.Milliseconds()
@@ -292,7 +286,7 @@ func (s asker) story(ctx context.Context, v dispatch.View) (*control.DeliverySto
 		Events: []control.Event{}, Receipt: v.Receipt,
 	}
 	for _, e := range events[max(0, len(events)-control.MaxEvents):] {
-		story.Events = append(story.Events, control.Event{At: e.At.UTC(), Kind: string(e.Kind), Reason: e.Reason, Offset: e.Offset, Detail: cut(s.unplaced(e.Detail, v.Location, v.Name), 300)})
+		story.Events = append(story.Events, control.Event{At: e.At.UTC(), Kind: string(e.Kind), Reason: e.Reason, Offset: e.Offset, Detail: cut(s.sayable(e.Reason, e.Detail), 300)})
 	}
 	if story.ReceiptKey, err = s.desk.Ledger.ReceiptKey(ctx, v.Delivery); err != nil {
 		return nil, err

@@ -1,13 +1,17 @@
 package desk
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"videoclub/internal/control"
+	"videoclub/internal/dispatch"
 	"videoclub/internal/identity"
 	"videoclub/internal/reason"
 )
@@ -16,6 +20,8 @@ import (
 // has become of a delivery.
 func TestWhereTitlesLie(t *testing.T) {
 	d, now := browsers(t)
+	var log bytes.Buffer
+	d.Log = slog.New(slog.NewTextHandler(&log, nil))
 	ctx := t.Context()
 	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
 	link, err := identity.ParseLink(admin.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "a@x.cl"}}).Account.Link)
@@ -34,7 +40,13 @@ func TestWhereTitlesLie(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Ledger.Fail(ctx, l.ID, reason.SourceChanged, "another file has taken the place of "+l.Location, *now); err != nil {
+	// As it is said where roots are set, and where not.
+	if err := errors.Join(
+		d.Ledger.Started(ctx, l.ID, *now),
+		d.Ledger.Interrupted(ctx, l.ID, reason.TitleUnreadable, "opening the title: openat films/secret.avi: no such file or directory", *now),
+		d.Ledger.Interrupted(ctx, l.ID, reason.Internal, "open /var/lib/vccs/digests/secret.avi: permission denied", *now),
+		d.Ledger.Fail(ctx, l.ID, reason.SourceChanged, "another file has taken the place of "+l.Location, *now),
+	); err != nil {
 		t.Fatal(err)
 	}
 	for what, c := range map[string]control.Call{
@@ -47,12 +59,31 @@ func TestWhereTitlesLie(t *testing.T) {
 		for s, sees := range map[*session]bool{ana: false, admin: true} {
 			r := s.answer(ctx, c)
 			text, err := json.Marshal(r)
-			if err != nil || !strings.Contains(string(text), "place of") && (r.Refusal == nil || r.Refusal.Code != reason.TitleUnreadable) {
+			if err != nil || !strings.Contains(string(text), `"reason":"source_changed"`) && (r.Refusal == nil || r.Refusal.Code != reason.TitleUnreadable) {
+				t.Errorf("%s, %s: %s, %v", what, s.role, text, err)
+			}
+			if strings.Contains(string(text), ".avi") != sees || strings.Contains(string(text), "secret") != (sees && what == "a story") {
 				t.Errorf("%s, %s: %s", what, s.role, text)
 			}
-			if strings.Contains(string(text), ".avi") != sees {
-				t.Errorf("%s, %s: %s", what, s.role, text)
-			}
+		}
+	}
+	if !strings.Contains(log.String(), "gone.avi") {
+		t.Errorf("the journal has not where the title lies: %s", log.String())
+	}
+}
+
+// What became of one reception of several is told like a refusal of all, and what
+// hinders nobody's title is told to everybody.
+func TestToldByCaller(t *testing.T) {
+	prospects := []dispatch.Prospect{
+		{Reception: "hall", Err: reason.New(reason.LedgerFailed, "ledger /var/lib/vccs: full")},
+		{Reception: "mars", Err: reason.New(reason.UnknownReception, "no reception is called mars")},
+	}
+	for admin, want := range map[bool]string{false: "", true: "ledger /var/lib/vccs: full"} {
+		got := caller{admin: admin}.refusal(&dispatch.Refusal{Code: reason.LedgerFailed, Detail: "1 of 2: ledger /var/lib/vccs: full", Report: prospects})
+		if got.Code != reason.LedgerFailed || (got.Detail != "") != admin || got.Report[0].Code != reason.LedgerFailed || got.Report[0].Detail != want ||
+			got.Report[1].Detail != "no reception is called mars" {
+			t.Errorf("an administrator, %t: %+v", admin, got)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func TestDetailsAreBounded(t *testing.T) {
 		q := ask(fmt.Sprint(i))
 		last = s.answer(ctx, control.Call{Request: &q}).Delivery.ID
 		if i > 0 {
-			if err := d.Ledger.Fail(ctx, last, reason.StoreFailed, strings.Repeat("<", 4000), time.Now()); err != nil {
+			if err := d.Ledger.Fail(ctx, last, reason.Protocol, strings.Repeat("<", 4000), time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -37,7 +37,7 @@ func TestDetailsAreBounded(t *testing.T) {
 	fits("a list", control.Call{Deliveries: &control.DeliveryQuery{}})
 	first := last - control.PageSize + 1
 	for range control.MaxEvents {
-		if err := d.Ledger.Interrupted(ctx, first, reason.StoreFailed, strings.Repeat("\x01", 4000), time.Now()); err != nil {
+		if err := d.Ledger.Interrupted(ctx, first, reason.Protocol, strings.Repeat("\x01", 4000), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

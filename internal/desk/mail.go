@@ -34,7 +34,7 @@ func (s asker) mails(ctx context.Context, delivery int64) ([]control.Mail, error
 			at = m.Next
 		}
 		mails = append(mails, control.Mail{
-			Kind: string(m.Kind), To: m.To, State: string(m.State), Attempts: m.Attempts, Reason: m.Reason, Detail: cut(m.Detail, 300), At: at.UTC(),
+			Kind: string(m.Kind), To: m.To, State: string(m.State), Attempts: m.Attempts, Reason: m.Reason, Detail: cut(s.sayable(m.Reason, m.Detail), 300), At: at.UTC(),
 		})
 	}
 	return mails, nil

@@ -86,9 +86,9 @@ func (s asker) where(ctx context.Context, q control.WhereQuery) (*control.Prospe
 	}
 	prospects, err := s.desk.Dispatcher.Where(ctx, dispatch.Ask{Title: title, Receptions: names, By: q.By, From: q.From, MaxPace: rate.Rate(q.MaxPace)})
 	if err != nil {
-		return nil, s.unreadable(err, title)
+		return nil, err
 	}
-	return &control.ProspectPage{Receptions: publicProspects(prospects), More: more}, nil
+	return &control.ProspectPage{Receptions: s.publicProspects(prospects), More: more}, nil
 }
 
 // receptions answers what the known receptions are called: all that a user is
@@ -112,12 +112,13 @@ func (s asker) receptionsAfter(ctx context.Context, after string, most int) (nam
 	return names[:min(most, len(names))], len(names) > most, nil
 }
 
-func publicProspects(prospects []dispatch.Prospect) []control.Prospect {
+func (c caller) publicProspects(prospects []dispatch.Prospect) []control.Prospect {
 	public := []control.Prospect{}
 	for _, p := range prospects {
 		one := control.Prospect{Reception: p.Reception, Possible: p.Err == nil, Start: utc(p.Start), End: utc(p.End)}
 		if p.Err != nil {
-			one.Code, one.Detail = reason.Of(p.Err), cut(p.Err.Error(), 300)
+			one.Code = reason.Of(p.Err)
+			one.Detail = cut(c.sayable(one.Code, p.Err.Error()), 300)
 		}
 		var refused *dispatch.Refusal
 		if errors.As(p.Err, &refused) {

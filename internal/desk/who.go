@@ -158,10 +158,11 @@ func (s *session) authorise(ctx context.Context) (caller, error) {
 	}, nil
 }
 
-// logRefusal logs that somebody asked for what is not theirs.
+// logRefusal logs that somebody asked for what is not theirs, and what is hidden of
+// a refusal from users.
 func (s *session) logRefusal(err error) {
-	switch code := reason.Of(err); code {
-	case reason.NotPermitted, reason.LoginInvalid:
+	switch code := reason.Of(err); {
+	case code == reason.NotPermitted, code == reason.LoginInvalid, code.Located():
 		account := ""
 		s.mu.Lock()
 		if s.token != nil {

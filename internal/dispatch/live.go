@@ -172,13 +172,25 @@ func (d *Dispatcher) lookLive(location string) (ledger.Delivery, error) {
 		return ledger.Delivery{}, reason.New(reason.NotPermitted, "this server takes no live sources")
 	}
 	if err := d.Studio.Check(location); err != nil {
-		return ledger.Delivery{}, err
+		return ledger.Delivery{}, d.notCaptured(location, err)
 	}
 	f, err := feed.Parse(location)
 	if err != nil {
-		return ledger.Delivery{}, err
+		return ledger.Delivery{}, d.notCaptured(location, err)
 	}
 	return ledger.Delivery{Location: location, Size: -1, Pace: int64(f.Rate()), Live: ledger.Live{Asked: true}}, nil
+}
+
+// notCaptured is why a live source is not captured, told in words that do not name
+// its devices where users are told the detail; administrators see those with the
+// title.
+func (d *Dispatcher) notCaptured(location string, err error) error {
+	switch code := reason.Of(err); code {
+	case reason.NotPermitted, reason.Usage:
+		d.Log.Warn("a live source may not be captured", "location", location, "reason", string(code), "error", err)
+		return reason.New(code, "this server does not capture the title's source")
+	}
+	return err
 }
 
 func wishOf(l ledger.Delivery, lasts time.Duration) studio.Wish {
@@ -256,6 +268,7 @@ func (d *Dispatcher) join(j *job) {
 	// One that begins late is over by its deadline all the same, if that is near.
 	lasts := min(l.Duration, max(time.Second, l.Deadline.Sub(now)-settle))
 	part, err := d.Studio.Join(d.ending, wishOf(l, lasts))
+	err = d.notCaptured(l.Location, err)
 	ctx, now := context.Background(), d.Clock()
 	if err == nil {
 		l.Live = ledger.Live{

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +51,46 @@ func (a away) Files(string) (data, marks, index *os.File, err error) {
 		files[i], err = f, errors.Join(err, wrong)
 	}
 	return files[0], files[1], files[2], err
+}
+
+// strict is a studio that captures nothing, and says of what.
+type strict struct {
+	still
+	err error
+}
+
+func (s strict) Check(string) error { return s.err }
+func (s strict) Join(context.Context, studio.Wish) (studio.Part, error) {
+	return studio.Part{}, s.err
+}
+
+// That a source may not be captured is told without naming its device, in a refusal
+// and in what becomes of a delivery.
+func TestNotCaptured(t *testing.T) {
+	for _, code := range []reason.Code{reason.NotPermitted, reason.Usage} {
+		settings := three()
+		settings.Receptions["hall"] = Reception{Address: "127.0.0.1:0", Link: 100_000} // nobody can be told
+		s := newStand(t, settings, films{})
+		s.Studio = still{}
+		ask := asking("live", 2*time.Hour, "hall")
+		ask.Title = whisper
+		made, err := s.Promise(t.Context(), ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Studio = strict{err: reason.New(code, "/dev/video7 may not be captured")}
+		ask.Key = "again"
+		if _, err := s.Promise(t.Context(), ask); reason.Of(err) != code || strings.Contains(err.Error(), "video7") {
+			t.Errorf("%s: refused for %v", code, err)
+		}
+		s.join(s.jobs[made[0].ID])
+		s.endAll()
+		s.attempts.Wait()
+		l, err := s.Ledger.Get(t.Context(), made[0].ID)
+		if err != nil || l.State != ledger.Failed || l.Reason != code || strings.Contains(l.Detail, "video7") {
+			t.Errorf("%s: %s for %s, %q, %v", code, l.State, l.Reason, l.Detail, err)
+		}
+	}
 }
 
 // voice is a sound of some 195,000 bytes a second; a link of three carries 95,000.

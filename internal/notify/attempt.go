@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"videoclub/internal/control"
@@ -156,10 +155,7 @@ func (a *attempt) compose(ctx context.Context) ([]byte, error) {
 		Kind: letter.Kind(a.mail.Kind), Language: a.mail.Language, Zone: a.Zone,
 		From: a.settings.From, To: a.mail.To, MessageID: a.mail.MessageID, Date: a.mail.Created,
 		Delivery: d.ID, Name: d.Name, Reception: d.Reception, Promised: d.Deadline,
-		ReceiptJSON: d.Receipt, Reason: d.Reason, Detail: d.Detail, Expected: a.mail.Expected,
-	}
-	if d.Location != "" { // where it lies is not for users
-		l.Detail = strings.ReplaceAll(d.Detail, d.Location, d.Name)
+		ReceiptJSON: d.Receipt, Reason: d.Reason, Detail: d.Reason.ForUsers(d.Detail), Expected: a.mail.Expected,
 	}
 	if r, err := receipt.Parse(d.Receipt); err == nil {
 		l.Receipt = &r

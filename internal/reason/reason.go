@@ -184,6 +184,28 @@ func (c Code) Exit() int {
 // Permanent says whether trying the same again cannot help.
 func (c Code) Permanent() bool { return table[c].permanent }
 
+// located are the codes whose detail may say where something lies at the central
+// server: a title, a device, a program, the spool, the ledger.
+var located = map[Code]bool{
+	TitleUnreadable: true, SourceChanged: true, SourceUnreadable: true, TitlesFailed: true, TitlesInvalid: true,
+	DeviceAbsent: true, DeviceBusy: true, DeviceHung: true, DeviceSuspended: true, DeviceFailed: true, DeviceUnfit: true, DeviceOverrun: true,
+	EncoderAbsent: true, EncoderFailed: true, SpoolFull: true, StoreFailed: true, LedgerFailed: true, KeysInvalid: true, Internal: true,
+}
+
+// Located says whether what a detail with c tells is for administrators and the
+// journal alone.
+func (c Code) Located() bool { return located[c] }
+
+// ForUsers is what users are told of a detail with c: nothing, where it may say
+// where something lies. Paths are not looked for within it, as they stand there in
+// more forms than one; the words of c say what users need.
+func (c Code) ForUsers(detail string) string {
+	if c.Located() {
+		return ""
+	}
+	return detail
+}
+
 // Words says in lang ("es", or English for anything else) what c means and
 // what to do next. Both are lower case without a full stop; the hint may be
 // empty. An unknown code gives itself.

@@ -62,3 +62,20 @@ func TestExit(t *testing.T) {
 		}
 	}
 }
+
+// What users are told of a detail is none where that may be a place.
+func TestForUsers(t *testing.T) {
+	for code, want := range map[Code]string{
+		TitleUnreadable: "", SourceChanged: "", SourceUnreadable: "", DeviceAbsent: "", LedgerFailed: "", StoreFailed: "", Internal: "",
+		"": "x", Usage: "x", Unreachable: "x", DeadlineTooSoon: "x", DigestMismatch: "x", "a_reason_of_tomorrow": "x",
+	} {
+		if got := code.ForUsers("x"); got != want || code.Located() != (want == "") {
+			t.Errorf("%s: %q", code, got)
+		}
+	}
+	for code := range located {
+		if !code.Known() {
+			t.Errorf("%s is no code", code)
+		}
+	}
+}

@@ -38,7 +38,10 @@ func (s *Surveyor) Describe(ctx context.Context, location string, f *os.File) (s
 	sum, err := s.describe(ctx, f, list)
 	if err != nil {
 		s.Shelf.Drop(list)
-		return 0, 0, nil, reason.Wrap(reason.Of(err), err, "%s", location)
+		if code := reason.Of(err); code.Located() { // of others users are told the detail
+			err = reason.Wrap(code, err, "%s", location)
+		}
+		return 0, 0, nil, err
 	}
 	if version, release, err = s.Shelf.Keep(list, sum); err != nil {
 		return 0, 0, nil, reason.Wrap(reason.Internal, err, "keeping the manifest of a folder")
