@@ -146,7 +146,7 @@ func TestRooms(t *testing.T) {
 // The codecs and what only computes know neither the network nor the system.
 func TestPureRooms(t *testing.T) {
 	all := packages(t)
-	for _, room := range []string{"feed", "avc", "matroska", "reel", "frame", "wire", "schedule", "catalogue", "manifest", "receipt", "moment", "config", "mailbox", "letter"} {
+	for _, room := range []string{"feed", "avc", "matroska", "reel", "frame", "wire", "schedule", "catalogue", "naming", "manifest", "receipt", "moment", "config", "mailbox", "letter"} {
 		for _, f := range all["internal/"+room] {
 			for _, p := range imports(t, f) {
 				first, _, _ := strings.Cut(p, "/")

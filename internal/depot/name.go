@@ -6,15 +6,13 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"videoclub/internal/naming"
 )
 
-const (
-	// maxName is how many bytes a file's name has at most, which leaves room
-	// for a suffix in the 255 of most file systems.
-	maxName = 200
-	// maxExtension is how many letters and digits an extension has at most.
-	maxExtension = 16
-)
+// maxName is how many bytes a file's name has at most, which leaves room for a
+// suffix in the 255 of most file systems.
+const maxName = 200
 
 // SafeName makes a file name of at most 200 bytes from a title's name and the
 // extension of its source (".mp4"), whatever a peer wrote there. It cannot
@@ -23,11 +21,11 @@ const (
 // is left of the name it is title-N. A safe name is its own safe name.
 func SafeName(name, extension string, title int) string {
 	name = trim(clean(name))
-	ext := cleanExtension(extension)
+	ext := naming.Extension(extension)
 	if ext == "" {
 		// The name may bring its own.
 		if dot := strings.LastIndexByte(name, '.'); dot > 0 {
-			ext = cleanExtension(name[dot:])
+			ext = naming.Extension(name[dot:])
 		}
 	}
 	if n := len(name) - len(ext); n >= 0 && strings.EqualFold(name[n:], ext) {
@@ -81,20 +79,6 @@ func cut(s string, n int) string {
 	return trim(s[:n])
 }
 
-// cleanExtension gives a dot and letters and digits, or nothing.
-func cleanExtension(s string) string {
-	s, ok := strings.CutPrefix(s, ".")
-	if !ok || s == "" || len(s) > maxExtension {
-		return ""
-	}
-	for _, c := range []byte(s) {
-		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
-			return ""
-		}
-	}
-	return "." + s
-}
-
 // isDevice says whether Windows takes a name that begins so for a device,
 // whatever extension follows ("Naming Files, Paths, and Namespaces").
 func isDevice(stem string) bool {
@@ -118,7 +102,7 @@ func numbered(name string, n int) string {
 		return name
 	}
 	stem, ext := name, ""
-	if dot := strings.LastIndexByte(name, '.'); dot > 0 && cleanExtension(name[dot:]) != "" {
+	if dot := strings.LastIndexByte(name, '.'); dot > 0 && naming.Extension(name[dot:]) != "" {
 		stem, ext = name[:dot], name[dot:]
 	}
 	return fmt.Sprintf("%s (%d)%s", stem, n, ext)

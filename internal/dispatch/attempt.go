@@ -346,27 +346,8 @@ func (a *attempt) sign(m control.Sign) error {
 	if err := a.send.Sign(a.d.Keys.TLS, identity.ClientSide, m); err != nil {
 		return err
 	}
-	l := a.delivery
-	offer := control.Offer{
-		ID: l.ID, Title: l.Title, Name: l.Name, Extension: filepath.Ext(l.Location), Reception: l.Reception,
-		Size: l.Size, MTime: l.MTime, SHA256: l.SHA256, Duration: l.Duration.Milliseconds(), Pace: l.Pace, Promised: l.Deadline.UTC(),
-	}
-	if a.folder != nil {
-		sum := a.folder.sum
-		offer.Extension, offer.Manifest, offer.ManifestSHA256, offer.Files = "", sum.Bytes, sum.SHA256, sum.Files
-		if s := a.shared; s != nil {
-			offer.Base, offer.BaseProven, offer.Reuse, offer.ReuseSHA256, offer.Shared = l.Base, s.Proven, s.List, s.Reuse, s.Bytes
-		}
-	}
-	if l.Live.Asked {
-		// Its size is no part of what it is known by: it may be found out between
-		// two attempts.
-		a.d.mu.Lock()
-		offer.Size, offer.Extension, offer.Expected = -1, ".mkv", a.job.bytes(a.d.Clock())
-		a.d.mu.Unlock()
-	}
-	a.offered = offer
-	return a.send.Tell(control.Deliver{Rate: int64(a.first), Offer: offer})
+	a.offered = a.offer()
+	return a.send.Tell(control.Deliver{Rate: int64(a.first), Offer: a.offered})
 }
 
 // goOn lets the read worker begin where the reception goes on.

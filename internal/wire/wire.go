@@ -273,14 +273,15 @@ func isHex(s string, n int) bool {
 	return true
 }
 
-// Write writes m as one line. It refuses what Read of the other side would.
+// Write writes m as one line. It refuses what Read of the other side would, with
+// reason.Internal: that such a message was made is no fault of the connection.
 func Write(w io.Writer, m Message) error {
 	if err := m.check(); err != nil {
-		return fmt.Errorf("wire: %s: %w", m.kind(), err)
+		return reason.Wrap(reason.Internal, err, "wire: %s", m.kind())
 	}
 	body, err := json.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("wire: %s: %w", m.kind(), err)
+		return reason.Wrap(reason.Internal, err, "wire: %s", m.kind())
 	}
 	line := append([]byte(`{"type":"`+m.kind()+`"`), ',')
 	if len(body) > 2 {
@@ -289,7 +290,7 @@ func Write(w io.Writer, m Message) error {
 		line[len(line)-1] = '}'
 	}
 	if len(line)+1 > MaxLine {
-		return fmt.Errorf("wire: %s: %d bytes, at most %d are allowed", m.kind(), len(line)+1, MaxLine)
+		return reason.New(reason.Internal, "wire: %s: %d bytes, at most %d are allowed", m.kind(), len(line)+1, MaxLine)
 	}
 	_, err = w.Write(append(line, '\n'))
 	return err

@@ -14,6 +14,7 @@ import (
 
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
+	"videoclub/internal/transport"
 )
 
 var hex64 = strings.Repeat("0a", 32)
@@ -142,7 +143,8 @@ func TestLineLimit(t *testing.T) {
 	}
 }
 
-// Write refuses what the other side would, and Read what it must not let in.
+// Write refuses what the other side would, as a fault of this one and not of the
+// connection, and Read what it must not let in.
 func TestFieldLimits(t *testing.T) {
 	with := func(change func(*Offer)) Offer { o := offer(); change(&o); return o }
 	less := int64(-1)
@@ -171,10 +173,13 @@ func TestFieldLimits(t *testing.T) {
 		"refused code":    Refused{Code: "No Space"},
 		"refused detail":  Refused{Code: reason.NoSpace, Detail: strings.Repeat("x", maxDetail+1)},
 		"refused bytes":   Refused{Code: reason.NoSpace, Detail: "\xff"},
+		"no JSON":         with(func(o *Offer) { o.Promised = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }),
 	} {
 		var b bytes.Buffer
-		if err := Write(&b, m); err == nil || b.Len() != 0 {
+		if err := Write(&b, m); reason.Of(err) != reason.Internal || b.Len() != 0 {
 			t.Errorf("%s: written as %.60s, %v", name, b.String(), err)
+		} else if again := transport.Explain(err, "asking"); reason.Of(again) != reason.Internal {
+			t.Errorf("%s: a worker says %q, %v", name, reason.Of(again), again)
 		}
 	}
 	longest := with(func(o *Offer) {
