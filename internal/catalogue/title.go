@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"videoclub/internal/naming"
 )
 
 // Bounds of a title.
@@ -32,7 +34,8 @@ const minuteDecimals = 5
 type Title struct {
 	// Number is what people ask for it by, 1 to MaxNumber.
 	Number int
-	// Name is what people read, 1 to MaxName bytes of UTF-8, without `^`.
+	// Name is what people read, 1 to MaxName bytes of UTF-8, without `^`. A
+	// receipt will have it: it has nothing but what naming.Shows.
 	Name string
 	// Duration is in whole milliseconds, MinDuration to MaxDuration.
 	Duration time.Duration
@@ -95,7 +98,15 @@ func checkName(name string) error {
 	case strings.Contains(name, "^"):
 		return errors.New("the name has a `^`, which separates the fields")
 	}
-	return checkText("name", name)
+	if err := checkText("name", name); err != nil {
+		return err
+	}
+	for _, r := range name {
+		if !naming.Shows(r) {
+			return fmt.Errorf("the name has the character %U, which does not show everywhere as itself, and could not stand in a receipt; write it without", r)
+		}
+	}
+	return nil
 }
 
 // checkText refuses in a field what a person could not see, or what would

@@ -3,7 +3,10 @@ package depot
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
+
+	"videoclub/internal/catalogue"
 )
 
 func TestSafeName(t *testing.T) {
@@ -117,4 +120,30 @@ func FuzzSafeName(f *testing.F) {
 			t.Errorf("%q is numbered %q", got, next)
 		}
 	})
+}
+
+// A title that the catalogue takes can be offered, whatever it is called.
+func TestOfferTakesTheNamesOfTheCatalogue(t *testing.T) {
+	offered := func(name string) {
+		o := offerOf([]byte("abc"))
+		o.Name = name
+		if err := checkOffer(key(1), o, clock()); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	name := "a"
+	for r := range rune(0xE0200) {
+		if r >= 0x20000 && r < 0xE0000 {
+			continue // ideographs, and what is not assigned: one like the other
+		}
+		title := catalogue.Title{Number: 7, Name: "a" + string(r) + "b", Duration: time.Minute, Location: "/srv/a.mp4"}
+		if title.Check() != nil {
+			continue
+		}
+		if name += string(r); len(name) > catalogue.MaxName-utf8.UTFMax {
+			offered(name)
+			name = "a"
+		}
+	}
+	offered(name)
 }

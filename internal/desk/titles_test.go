@@ -72,6 +72,8 @@ func TestAddTitle(t *testing.T) {
 	}{
 		"no name":             {control.AddTitle{Location: "two.wav"}, reason.Usage, "name is empty"},
 		"a name of two lines": {control.AddTitle{Name: "a\nb", Location: "two.wav"}, reason.Usage, "control character"},
+		"a soft hyphen":       {control.AddTitle{Name: "Kinder\u00adgarten", Location: "two.wav"}, reason.Usage, "the name has the character U+00AD"},
+		"a live soft hyphen":  {control.AddTitle{Name: "Pa\u00adtio", Location: "/dev/video0", Duration: 5}, reason.Usage, "the name has the character U+00AD"},
 		"no location":         {control.AddTitle{Name: "a"}, reason.Usage, "location is empty"},
 		"a camera":            {control.AddTitle{Name: "a", Location: "v4l2:/dev/video0"}, reason.DurationUnknown, "for as long as it is to last"},
 		"a device":            {control.AddTitle{Name: "a", Location: "/dev/zero", Duration: 5}, reason.Usage, "it begins with none of"},

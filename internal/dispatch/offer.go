@@ -1,9 +1,11 @@
 package dispatch
 
 import (
+	"fmt"
 	"path/filepath"
 
 	"videoclub/internal/control"
+	"videoclub/internal/ledger"
 	"videoclub/internal/naming"
 )
 
@@ -11,7 +13,7 @@ import (
 func (a *attempt) offer() control.Offer {
 	l := a.delivery
 	offer := control.Offer{
-		ID: l.ID, Title: l.Title, Name: l.Name, Extension: naming.Extension(filepath.Ext(l.Location)), Reception: l.Reception,
+		ID: l.ID, Title: l.Title, Name: offeredName(l), Extension: naming.Extension(filepath.Ext(l.Location)), Reception: l.Reception,
 		Size: l.Size, MTime: l.MTime, SHA256: l.SHA256, Duration: l.Duration.Milliseconds(), Pace: l.Pace, Promised: l.Deadline.UTC(),
 	}
 	if a.folder != nil {
@@ -29,4 +31,13 @@ func (a *attempt) offer() control.Offer {
 		a.d.mu.Unlock()
 	}
 	return offer
+}
+
+// offeredName is a title's name as receptions take it. Earlier versions of this
+// program promised titles under names with characters that do not show.
+func offeredName(l ledger.Delivery) string {
+	if name := naming.Shown(l.Name); name != "" {
+		return name
+	}
+	return fmt.Sprintf("title-%d", l.Title)
 }

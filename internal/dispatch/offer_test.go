@@ -25,3 +25,22 @@ func TestOfferedExtension(t *testing.T) {
 		}
 	}
 }
+
+// What was promised under a name that no receipt can have is offered without
+// what is wrong with it.
+func TestOfferedName(t *testing.T) {
+	for name, want := range map[string]string{
+		"Alien": "Alien", "\U0001F468\u200d\U0001F469": "\U0001F468\u200d\U0001F469",
+		"Kinder\u00adgarten": "Kindergarten", "\uf8ff TV": " TV", "\u200b\ue000": "title-7",
+	} {
+		for what, l := range map[string]ledger.Delivery{
+			"file": {}, "live": {Live: ledger.Live{Asked: true}},
+		} {
+			l.ID, l.Title, l.Name, l.Location, l.Reception = 1, 7, name, "/srv/x", "hall"
+			a := &attempt{delivery: l, d: &Dispatcher{Config: Config{Clock: time.Now}}, job: &job{Delivery: l}}
+			if got := a.offer().Name; got != want {
+				t.Errorf("%s: %q is offered as %q, want %q", what, name, got, want)
+			}
+		}
+	}
+}

@@ -7,8 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"videoclub/internal/naming"
 )
 
 // Validate says whether every field but the key and the signature is one that
@@ -70,22 +71,9 @@ func isDelivery(s, central string) bool {
 	return ok && err == nil && n > 0 && strconv.FormatInt(n, 10) == id
 }
 
-// isText lets through what shows as itself: a control character or a mark that
-// turns the direction of the text would let a receipt show other than it is.
-// The two joiners stay: some scripts cannot be written without them.
+// isText lets through what shows as itself.
 func isText(s string) bool {
-	if s == "" || len(s) > MaxText || !utf8.ValidString(s) {
-		return false
-	}
-	for _, r := range s {
-		if r == '\u200c' || r == '\u200d' {
-			continue
-		}
-		if unicode.Is(unicode.C, r) || unicode.In(r, unicode.Zl, unicode.Zp) {
-			return false
-		}
-	}
-	return true
+	return s != "" && len(s) <= MaxText && utf8.ValidString(s) && naming.Shown(s) == s
 }
 
 func isLocal(p string) bool {
