@@ -24,10 +24,9 @@ const ALPN = session.ALPN
 
 // Limits on a client's request.
 const (
-	maxBody    = 12 << 10         // 32 long names; escaped anew it still fits into a message to the supervisor
-	maxKey     = 128              // bytes of an idempotency key
-	bodyWithin = 10 * time.Second // it must have come
-	mostWait   = 30 * time.Second
+	maxBody  = 12 << 10 // 32 long names; escaped anew it still fits into a message to the supervisor
+	maxKey   = 128      // bytes of an idempotency key
+	mostWait = 30 * time.Second
 )
 
 // Session is what the session worker is given.
@@ -203,11 +202,7 @@ func body[T any](r *http.Request) (T, error) {
 // answer makes a handler of what turns a request into a call.
 func answer(call caller, ask func(*http.Request) (control.Call, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		// Only while the body is read: an answer may take longer.
-		deadline := http.NewResponseController(w)
-		deadline.SetReadDeadline(time.Now().Add(bodyWithin))
 		c, err := ask(r)
-		deadline.SetReadDeadline(time.Time{})
 		var reply control.Reply
 		if err == nil {
 			reply, err = call(r.Context(), c)

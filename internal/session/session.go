@@ -23,7 +23,9 @@ const ALPN = "http/1.1"
 
 // Limits on a client's connection.
 const (
-	headerWithin = 10 * time.Second // and a body in as long again
+	headerWithin = 10 * time.Second
+	bodyWithin   = 10 * time.Second
+	leftWithin   = time.Second // for the rest of a body, where an answer took longer than that
 	// takenWithin is how long a client may take for each piece of an answer. How
 	// long the whole takes is its own affair: a film may be watched for hours.
 	takenWithin = time.Minute
@@ -72,6 +74,7 @@ func (s *Session) Serve(handler http.Handler) error {
 	if s.Browser() {
 		handler = s.guarded(handler)
 	}
+	handler = timely(handler)
 	if s.bounds.Body > 0 {
 		handler = http.MaxBytesHandler(handler, s.bounds.Body)
 	}
@@ -148,23 +151,38 @@ func (p *patient) Write(b []byte) (done int, err error) {
 	}
 }
 
-// guarded bounds what a browser sends, and lets nobody in by a name that another
-// site has given to this machine (DNS rebinding).
+// guarded lets nobody in by a name that another site has given to this machine
+// (DNS rebinding).
 func (s *Session) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.Secure() && !ofThisMachine(r.Host) {
 			http.Error(w, "this console is for this machine, at 127.0.0.1 or localhost", http.StatusMisdirectedRequest)
 			return
 		}
-		if r.ContentLength != 0 {
-			deadline := http.NewResponseController(w)
-			within := func() { deadline.SetReadDeadline(time.Now().Add(headerWithin)) }
-			within()
-			// Only while the body is read: an answer may take longer.
-			r.Body = &body{r.Body, func() { deadline.SetReadDeadline(time.Time{}) }}
-			defer within() // for what the handler has left
-		}
 		next.ServeHTTP(w, r)
+	})
+}
+
+// timely bounds how long a body may take to come, for a handler that reads none of
+// it as well: what is left of it is read before the connection is used again.
+func timely(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength == 0 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		deadline, by := http.NewResponseController(w), time.Now().Add(bodyWithin)
+		deadline.SetReadDeadline(by)
+		// A copy: of the request itself the server looks at its own body still.
+		timed := *r
+		// Only while the body is read: an answer may take longer.
+		timed.Body = &body{r.Body, func() { deadline.SetReadDeadline(time.Time{}) }}
+		next.ServeHTTP(w, &timed)
+		// What has come while the handler was at something else is there to be read.
+		if soon := time.Now().Add(leftWithin); soon.After(by) {
+			by = soon
+		}
+		deadline.SetReadDeadline(by)
 	})
 }
 
@@ -188,7 +206,7 @@ type body struct {
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
+	if err == io.EOF {
 		b.ended()
 	}
 	return n, err

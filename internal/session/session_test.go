@@ -58,9 +58,15 @@ func served(t *testing.T, handler http.Handler) net.Conn {
 // servedIn is served within bounds.
 func servedIn(t *testing.T, handler http.Handler, bounds control.Bounds) net.Conn {
 	t.Helper()
+	return servedTo(t, handler, bounds, &control.Browser{})
+}
+
+// servedTo is servedIn for a browser, or another client: nil.
+func servedTo(t *testing.T, handler http.Handler, bounds control.Bounds, browser *control.Browser) net.Conn {
+	t.Helper()
 	here, there := net.Pipe()
 	supervisor := &Supervisor{gone: make(chan struct{})}
-	s := &Session{Supervisor: supervisor, conn: here, browser: &control.Browser{}, bounds: bounds}
+	s := &Session{Supervisor: supervisor, conn: here, browser: browser, bounds: bounds}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(handler) }()
 	t.Cleanup(func() {
@@ -112,7 +118,7 @@ func TestBody(t *testing.T) {
 				return
 			}
 			select {
-			case <-time.After(3 * headerWithin):
+			case <-time.After(3 * bodyWithin):
 				fmt.Fprintf(w, "%s", text)
 			case <-r.Context().Done():
 				t.Error(context.Cause(r.Context()))
@@ -123,6 +129,65 @@ func TestBody(t *testing.T) {
 		}
 		if status, text := asks(t, conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nho"); status != 408 || !strings.HasPrefix(text, "late") {
 			t.Errorf("half a body: %d %q", status, text)
+		}
+	})
+}
+
+// A body that never comes ends the connection in its time, with an answer, whoever
+// the client is and whether anybody reads of it.
+func TestBodyThatNeverComes(t *testing.T) {
+	answers := map[string]http.HandlerFunc{
+		"none of it is read": func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) },
+		"it is read":         func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) },
+		"the answer is flushed": func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "at once")
+			http.NewResponseController(w).Flush()
+		},
+		"the answer takes longer": func(w http.ResponseWriter, r *http.Request) { time.Sleep(2 * bodyWithin) },
+	}
+	for _, browser := range []*control.Browser{nil, {}} {
+		for name, answer := range answers {
+			synctest.Test(t, func(t *testing.T) {
+				conn := servedTo(t, answer, usual, browser)
+				began := time.Now()
+				conn.SetReadDeadline(began.Add(time.Hour))
+				asks(t, conn, "DELETE / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
+				n, err := conn.Read(make([]byte, 1))
+				most := bodyWithin + leftWithin
+				if name == "the answer takes longer" {
+					most += bodyWithin
+				}
+				if took := time.Since(began); err != io.EOF || took > most {
+					t.Errorf("%s, browser %v: %d bytes and %v after %v", name, browser != nil, n, err, took)
+				}
+			})
+		}
+	}
+}
+
+// A body that has come ends nothing, though nobody reads it: neither an answer that
+// takes longer nor the connection.
+func TestBodyThatNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := servedTo(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).Flush()
+			select {
+			case <-time.After(3 * bodyWithin):
+				io.WriteString(w, "all")
+			case <-r.Context().Done():
+				t.Error(context.Cause(r.Context()))
+			}
+		}), usual, nil)
+		r := bufio.NewReader(conn)
+		for range 2 {
+			go io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nhola")
+			answer, err := http.ReadResponse(r, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text, err := io.ReadAll(answer.Body); err != nil || string(text) != "all" {
+				t.Errorf("%q, %v", text, err)
+			}
 		}
 	})
 }
