@@ -28,7 +28,7 @@ type Central struct {
 	Silence               time.Duration   // after which a peer is dropped, 1 s to 10 min
 	Connections           int             // of clients at once, 1 to 4096
 	ConnectionsPerAddress int             // of them from one address, at most Connections
-	Strangers             int             // of them that have asked nothing yet, at most Connections
+	Strangers             int             // of them that were let in to nothing yet, at most Connections
 	Handshake             time.Duration   // within which a client must have established TLS, 1 s to 1 min
 	RequestsPerConnection int             // 1 to 1,000,000
 	PromisesPerAccount    int             // open at once, 1 to 1,000,000

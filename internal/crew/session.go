@@ -30,7 +30,6 @@ type Session struct {
 	Start  control.Start
 	Sign   func(*Member, control.Sign) error // answers for the handshake
 	Calls  int                               // that it may make
-	Known  func()                            // is told of each call; nil is nobody
 	Failed func(control.Failed)              // is told its last word
 	Lost   <-chan struct{}                   // closed when the connection is to end
 	Log    *slog.Logger
@@ -121,9 +120,6 @@ func (a *answering) handle(ctx context.Context, said control.Message) (over bool
 		a.Failed(said)
 		return true, nil
 	case control.Call:
-		if a.Known != nil {
-			a.Known()
-		}
 		if a.Calls--; a.Calls < 0 {
 			return true, errors.New("the session has asked as often as one connection may")
 		}

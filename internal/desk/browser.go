@@ -124,6 +124,7 @@ func (s *session) enter(ctx context.Context, q control.Enter) (*control.Entered,
 		return nil, err
 	}
 	d.failures.Forget(addrOf(s.peer))
+	s.known()
 	secret := identity.NewSecret()
 	made.Hash, made.Created, made.Seen = secret.Hash(), now, now
 	if err := d.Ledger.AddSession(ctx, made, now.Add(-sessionIdle), mostSessions); err != nil {

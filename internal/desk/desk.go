@@ -83,7 +83,7 @@ type Config struct {
 
 // Limits are on what clients may do; a reload may change them.
 type Limits struct {
-	Connections limit.Bounds  // of all roles together; a stranger is one that has asked nothing yet
+	Connections limit.Bounds  // of all roles together; a stranger is one that was let in to nothing yet
 	Handshake   time.Duration // within which a client must have established TLS
 	Requests    int           // on one connection
 	Client      control.Bounds
@@ -197,6 +197,14 @@ type session struct {
 	visit []byte          // hash of the secret that a browser has shown
 }
 
+// known has the session keep its place, as whoever has it may ask: who is refused
+// stays a stranger, however often it asks.
+func (s *session) known() {
+	if s.place != nil {
+		s.place.Known()
+	}
+}
+
 // addrOf is the address of a peer without its port, on this machine that of the
 // loopback.
 func addrOf(peer net.Addr) netip.Addr {
@@ -226,7 +234,7 @@ func (d *Desk) serve(ctx context.Context, conn crew.FileConn, s *session) error 
 		Answer: func(ctx context.Context, c control.Call) (control.Reply, *os.File) { return s.answer(ctx, c), nil },
 	}
 	if s.place != nil {
-		serve.Known, serve.Lost = s.place.Known, s.place.Lost()
+		serve.Lost = s.place.Lost()
 	}
 	return d.spares.Serve(ctx, conn, serve)
 }

@@ -48,6 +48,7 @@ func (s *session) metrics(ctx context.Context, q control.MetricsQuery) (*control
 			return nil, err
 		}
 	}
+	s.known()
 	return s.desk.count(ctx, q.After)
 }
 

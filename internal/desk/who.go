@@ -64,6 +64,7 @@ func (s *session) login(ctx context.Context, text string) error {
 		return err
 	}
 	s.desk.failures.Forget(addrOf(s.peer))
+	s.known()
 	s.token = &token
 	if now := s.desk.Clock(); now.Sub(account.Seen).Abs() >= seenEvery {
 		if err := s.desk.Ledger.AccountSeen(ctx, account.ID, now); err != nil {
@@ -126,6 +127,14 @@ func (d *Desk) turnedAway(peer net.Addr, m control.Failed) {
 // authorise says whose call it is and what it may. It is looked up at each call,
 // so that an account that was removed has no session left.
 func (s *session) authorise(ctx context.Context) (caller, error) {
+	who, err := s.recognise(ctx)
+	if err == nil {
+		s.known()
+	}
+	return who, err
+}
+
+func (s *session) recognise(ctx context.Context) (caller, error) {
 	if s.local != nil {
 		return s.local.authorise()
 	}

@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"videoclub/internal/api"
 	"videoclub/internal/control"
 	"videoclub/internal/identity"
+	"videoclub/internal/limit"
 	"videoclub/internal/reason"
 )
 
@@ -218,6 +220,40 @@ func TestRevoked(t *testing.T) {
 	}
 	_, err = as(t, users, boss).Titles(ctx)
 	wants(t, "while it waits", err, reason.Unreachable)
+}
+
+// Who is refused makes room for others, and who is let in does not.
+func TestRefusedMakeRoom(t *testing.T) {
+	d := newDesk(t, 1)
+	var later atomic.Int64 // than the clock says
+	d.connections[User] = limit.New(limit.Bounds{All: 1, PerAddress: 1, Strangers: 1}, func() time.Time { return time.Now().Add(time.Duration(later.Load())) })
+	d.Public = func() string { return "films:4100" }
+	made := (&session{desk: d, role: Administrator}).answer(t.Context(), control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "ana@x.cl"}}).Account
+	link, err := identity.ParseLink(made.Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- d.Serve(ctx, l, User) }()
+	defer func() { cancel(); <-served }()
+	users := l.Addr().String()
+	nobody := as(t, users, "")
+	for range 3 {
+		_, err = nobody.Titles(ctx)
+		wants(t, "without a login", err, reason.LoginNeeded)
+	}
+	later.Add(int64(time.Minute))
+	if _, err := as(t, users, link.Token.String()).Titles(ctx); err != nil {
+		t.Errorf("a login while somebody without one has the place: %v", err)
+	}
+	later.Add(int64(time.Minute))
+	_, err = as(t, users, link.Token.String()).Titles(ctx)
+	wants(t, "while somebody with a login has the place", err, reason.Unreachable)
 }
 
 // Whose session it is, its worker does not decide.

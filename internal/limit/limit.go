@@ -17,7 +17,7 @@ import (
 )
 
 // Bounds are on connections at once. A stranger is one that has not shown yet
-// who it is, or asked for anything.
+// that it may ask for anything.
 type Bounds struct {
 	All        int // of all listeners that share the bounds
 	PerAddress int // of one listener from one address

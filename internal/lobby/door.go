@@ -12,6 +12,7 @@ import (
 
 	"videoclub/internal/control"
 	"videoclub/internal/identity"
+	"videoclub/internal/limit"
 	"videoclub/internal/reason"
 )
 
@@ -126,6 +127,7 @@ type visitor struct {
 	lobby  *Lobby
 	peer   net.Addr
 	secure bool // its address is open to other machines
+	place  *limit.Place
 
 	mu       sync.Mutex
 	secret   string // of the session that was shown last
@@ -191,6 +193,7 @@ func (v *visitor) enter(text string) (*control.Entered, error) {
 	if !ok {
 		return nil, reason.New(reason.LoginInvalid, "the token of this console was changed")
 	}
+	v.known()
 	v.mu.Lock()
 	v.secret = string(secret)
 	v.mu.Unlock()
@@ -234,6 +237,18 @@ func (v *visitor) leave() {
 
 // admitted says whether the connection may ask about the store.
 func (v *visitor) admitted() error {
+	err := v.mayAsk()
+	if err == nil {
+		v.known()
+	}
+	return err
+}
+
+// known has the connection keep its place: who is refused stays a stranger,
+// however often it asks.
+func (v *visitor) known() { v.place.Known() }
+
+func (v *visitor) mayAsk() error {
 	if !v.lobby.token().Set() {
 		return nil
 	}

@@ -43,7 +43,7 @@ type Config struct {
 
 // Settings are what a reload may change.
 type Settings struct {
-	Connections limit.Bounds         // a stranger is one that has asked nothing yet
+	Connections limit.Bounds         // a stranger is one that was let in to nothing yet
 	Handshake   time.Duration        // within which a browser must have established TLS
 	Browser     identity.Browser     // what browsers on other machines are shown
 	Token       Token                // that browsers have to show
@@ -132,10 +132,10 @@ func (l *Lobby) serve(ctx context.Context, conn *net.TCPConn, place *limit.Place
 	if secure {
 		start.Browser.Chain = settings.Browser.Chain
 	}
-	v := &visitor{lobby: l, peer: conn.RemoteAddr(), secure: secure}
+	v := &visitor{lobby: l, peer: conn.RemoteAddr(), secure: secure, place: place}
 	defer v.endCheck()
 	return l.spares.Serve(ctx, conn, crew.Session{
-		Start: start, Sign: crew.SignFor(identity.Keys{}, settings.Browser, start), Calls: requests, Known: place.Known, Lost: place.Lost(), Log: l.Log,
+		Start: start, Sign: crew.SignFor(identity.Keys{}, settings.Browser, start), Calls: requests, Lost: place.Lost(), Log: l.Log,
 		Failed: func(m control.Failed) { l.turnedAway(v.peer, m) }, Answer: v.answer,
 	})
 }

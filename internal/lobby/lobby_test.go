@@ -44,7 +44,13 @@ func open(t *testing.T, token Token) *place {
 }
 
 func (p *place) visitor(host string) *visitor {
-	return &visitor{lobby: p.Lobby, peer: &net.TCPAddr{IP: net.ParseIP(host), Port: 4000}}
+	return p.visitorAmong(limit.New(limit.Bounds{All: 1, PerAddress: 1, Strangers: 1}, p.Clock), host)
+}
+
+// visitorAmong gives one that has its place among those of c.
+func (p *place) visitorAmong(c *limit.Connections, host string) *visitor {
+	peer := &net.TCPAddr{IP: net.ParseIP(host), Port: 4000}
+	return &visitor{lobby: p.Lobby, peer: peer, place: c.Enter(addrOf(peer))}
 }
 
 // ask asks, and gives why it is refused.
@@ -131,6 +137,33 @@ func TestLoginWhileTheTokenChanges(t *testing.T) {
 	}
 	if _, code := ask(v, room); code == "" {
 		t.Error("the store is shown")
+	}
+}
+
+// Who is refused makes room for others, however often it asks, and who is let in
+// does not.
+func TestRefusedStayStrangers(t *testing.T) {
+	p := open(t, NewToken("a long enough token"))
+	enter := control.Call{Enter: &control.Enter{Secret: "a long enough token"}}
+	r, _ := ask(p.visitor("192.0.2.1"), enter)
+	for name, c := range map[string]struct {
+		asks []control.Call
+		in   bool
+	}{
+		"nothing shown": {[]control.Call{room, {Leave: &control.Leave{}}, {Health: &control.HealthQuery{}}, {Deliveries: &control.DeliveryQuery{}}}, false},
+		"made up":       {[]control.Call{{Visit: &control.Visit{Secret: "made up"}}, room, {Enter: &control.Enter{Secret: "guess"}}}, false},
+		"the token":     {[]control.Call{enter}, true},
+		"the session":   {[]control.Call{{Visit: &control.Visit{Secret: r.Entered.Secret}}}, true},
+	} {
+		bounded := limit.New(limit.Bounds{All: 1, PerAddress: 1, Strangers: 1}, p.Clock)
+		v := p.visitorAmong(bounded, "192.0.2.1")
+		for _, call := range c.asks {
+			ask(v, call)
+		}
+		p.now = p.now.Add(time.Minute)
+		if other := p.visitorAmong(bounded, "192.0.2.2"); (other.place == nil) != c.in {
+			t.Errorf("%s: it keeps its place: %v", name, other.place == nil)
+		}
 	}
 }
 

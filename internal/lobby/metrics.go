@@ -36,6 +36,7 @@ func (v *visitor) metrics(q control.MetricsQuery) (*control.Metrics, error) {
 			return nil, err
 		}
 	}
+	v.known()
 	samples, err := l.Count()
 	if err != nil {
 		return nil, err
