@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"videoclub/internal/limit"
 	"videoclub/internal/reason"
 )
 
@@ -40,36 +41,27 @@ func (u localUser) authorise() (caller, error) {
 }
 
 // ServeLocal takes connections to the administrators' socket of this machine
-// until ctx ends, as Serve does. Where it admits, who can open it may administer;
-// else the kernel's word of who connects decides.
-func (d *Desk) ServeLocal(ctx context.Context, l *net.UnixListener, admits bool) error {
+// until ctx ends, as Serve does; l is one of a Unix socket. Where it admits, who can
+// open it may administer; else the kernel's word of who connects decides.
+func (d *Desk) ServeLocal(ctx context.Context, l net.Listener, admits bool) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	places := make(chan struct{}, localSessions)
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
-	for {
-		conn, err := l.AcceptUnix()
-		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-			if err == nil {
-				conn.Close()
-			}
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return limit.Each(ctx, l, d.Log, func(c net.Conn) {
+		conn := c.(*net.UnixConn)
 		peer, err := d.peerOf(conn, admits)
 		if err != nil {
 			d.Log.Warn("a local connection is refused", "error", err)
 			conn.Close()
-			continue
+			return
 		}
 		select {
 		case places <- struct{}{}:
 		default:
 			conn.Close() // as many as there may be
-			continue
+			return
 		}
 		sessions.Go(func() {
 			defer func() { <-places }()
@@ -77,7 +69,7 @@ func (d *Desk) ServeLocal(ctx context.Context, l *net.UnixListener, admits bool)
 				d.Log.Debug("session ended", "peer", peer, "error", err)
 			}
 		})
-	}
+	}, nil)
 }
 
 // localSessions is how many sessions there may be by the socket.

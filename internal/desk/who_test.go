@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -305,8 +306,23 @@ func TestWithoutAccounts(t *testing.T) {
 	}
 }
 
+// scarce is a listener that cannot take a connection at first, for want of a
+// descriptor.
+type scarce struct {
+	net.Listener
+	wants int
+}
+
+func (l *scarce) Accept() (net.Conn, error) {
+	if l.wants--; l.wants >= 0 {
+		return nil, &net.OpError{Op: "accept", Net: "unix", Err: syscall.EMFILE}
+	}
+	return l.Listener.Accept()
+}
+
 // By the socket of this machine, the kernel says who it is: who runs the server
-// administers, without a login, though there are accounts.
+// administers, without a login, though there are accounts, and once there is a
+// descriptor to be had.
 func TestLocal(t *testing.T) {
 	d, _, administrators, _ := peopled(t)
 	person(t, as(t, administrators, ""), control.AddAccount{Name: "boss", Mail: "boss@x.cl", Admin: true})
@@ -317,7 +333,7 @@ func TestLocal(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- d.ServeLocal(ctx, l, false) }()
+	go func() { served <- d.ServeLocal(ctx, &scarce{l, 2}, false) }()
 	client := api.NewClient(api.Unix+path, nil)
 	defer client.Close()
 	if all, err := client.Accounts(t.Context()); err != nil || len(all) != 1 {

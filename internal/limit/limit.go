@@ -200,8 +200,25 @@ const pulseEvery = 2 * time.Second
 // comes round, every 2 s at least. Accept returns nil once ctx has ended and l
 // is closed.
 func Accept(ctx context.Context, l net.Listener, c *Connections, log *slog.Logger, serve func(conn *net.TCPConn, place *Place), pulse func()) error {
-	pause := firstPause
 	var refused refusals
+	return Each(ctx, l, log, func(conn net.Conn) {
+		addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+		place := c.Enter(addr)
+		if place == nil {
+			conn.Close()
+			if n := refused.count(time.Now()); n > 0 {
+				log.Warn("too many connections, refusing more", "peer", addr, "refused", n)
+			}
+			return
+		}
+		serve(conn.(*net.TCPConn), place)
+	}, pulse)
+}
+
+// Each takes all connections from l, as Accept does, whatever is to bound them. A
+// listener that fails is tried again: what it wants comes back.
+func Each(ctx context.Context, l net.Listener, log *slog.Logger, serve func(conn net.Conn), pulse func()) error {
+	pause := firstPause
 	for {
 		conn, err := next(l, pulse)
 		switch {
@@ -225,16 +242,7 @@ func Accept(ctx context.Context, l net.Listener, c *Connections, log *slog.Logge
 			continue
 		}
 		pause = firstPause
-		addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
-		place := c.Enter(addr)
-		if place == nil {
-			conn.Close()
-			if n := refused.count(time.Now()); n > 0 {
-				log.Warn("too many connections, refusing more", "peer", addr, "refused", n)
-			}
-			continue
-		}
-		serve(conn.(*net.TCPConn), place)
+		serve(conn)
 	}
 }
 

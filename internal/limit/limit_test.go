@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -215,6 +217,37 @@ func TestAccept(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+}
+
+// scarce is a listener that wants a descriptor for each connection of many.
+type scarce struct {
+	net.Listener
+	rounds int
+	end    func()
+}
+
+func (l *scarce) Accept() (net.Conn, error) {
+	if l.rounds--; l.rounds < 0 {
+		l.end()
+		return nil, net.ErrClosed
+	}
+	return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+}
+
+// A listener that fails is tried again, after pauses that grow and no further than
+// to a second.
+func TestEachTriesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		began := time.Now()
+		if err := Each(ctx, &scarce{rounds: 10, end: cancel}, slog.New(slog.DiscardHandler), nil, nil); err != nil {
+			t.Error(err)
+		}
+		want := 255*firstPause + 2*mostPause // 8 that double, and 2
+		if took := time.Since(began); took != want {
+			t.Errorf("10 pauses took %v instead of %v", took, want)
+		}
+	})
 }
 
 // idle is a listener to which nobody connects.
