@@ -101,6 +101,9 @@ type Desk struct {
 	scrapes     *limit.Failures // of the token of metrics, which no login makes good
 	strange     rate.Sometimes  // logged of peers that speak something else
 	onces       onces           // links that let a browser in
+	locals      chan struct{}   // one for each session by the socket of this machine
+	refusals    chan struct{}   // one for each that is told there why not
+	crowd       rate.Sometimes  // logged of too many
 	spares      *crew.Spares
 	serving     sync.WaitGroup
 	// promising is held for reading from where a title is looked up until it
@@ -119,7 +122,8 @@ func New(c Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits, browser: c.Browser, token: c.Token, failures: limit.NewFailures(), scrapes: limit.NewFailures(), strange: rate.Sometimes{Interval: time.Second}}
+	d := &Desk{Config: c, certificate: certificate, connections: make(map[Role]*limit.Connections), limits: c.Limits, browser: c.Browser, token: c.Token, failures: limit.NewFailures(), scrapes: limit.NewFailures(), strange: rate.Sometimes{Interval: time.Second},
+		locals: make(chan struct{}, localSessions), refusals: make(chan struct{}, localRefusals), crowd: rate.Sometimes{Interval: time.Second}}
 	administrators := limit.New(c.Limits.Connections, c.Clock)
 	d.connections[Administrator] = administrators
 	d.connections[User], d.connections[Browser] = administrators.Beside(), administrators.Beside()
@@ -235,6 +239,11 @@ func (d *Desk) serve(ctx context.Context, conn crew.FileConn, s *session) error 
 	}
 	if s.place != nil {
 		serve.Lost = s.place.Lost()
+	}
+	if s.local != nil && s.local.refused() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limits.Handshake)
+		defer cancel()
 	}
 	return d.spares.Serve(ctx, conn, serve)
 }

@@ -22,7 +22,11 @@ type localUser struct {
 	uid     uint32
 	allowed bool
 	group   string // whose members may, "" for none
+	full    bool   // as many of those who may are here as there may be
 }
+
+// refused says whether all that there is for u is to be told why not.
+func (u localUser) refused() bool { return !u.allowed || u.full }
 
 func (u localUser) String() string { return fmt.Sprintf("local:uid=%d", u.uid) }
 
@@ -30,7 +34,10 @@ func (u localUser) String() string { return fmt.Sprintf("local:uid=%d", u.uid) }
 func (u localUser) Network() string { return "unix" }
 
 func (u localUser) authorise() (caller, error) {
-	if u.allowed {
+	switch {
+	case u.full:
+		return caller{}, reason.New(reason.Busy, "there are %d connections to this server's socket, as many as there may be", localSessions)
+	case u.allowed:
 		return caller{admin: true, trusted: true}, nil
 	}
 	who := "root"
@@ -44,24 +51,33 @@ func (u localUser) authorise() (caller, error) {
 // until ctx ends, as Serve does; l is one of a Unix socket. Where it admits, who can
 // open it may administer; else the kernel's word of who connects decides.
 func (d *Desk) ServeLocal(ctx context.Context, l net.Listener, admits bool) error {
+	return d.serveLocal(ctx, l, func(conn *net.UnixConn) (localUser, error) { return d.peerOf(conn, admits) })
+}
+
+func (d *Desk) serveLocal(ctx context.Context, l net.Listener, who func(*net.UnixConn) (localUser, error)) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
-	places := make(chan struct{}, localSessions)
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
 	return limit.Each(ctx, l, d.Log, func(c net.Conn) {
 		conn := c.(*net.UnixConn)
-		peer, err := d.peerOf(conn, admits)
+		peer, err := who(conn)
 		if err != nil {
 			d.Log.Warn("a local connection is refused", "error", err)
 			conn.Close()
 			return
 		}
-		select {
-		case places <- struct{}{}:
-		default:
-			conn.Close() // as many as there may be
-			return
+		places := d.locals
+		if peer.full = peer.allowed && !takes(places); peer.refused() {
+			places = d.refusals
+			told := takes(places)
+			if peer.full || !told {
+				d.crowd.Do(func() { d.Log.Warn("too many local connections, refusing more", "peer", peer, "told", told) })
+			}
+			if !told {
+				conn.Close()
+				return
+			}
 		}
 		sessions.Go(func() {
 			defer func() { <-places }()
@@ -72,8 +88,25 @@ func (d *Desk) ServeLocal(ctx context.Context, l net.Listener, admits bool) erro
 	}, nil)
 }
 
-// localSessions is how many sessions there may be by the socket.
-const localSessions = 32
+const (
+	// localSessions is how many sessions there may be by the socket, of those who may
+	// administer.
+	localSessions = 32
+	// localRefusals is how many there may be besides, of those who are told that they
+	// may not, or not now; else they would keep out those who may. Each lasts no
+	// longer than a handshake may.
+	localRefusals = 4
+)
+
+// takes says whether one of the places was left to take.
+func takes(places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
 
 // peerOf asks the kernel who is at the other end of conn (unix(7), SO_PEERCRED
 // and SO_PEERGROUPS): root, whom this server runs as, and the members of the

@@ -343,11 +343,80 @@ func TestLocal(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	other := localUser{uid: 4242, group: "club"}
-	stranger := &session{desk: d, role: Administrator, peer: other, local: &other}
-	r := stranger.answer(t.Context(), control.Call{Accounts: &control.NamesQuery{}})
-	if r.Refusal == nil || r.Refusal.Code != reason.NotPermitted || !strings.Contains(r.Refusal.Detail, "club") {
-		t.Errorf("another user: %+v", r)
+}
+
+// However many come to the socket of this machine who may not administer, those who
+// may are let in; and where there are too many of these, they are told.
+func TestCrowdAtSocket(t *testing.T) {
+	d, log := newDesk(t, 1), &heard{}
+	d.Log = slog.New(slog.NewTextHandler(log, nil))
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	users := make(chan localUser, 2*localSessions) // in the order in which they come
+	go func() { served <- d.serveLocal(ctx, l, func(*net.UnixConn) (localUser, error) { return <-users, nil }) }()
+	defer func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	}()
+	asks := func(user localUser) error {
+		users <- user
+		client := api.NewClient(api.Unix+path, nil)
+		t.Cleanup(client.Close)
+		_, err := client.Accounts(ctx)
+		return err
+	}
+	mayNot, may := localUser{uid: 4242, group: "club"}, localUser{allowed: true}
+	err = asks(mayNot)
+	if wants(t, "another user", err, reason.NotPermitted); !strings.Contains(err.Error(), "club") {
+		t.Error(err)
+	}
+	for range localSessions {
+		users <- mayNot
+		silent, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+	}
+	if err := asks(may); err != nil {
+		t.Errorf("who may, beside a crowd that may not: %v", err)
+	}
+	if !log.says("too many local connections", "local:uid=4242", "told=false") {
+		t.Errorf("the crowd is not logged:\n%s", &log.text)
+	}
+}
+
+// As many as there may be of those who administer by the socket: one more is told.
+func TestSocketIsFull(t *testing.T) {
+	d := newDesk(t, 1)
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- d.ServeLocal(ctx, l, true) }()
+	defer func() { cancel(); <-served }()
+	for range localSessions {
+		d.locals <- struct{}{}
+	}
+	client := api.NewClient(api.Unix+path, nil)
+	defer client.Close()
+	_, err = client.Accounts(ctx)
+	wants(t, "one more", err, reason.Busy)
+	<-d.locals
+	other := api.NewClient(api.Unix+path, nil)
+	defer other.Close()
+	if _, err := other.Accounts(ctx); err != nil {
+		t.Errorf("when one has gone: %v", err)
 	}
 }
 
