@@ -26,6 +26,10 @@ import (
 // maxReply bounds what a client reads of an answer.
 const maxReply = 1 << 20
 
+// ErrTurnedAway is of a server that closes a connection before it has said a word:
+// it may be full, or have the address wait after logins that failed.
+var ErrTurnedAway = errors.New("the connection was closed at once")
+
 // dialTimeout bounds the way to a server, the handshake included.
 const dialTimeout = 20 * time.Second
 
@@ -143,6 +147,9 @@ func dial(ctx context.Context, address string, trust Trust, show func(id string)
 	}))
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
+		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+			err = fmt.Errorf("%w: %w", ErrTurnedAway, err)
+		}
 		return nil, err
 	}
 	return secure, nil

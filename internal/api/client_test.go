@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -252,7 +253,7 @@ func TestClientUnreachable(t *testing.T) {
 		"::1:4100%":      reason.Usage,
 	} {
 		client := NewClient(server, nil)
-		if _, err := client.Titles(ctx); reason.Of(err) != want {
+		if _, err := client.Titles(ctx); reason.Of(err) != want || errors.Is(err, ErrTurnedAway) {
 			t.Errorf("%s: %v", server, err)
 		}
 		client.Close()
@@ -262,6 +263,34 @@ func TestClientUnreachable(t *testing.T) {
 	cancel()
 	if _, err := client.Titles(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled by who asks: %v", err)
+	}
+}
+
+// A server that closes the connection at once is there, and has no place.
+func TestClientTurnedAway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	for _, network := range []struct{ name, at, prefix string }{{"tcp", "127.0.0.1:0", ""}, {"unix", path, Unix}} {
+		l, err := net.Listen(network.name, network.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed := make(chan error, 1)
+		go func() {
+			conn, err := l.Accept()
+			if err == nil {
+				err = conn.Close()
+			}
+			closed <- err
+		}()
+		client := NewClient(network.prefix+l.Addr().String(), nil)
+		if _, err := client.Titles(t.Context()); reason.Of(err) != reason.Unreachable || !errors.Is(err, ErrTurnedAway) {
+			t.Errorf("%s: %v", network.name, err)
+		}
+		client.Close()
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		l.Close()
 	}
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -65,6 +66,8 @@ func TestPlain(t *testing.T) {
 		{nil, "", ""},
 		{refused, reason.TitleInUse, `delivery \x1b[2J`},
 		{deep, reason.Unreachable, "127.0.0.1:4100: connection refused"},
+		{reason.Wrap(reason.Unreachable, &url.Error{Op: "Get", URL: "https://x", Err: fmt.Errorf("%w: %w", api.ErrTurnedAway, io.EOF)}, "asking x"), reason.Unreachable,
+			"127.0.0.1:4100 closed the connection at once; it may be full, or have this address wait after failed logins: try again in some minutes"},
 		{reason.New(reason.Protocol, "a\x07b"), reason.Protocol, `a\ab`},
 		{told, reason.Internal, told.Error()},
 		{io.ErrUnexpectedEOF, reason.Internal, "unexpected EOF"},

@@ -138,6 +138,8 @@ func (p *Program) Plain(err error) error {
 			return err
 		}
 		return reason.New(refused.Code, "%s", terminal.Clean(refused.Detail))
+	case errors.Is(err, api.ErrTurnedAway):
+		return reason.New(reason.Unreachable, p.Words.TurnedAway, p.Server)
 	case reason.Of(err) == reason.Unreachable:
 		text := p.Server + ": " + terminal.Clean(rootOf(err))
 		if errors.Is(err, syscall.ECONNREFUSED) && !command.OnThisMachine(p.Server) {

@@ -17,6 +17,7 @@ type Words struct {
 	UnknownCommand, UnknownCommandAlike, Missing, TooMany string
 	BadServer, BadCount, NoShell                          string
 	PerhapsClosed                                         string // follows what was refused
+	TurnedAway                                            string // of a server that closes the connection at once
 
 	// Help.
 	ServerFlag, PinFlag, JSONFlag, HelpFlag, MostFlag, AllFlag                   string
@@ -53,6 +54,7 @@ func english() Words {
 		BadCount:      "--number: %d deliveries cannot be listed, 1 is the least",
 		NoShell:       "there are no completions for %q, only for bash, zsh and fish",
 		PerhapsClosed: "; no server runs there, or it was started without --open and accepts its own machine alone",
+		TurnedAway:    "%s closed the connection at once; it may be full, or have this address wait after failed logins: try again in some minutes",
 
 		ServerFlag: "ask the central server at `HOST:PORT` (unless given, $%[1]s or 127.0.0.1:%[2]s; port %[2]s)",
 		PinFlag:    "the server on another machine has to be `IDENTITY`, as vccs --identity prints it there",
@@ -90,6 +92,7 @@ func spanish() Words {
 		BadCount:      "--number: no se pueden listar %d entregas, 1 es lo mínimo",
 		NoShell:       "no hay completado para %q, solo para bash, zsh y fish",
 		PerhapsClosed: "; allí no hay un servidor en marcha, o fue iniciado sin --open y solo acepta su propia máquina",
+		TurnedAway:    "%s cerró la conexión de inmediato; puede estar lleno, o hacer esperar a esta dirección tras accesos fallidos: intente de nuevo en unos minutos",
 
 		ServerFlag: "pregunta al servidor central en `HOST:PUERTO` (si no se indica, $%[1]s o 127.0.0.1:%[2]s; puerto %[2]s)",
 		PinFlag:    "el servidor en otra máquina debe ser `IDENTIDAD`, como la muestra allí vccs --identity",

@@ -119,7 +119,7 @@ func (s *session) enter(ctx context.Context, q control.Enter) (*control.Entered,
 	made, called, err := d.admit(ctx, q, now)
 	if err != nil {
 		if reason.Of(err) == reason.LoginInvalid {
-			d.failed(d.failures, s.peer, called, err)
+			err = d.failed(d.failures, s.peer, called, err)
 		}
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (s *session) metrics(ctx context.Context, q control.MetricsQuery) (*control
 		}
 		if err := token.Check(q.Token); err != nil {
 			if reason.Of(err) == reason.LoginInvalid {
-				s.desk.failed(s.desk.scrapes, s.peer, "metrics", err)
+				err = s.desk.failed(s.desk.scrapes, s.peer, "metrics", err)
 			}
 			return nil, err
 		}

@@ -59,7 +59,7 @@ func (s *session) login(ctx context.Context, text string) error {
 	}
 	if err != nil {
 		if reason.Of(err) == reason.LoginInvalid {
-			s.desk.failed(s.desk.failures, s.peer, token.Account, err)
+			err = s.desk.failed(s.desk.failures, s.peer, token.Account, err)
 		}
 		return err
 	}
@@ -105,10 +105,15 @@ func (d *Desk) waits(peer net.Addr) bool {
 	return d.failures.Blocked(at, now) || d.scrapes.Blocked(at, now)
 }
 
-// failed notes a login that failed, which may cost the address some time.
-func (d *Desk) failed(failures *limit.Failures, peer net.Addr, account string, err error) {
+// failed notes a login that failed, which may cost the address some time, and
+// gives err with that time.
+func (d *Desk) failed(failures *limit.Failures, peer net.Addr, account string, err error) error {
 	pause := failures.Failed(addrOf(peer), d.Clock())
 	d.Log.Warn("login refused", "peer", peer, "account", account, "reason", string(reason.Of(err)), "error", err, "wait", pause)
+	if pause > 0 {
+		return reason.New(reason.LoginInvalid, "%v; the next login from this address has to wait %v", err, pause)
+	}
+	return err
 }
 
 // turnedAway logs a peer whose session failed. What is not TLS as it has to be is

@@ -3,6 +3,7 @@ package desk
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -214,13 +215,18 @@ func TestRevoked(t *testing.T) {
 		t.Errorf("a connection that is open does not wait: %v", err)
 	}
 	for range 2 {
-		as(t, users, "nonsense").Titles(ctx)
+		_, err = as(t, users, "nonsense").Titles(ctx)
+	}
+	if wants(t, "once too often", err, reason.LoginInvalid); !strings.Contains(err.Error(), "has to wait 1s") {
+		t.Errorf("how long it has to wait is not said: %v", err)
 	}
 	if !d.failures.Blocked(addrOf(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}), time.Now()) {
 		t.Fatal("the address does not have to wait")
 	}
 	_, err = as(t, users, boss).Titles(ctx)
-	wants(t, "while it waits", err, reason.Unreachable)
+	if wants(t, "while it waits", err, reason.Unreachable); !errors.Is(err, api.ErrTurnedAway) {
+		t.Errorf("while it waits: %v", err)
+	}
 }
 
 // Who is refused makes room for others, and who is let in does not.
