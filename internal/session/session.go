@@ -30,6 +30,8 @@ const (
 	// long the whole takes is its own affair: a film may be watched for hours.
 	takenWithin = time.Minute
 	piece       = 64 << 10
+	// headerSlop is what net/http reads of a header beyond what it may have.
+	headerSlop = 4 << 10
 )
 
 // usual are the bounds where the supervisor says nothing of them.
@@ -80,7 +82,7 @@ func (s *Session) Serve(handler http.Handler) error {
 	}
 	closed := make(chan struct{})
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerWithin, IdleTimeout: s.bounds.Idle, MaxHeaderBytes: s.bounds.Header, ErrorLog: log.New(io.Discard, "", 0),
+		Handler: handler, ReadHeaderTimeout: headerWithin, IdleTimeout: s.bounds.Idle, MaxHeaderBytes: max(s.bounds.Header-headerSlop, 1), ErrorLog: log.New(io.Discard, "", 0),
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			if state == http.StateClosed || state == http.StateHijacked {
 				close(closed)

@@ -206,7 +206,7 @@ func TestBounds(t *testing.T) {
 	in := control.Bounds{Idle: time.Minute, Header: 4 << 10, Body: 1 << 10, Bytes: 1 << 20}
 	for _, c := range []struct {
 		header, body, status int
-	}{{10, 10, 200}, {10, 1 << 10, 200}, {10, 1<<10 + 1, 413}, {12 << 10, 10, 431}} {
+	}{{10, 10, 200}, {10, 1 << 10, 200}, {10, 1<<10 + 1, 413}, {12 << 10, 10, 431}, {4<<10 + 1, 10, 431}, {4000, 10, 200}} {
 		if status, _ := asks(t, servedIn(t, read, in), post(c.header, c.body)); status != c.status {
 			t.Errorf("%+v: %d", c, status)
 		}
