@@ -101,6 +101,7 @@ func (r Receiver) run() error {
 
 // greet reads what the peer wants, within one deadline, and tells the supervisor.
 func (r *Receiver) greet(conn *transport.Conn, in *bufio.Reader) error {
+	defer conn.Hurry()()
 	m, err := wire.Read(in)
 	if err != nil {
 		return transport.Explain(err, "waiting for hello")

@@ -216,6 +216,15 @@ func (c *Conn) Flush() error { return c.raw.flush() }
 // nothing for the time allowed, whether that is all right for once.
 func (c *Conn) Patient(f func() bool) { c.raw.patient.Store(&f) }
 
+// Hurry gives all that is read until done is called one deadline, after the silence:
+// a peer that sends a byte now and then is silent too. It is for a stream, and for
+// who reads it.
+func (c *Conn) Hurry() (done func()) {
+	by := time.Now().Add(c.raw.silence)
+	c.raw.by.Store(&by)
+	return func() { c.raw.by.Store(nil) }
+}
+
 // linger is how long Close waits for the peer to have read the last words.
 const linger = 2 * time.Second
 
@@ -244,6 +253,7 @@ type conn struct {
 	silence time.Duration
 	patient atomic.Pointer[func() bool]
 	stream  atomic.Bool // set once, after the handshake
+	by      atomic.Pointer[time.Time]
 	in      *bufio.Reader
 
 	mu  sync.Mutex // TLS itself may write while the worker flushes
@@ -287,11 +297,19 @@ func (r reader) Read(p []byte) (int, error) {
 		return r.Conn.Read(p)
 	}
 	for {
-		if err := r.Conn.SetReadDeadline(time.Now().Add(r.silence)); err != nil {
+		deadline := time.Now().Add(r.silence)
+		by := r.by.Load()
+		if by != nil && by.Before(deadline) {
+			deadline = *by
+		}
+		if err := r.Conn.SetReadDeadline(deadline); err != nil {
 			return 0, err
 		}
 		n, err := r.Conn.Read(p)
 		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			if by != nil {
+				return 0, reason.New(reason.PeerSilent, "not all of it came in %v", r.silence)
+			}
 			if r.forgives() {
 				continue
 			}

@@ -134,6 +134,28 @@ func pair(t *testing.T, clientSilence, serverSilence time.Duration) (client, ser
 	return c.conn, s.conn
 }
 
+// Who has to hurry has one deadline for all that it says, and none when it is done.
+func TestHurry(t *testing.T) {
+	for name, done := range map[string]bool{"in a hurry": false, "done": true} {
+		client, server := pair(t, long, time.Nanosecond)
+		end := server.Hurry()
+		server.raw.silence = long // of each byte
+		if done {
+			end()
+		}
+		if _, err := client.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		n, err := server.Read(make([]byte, 1))
+		if done && (n != 1 || err != nil) || !done && reason.Of(err) != reason.PeerSilent {
+			t.Errorf("%s: %d bytes, %v", name, n, err)
+		}
+	}
+}
+
 func TestHandshake(t *testing.T) {
 	c, s := shake(t, "vctp/1", "vctp/1", true)
 	if err := errors.Join(c.err, s.err); err != nil {

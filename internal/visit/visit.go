@@ -146,6 +146,7 @@ func Answer(conn *transport.Conn, ctl *control.Conn) error {
 }
 
 func welcome(conn *transport.Conn, in *bufio.Reader, ctl *control.Conn) error {
+	greeted := conn.Hurry()
 	hello, err := read[wire.Hello](in, "waiting for hello")
 	if err != nil {
 		return err
@@ -157,6 +158,7 @@ func welcome(conn *transport.Conn, in *bufio.Reader, ctl *control.Conn) error {
 	if err != nil {
 		return transport.Explain(err, "waiting for what the visit is about")
 	}
+	greeted()
 	switch m := m.(type) {
 	case wire.Pair:
 		return prove(conn, in, ctl, m.Reception)
