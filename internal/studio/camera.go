@@ -27,6 +27,8 @@ type camera struct {
 	before <-chan struct{} // closed when who had the device before has let it go; nil for nobody
 	done   chan struct{}   // closed when this one has
 
+	opening chan struct{} // of room for one: who has the driver open the device
+
 	// Guarded by the Studio's mutex.
 	users   map[*reel]int // by track, from 1
 	gives   *control.Capturing
@@ -48,7 +50,7 @@ type output struct {
 }
 
 func newCamera(s *Studio, key string, a *feed.Ask) *camera {
-	c := &camera{inbox: newInbox(), studio: s, key: key, ask: a, users: make(map[*reel]int), done: make(chan struct{})}
+	c := &camera{inbox: newInbox(), studio: s, key: key, ask: a, users: make(map[*reel]int), done: make(chan struct{}), opening: make(chan struct{}, 1)}
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	return c
 }
@@ -109,10 +111,18 @@ func (c *camera) run() {
 	}
 }
 
-// over lets go of what it is asked for, and of the device.
+// over lets go of what it is asked for, and of the device. Where the driver is still
+// opening that, it waits, but not for one that hangs.
 func (c *camera) over() {
 	s := c.studio
 	c.inbox.close()
+	timer := time.NewTimer(s.Mute)
+	defer timer.Stop()
+	select {
+	case c.opening <- struct{}{}:
+	case <-timer.C:
+	case <-s.ctx.Done(): // all that is open closes with this process
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.leaving[c.key] == c.done {
@@ -171,7 +181,8 @@ func (c *camera) once() (gave bool, err error) {
 	if err := m.Tell(control.CaptureDevice{Location: c.ask.String(), Hung: hung}); err != nil {
 		return false, errors.Join(err, ended(&m))
 	}
-	said, opened := make(chan crew.Said), make(chan device, 1)
+	said, opened, gone := make(chan crew.Said), make(chan device), make(chan struct{})
+	defer close(gone)
 	var encoder lathe
 	defer encoder.end()
 	go m.Listen(context.Background(), said)
@@ -199,10 +210,7 @@ func (c *camera) once() (gave bool, err error) {
 				}
 				opening = true
 				// A driver may hang; this goroutine must not.
-				go func() {
-					f, err := c.studio.Open(c.ask)
-					opened <- device{f, err}
-				}()
+				go c.open(opened, gone)
 			case control.OpenEncoder:
 				f, err := encoder.open(c)
 				c.answer(&m, device{f, err}, func(code reason.Code, detail string) control.Message {
@@ -236,6 +244,25 @@ func (c *camera) once() (gave bool, err error) {
 			c.work()
 			time.AfterFunc(lastPackets, func() { m.Control.Close() })
 			time.AfterFunc(grace, m.Kill)
+		}
+	}
+}
+
+// open opens the device, after what a worker before has asked for was opened, and
+// gives it to who asked. What nobody takes any more is closed.
+func (c *camera) open(to chan<- device, gone <-chan struct{}) {
+	select {
+	case c.opening <- struct{}{}:
+		defer func() { <-c.opening }()
+	case <-gone:
+		return
+	}
+	f, err := c.studio.Open(c.ask)
+	select {
+	case to <- device{f, err}:
+	case <-gone:
+		if err == nil {
+			f.Close()
 		}
 	}
 }

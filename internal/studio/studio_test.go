@@ -816,6 +816,51 @@ func TestSpoolBound(t *testing.T) {
 // device pretends that a device is there, or not.
 func (p *place) device(open func(*feed.Ask) (*os.File, error)) { p.Open = open }
 
+// A device that opens when nobody wants it any more is closed, and whoever wants it
+// next has it opened after that.
+func TestOpenedLate(t *testing.T) {
+	t.Parallel()
+	p := &place{t: t, dir: t.TempDir(), mute: patience}
+	p.start(settings, nil)
+	asked, release := make(chan struct{}), make(chan struct{})
+	var late *os.File
+	p.device(func(*feed.Ask) (*os.File, error) {
+		if late != nil {
+			_, err := late.Stat()
+			return nil, reason.New(reason.DeviceAbsent, "the one before: %v", err)
+		}
+		asked <- struct{}{}
+		<-release
+		var err error
+		late, err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		return late, err
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	left := make(chan error)
+	go func() {
+		_, err := p.Join(ctx, Wish{Delivery: 1, Location: "/dev/video9", Title: "x", Duration: time.Second})
+		left <- err
+	}()
+	<-asked
+	cancel()
+	<-left
+	p.until("the worker has ended", func() bool { return len(p.pids(worker.Capture, "video9")) == 0 })
+	next := make(chan error)
+	go func() {
+		_, err := p.Join(t.Context(), Wish{Delivery: 2, Location: "/dev/video9", Title: "y", Duration: time.Second})
+		next <- err
+	}()
+	p.until("it is captured for the next", func() bool {
+		p.Studio.mu.Lock()
+		defer p.Studio.mu.Unlock()
+		return len(p.cameras) == 1
+	})
+	close(release)
+	if err := <-next; reason.Of(err) != reason.DeviceAbsent || !strings.Contains(err.Error(), os.ErrClosed.Error()) {
+		t.Errorf("the next is told: %v", err)
+	}
+}
+
 // What hinders a recording from beginning is told at once, and leaves nothing.
 func TestRefused(t *testing.T) {
 	t.Parallel()
