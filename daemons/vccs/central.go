@@ -248,10 +248,14 @@ func (c *central) reload(o options, running settings) {
 	c.mail.SetSettings(context.Background(), s.notify())
 	c.studio.SetSettings(s.studio())
 	c.counter.SetLimits(s.limits())
-	if shown, err := startup.LoadShown(s.Console); err == nil {
-		c.counter.SetConsole(shown.Browser, shown.Scrape)
-	} else {
-		c.log.Error("what browsers are shown cannot be read, going on with the one before", "reason", string(reason.Of(err)), "error", err)
+	// What is good for another address of the console may open the one that it has
+	// until the next start.
+	if s.Console.Address == running.Console.Address {
+		if shown, err := startup.LoadShown(s.Console); err == nil {
+			c.counter.SetConsole(shown.Browser, shown.Scrape)
+		} else {
+			c.log.Error("what browsers are shown cannot be read, going on with the one before", "reason", string(reason.Of(err)), "error", err)
+		}
 	}
 	c.titles.Reload(s.videos)
 	c.log.LogAttrs(context.Background(), slog.LevelInfo, "reloaded", s.Effective()...)

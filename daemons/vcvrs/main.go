@@ -296,15 +296,19 @@ func reload(o options, running settings, store *depot.Depot, here *reception.Rec
 	startup.WarnRestart(log, running.fixed(), s.fixed(), units)
 	store.SetLimits(s.limits())
 	here.SetSettings(s.connections())
-	var browsers lobby.Settings
-	shown, err := startup.LoadShown(s.Console)
-	if err == nil {
-		browsers, err = s.lobby(shown)
-	}
-	if err == nil {
-		people.SetSettings(browsers)
-	} else {
-		log.Error("what browsers are shown, or have to show, cannot be read, going on with what was before", "reason", string(reason.Of(err)), "error", err)
+	// What is good for another address of the console may open the one that it has
+	// until the next start.
+	if s.Console.Address == running.Console.Address {
+		var browsers lobby.Settings
+		shown, err := startup.LoadShown(s.Console)
+		if err == nil {
+			browsers, err = s.lobby(shown)
+		}
+		if err == nil {
+			people.SetSettings(browsers)
+		} else {
+			log.Error("what browsers are shown, or have to show, cannot be read, going on with what was before", "reason", string(reason.Of(err)), "error", err)
+		}
 	}
 	log.LogAttrs(context.Background(), slog.LevelInfo, "reloaded", s.Effective()...)
 }

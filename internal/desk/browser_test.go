@@ -2,6 +2,7 @@ package desk
 
 import (
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,32 @@ func enters(t *testing.T, d *Desk, q control.Enter) (secret string, r control.Re
 		secret = r.Entered.Secret
 	}
 	return secret, r
+}
+
+// spoken is a connection that nobody may speak on.
+type spoken struct {
+	*testing.T
+	closed bool
+}
+
+func (s *spoken) File() (*os.File, error) {
+	s.Error("a worker is given the connection")
+	return nil, os.ErrInvalid
+}
+
+func (s *spoken) Close() error {
+	s.closed = true
+	return nil
+}
+
+// Where other machines come there is TLS or nothing.
+func TestBrowserWithoutCertificate(t *testing.T) {
+	d, _ := browsers(t)
+	d.SetConsole(identity.Browser{}, identity.ScrapeToken{})
+	conn := &spoken{T: t}
+	if err := d.serve(t.Context(), conn, &session{desk: d, role: Browser, secure: true, peer: &net.TCPAddr{}}); err == nil || !conn.closed {
+		t.Errorf("%v, closed: %v", err, conn.closed)
+	}
 }
 
 func refusedWith(t *testing.T, what string, r control.Reply, code reason.Code) {

@@ -6,6 +6,7 @@ package desk
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -222,6 +223,10 @@ func (d *Desk) serve(ctx context.Context, conn crew.FileConn, s *session) error 
 	d.mu.Lock()
 	limits, browser := d.limits, d.browser
 	d.mu.Unlock()
+	if s.role == Browser && s.secure && len(browser.Chain) == 0 {
+		conn.Close() // a worker without a certificate speaks plainly
+		return errors.New("there is no certificate to show to browsers elsewhere")
+	}
 	start := control.Start{Certificate: d.certificate, Handshake: limits.Handshake, Silence: limits.Handshake}
 	if limits.Client != (control.Bounds{}) {
 		start.Bounds = &limits.Client

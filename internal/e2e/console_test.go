@@ -24,6 +24,7 @@ import (
 	"testing"
 	"time"
 
+	"videoclub/internal/control"
 	"videoclub/internal/reason"
 )
 
@@ -250,6 +251,17 @@ func TestConsoleForOthers(t *testing.T) {
 			t.Errorf("%s with the token %q: %d %q, want %d %q", c.path, c.token, status, text, c.status, c.says)
 		}
 	}
+	// One that is to be elsewhere from the next start on stays as it is until then.
+	for _, elsewhere := range []string{"console = \"127.0.0.1:0\"\n", "console = \"none\"\n"} {
+		r.configure(elsewhere)
+		if said := r.reload(); strings.Contains(said, "not reloaded") {
+			t.Fatal(said)
+		}
+		transport.CloseIdleConnections()
+		if status, text := get(t, &http.Client{Transport: transport}, at, ""); status != 401 || !strings.Contains(text, "/login") {
+			t.Errorf("reloaded with %s: %d %q", elsewhere, status, text)
+		}
+	}
 	r.stop()
 
 	for settings, why := range map[string]string{
@@ -262,5 +274,37 @@ func TestConsoleForOthers(t *testing.T) {
 		if !errors.As(err, &exit) || exit.ExitCode() != reason.ExitUsage || !strings.Contains(string(said), why) {
 			t.Errorf("with %s: %v\n%s", settings, err, said)
 		}
+	}
+}
+
+// The central server's console too speaks TLS for as long as it is open to others,
+// wherever it is to be from the next start on.
+func TestConsoleStaysUntilTheNextStart(t *testing.T) {
+	t.Parallel()
+	certificate, key, pool := certify(t, t.TempDir())
+	c := startCentral(t, "")
+	if _, err := c.administrator().AddAccount(quick(t), control.AddAccount{Name: "boss", Mail: "boss@example.org", Admin: true}); err != nil {
+		t.Fatal(err)
+	}
+	c.stop()
+	c.configure("console = \":0\"\nconsole_certificate = \"" + certificate + "\"\nconsole_key = \"" + key + "\"\n")
+	from := c.log.mark()
+	c.start()
+	at := field(c.log.await(t, from, saying("ready ", "console=https://")), "console")
+	_, port, err := net.SplitHostPort(strings.TrimSuffix(strings.TrimPrefix(at, "https://"), "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+	defer transport.CloseIdleConnections()
+	for _, settings := range []string{"console = \"127.0.0.1:0\"\n", "console = \"none\"\n"} {
+		c.configure(settings)
+		if said := c.reload(); strings.Contains(said, "not reloaded") {
+			t.Fatal(said)
+		}
+		if status, text := get(t, &http.Client{Transport: transport}, "https://127.0.0.1:"+port+"/login", ""); status != 200 || !strings.Contains(text, "/login") {
+			t.Errorf("reloaded with %s: %d %q", settings, status, text)
+		}
+		transport.CloseIdleConnections()
 	}
 }

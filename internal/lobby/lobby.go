@@ -5,6 +5,7 @@ package lobby
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -115,7 +116,7 @@ func (l *Lobby) Serve(ctx context.Context, listener net.Listener, secure bool) e
 		}
 		l.serving.Go(func() {
 			defer place.Leave()
-			if err := l.serve(ctx, conn, place, secure); err != nil {
+			if err := l.serve(ctx, conn, conn.RemoteAddr(), place, secure); err != nil {
 				l.Log.Debug("session ended", "peer", conn.RemoteAddr(), "error", err)
 			}
 		})
@@ -124,15 +125,19 @@ func (l *Lobby) Serve(ctx context.Context, listener net.Listener, secure bool) e
 	return err
 }
 
-func (l *Lobby) serve(ctx context.Context, conn *net.TCPConn, place *limit.Place, secure bool) error {
+func (l *Lobby) serve(ctx context.Context, conn crew.FileConn, peer net.Addr, place *limit.Place, secure bool) error {
 	l.mu.Lock()
 	settings := l.settings
 	l.mu.Unlock()
+	if secure && len(settings.Browser.Chain) == 0 {
+		conn.Close() // a worker without a certificate speaks plainly
+		return errors.New("there is no certificate to show to browsers elsewhere")
+	}
 	start := control.Start{Handshake: settings.Handshake, Silence: settings.Handshake, Browser: &control.Browser{}}
 	if secure {
 		start.Browser.Chain = settings.Browser.Chain
 	}
-	v := &visitor{lobby: l, peer: conn.RemoteAddr(), secure: secure, place: place}
+	v := &visitor{lobby: l, peer: peer, secure: secure, place: place}
 	defer v.endCheck()
 	return l.spares.Serve(ctx, conn, crew.Session{
 		Start: start, Sign: crew.SignFor(identity.Keys{}, settings.Browser, start), Calls: requests, Lost: place.Lost(), Log: l.Log,

@@ -65,6 +65,31 @@ func ask(v *visitor, c control.Call) (control.Reply, reason.Code) {
 	return r, ""
 }
 
+// spoken is a connection that nobody may speak on.
+type spoken struct {
+	*testing.T
+	closed bool
+}
+
+func (s *spoken) File() (*os.File, error) {
+	s.Error("a worker is given the connection")
+	return nil, os.ErrInvalid
+}
+
+func (s *spoken) Close() error {
+	s.closed = true
+	return nil
+}
+
+// Where other machines come there is TLS or nothing.
+func TestWithoutCertificate(t *testing.T) {
+	p := open(t, Token{})
+	conn := &spoken{T: t}
+	if err := p.serve(t.Context(), conn, &net.TCPAddr{}, nil, true); err == nil || !conn.closed {
+		t.Errorf("%v, closed: %v", err, conn.closed)
+	}
+}
+
 var room = control.Call{Store: &control.StoreQuery{Room: &control.RoomQuery{}}}
 
 func TestToken(t *testing.T) {
