@@ -51,6 +51,8 @@ SIGHUP reads FILE and the titles anew; a FILE with mistakes changes nothing.`,
 				return startup.Failed(err)
 			case o.check:
 				return check(c.OutOrStdout(), s)
+			case showIdentity && o.service():
+				return startup.PrintServiceIdentity(c.OutOrStdout(), "vccs", startup.ServiceState(o.state, s.State, "vccs", s.state))
 			case showIdentity:
 				return startup.PrintIdentity(c.OutOrStdout(), s.state)
 			}

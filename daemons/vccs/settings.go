@@ -34,6 +34,12 @@ type options struct {
 	ports         []int // XXX ZZZ YYY, or none
 }
 
+// service says that the server which the options are about is the installed one,
+// whose configuration the units name, and none that a person starts.
+func (o options) service() bool {
+	return len(o.ports) == 0 && (o.config == "" || o.config == standard)
+}
+
 // settings are those of the configuration file or the ports, with every path
 // made absolute.
 type settings struct {

@@ -52,6 +52,12 @@ type options struct {
 	ports                []int // YYY, or none
 }
 
+// service says that the server which the options are about is the installed one,
+// whose configuration the units name, and none that a person starts.
+func (o options) service() bool {
+	return len(o.ports) == 0 && (o.config == "" || o.config == standard)
+}
+
 func root() *cobra.Command {
 	var o options
 	var check, showIdentity bool
@@ -76,6 +82,8 @@ SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
 			case check:
 				_, err := fmt.Fprintln(c.OutOrStdout(), "the configuration is good")
 				return err
+			case showIdentity && o.service():
+				return startup.PrintServiceIdentity(c.OutOrStdout(), "vcvrs", startup.ServiceState(o.state, s.State, "vcvrs", s.state))
 			case showIdentity:
 				return startup.PrintIdentity(c.OutOrStdout(), s.state)
 			}

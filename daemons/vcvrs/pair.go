@@ -2,13 +2,9 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,10 +17,6 @@ import (
 
 // maxCode bounds what is read of a pairing code, in bytes.
 const maxCode = 1 << 10
-
-// serviceState is where systemd keeps the state of the service (systemd.exec(5),
-// StateDirectory).
-const serviceState = "/var/lib/vcvrs"
 
 // pairWords are what pair says, in one language.
 type pairWords struct{ trusts, instead, next, nobody, none string }
@@ -113,7 +105,7 @@ it up at once: a delivery that is arriving is the last of its connection.`,
 
 // unpair has the server with that state trust no central server.
 func unpair(out io.Writer, state string) error {
-	if err := becomeOwner(state); err != nil {
+	if err := startup.BecomeOwner(state); err != nil {
 		return err
 	}
 	before, err := identity.OpenCentral(state).Unpair()
@@ -150,18 +142,15 @@ func stateToPair(o options) (string, error) {
 		o.ports = []int{4102}
 		s, err = load(o)
 	}
-	if err != nil || o.state != "" || s.State != "" || os.Getenv("STATE_DIRECTORY") != "" {
+	if err != nil {
 		return s.state, err
 	}
-	if _, err := os.Stat(serviceState); err == nil {
-		return serviceState, nil
-	}
-	return s.state, nil
+	return startup.ServiceState(o.state, s.State, "vcvrs", s.state), nil
 }
 
 // pair has the server with that state trust the central server of a code.
 func pair(out io.Writer, state string, code identity.Code) error {
-	if err := becomeOwner(state); err != nil {
+	if err := startup.BecomeOwner(state); err != nil {
 		return err
 	}
 	// The keys are made now, so that what is wrong with them is told here.
@@ -179,31 +168,4 @@ func pair(out io.Writer, state string, code identity.Code) error {
 	}
 	_, err = fmt.Fprintln(out, words.next)
 	return err
-}
-
-// becomeOwner makes root the user that owns the state directory for the rest of this
-// command, so that the server can read what is written there, and that no link
-// planted by its user leads root elsewhere.
-func becomeOwner(state string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	info, err := os.Stat(state)
-	if errors.Is(err, fs.ErrNotExist) {
-		info, err = os.Stat(filepath.Dir(state))
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // it will be root's
-	}
-	if err != nil {
-		return err
-	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || owner.Uid == 0 {
-		return nil
-	}
-	if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(int(owner.Gid)), syscall.Setuid(int(owner.Uid))); err != nil {
-		return fmt.Errorf("becoming the owner of %s: %w", state, err)
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"crypto/ed25519"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,8 +60,14 @@ func TestCredentials(t *testing.T) {
 		if again, err := Load(state, given); err != nil || !equal(k, again) {
 			t.Errorf("%s: other keys the second time (%v)", name, err)
 		}
+		if id, err := Known(state, given); err != nil || id != ID(k.TLS.Public().(ed25519.PublicKey)) {
+			t.Errorf("%s: known by %q, %v", name, id, err)
+		}
 	}
 	dir := filepath.Join(t.TempDir(), "keys")
+	if id, err := Known(dir, t.TempDir()); id != "" || err != nil {
+		t.Errorf("before there are keys: %q, %v", id, err)
+	}
 	k, err := Load(dir, "")
 	if own, again := LoadOrCreate(dir); err != nil || again != nil || !equal(k, own) {
 		t.Errorf("without credentials: %v, %v", err, again)

@@ -54,10 +54,8 @@ func Load(dir, credentials string) (Keys, error) {
 	}
 	var given Keys
 	for name, key := range map[string]*ed25519.PrivateKey{tlsFile: &given.TLS, receiptFile: &given.Receipt} {
-		// Group: where the service's user reads by an access list, the mode has
-		// its mask there (acl(5)), and systemd keeps others out of the directory.
 		var err error
-		if *key, err = load(filepath.Join(credentials, name), 0o037); err != nil {
+		if *key, err = load(filepath.Join(credentials, name), handedAlone); err != nil {
 			return Keys{}, err
 		}
 	}
@@ -76,6 +74,23 @@ func Load(dir, credentials string) (Keys, error) {
 		k.Receipt, from[1] = given.Receipt, credentials
 	}
 	return k, distinct(k, from[0], from[1])
+}
+
+// Known gives the identity of the server whose keys Load gives, "" while it has
+// none: it makes none.
+func Known(dir, credentials string) (string, error) {
+	var key ed25519.PrivateKey
+	var err error
+	if credentials != "" {
+		key, err = load(filepath.Join(credentials, tlsFile), handedAlone)
+	}
+	if key == nil && err == nil {
+		key, err = load(filepath.Join(dir, tlsFile), ownerAlone)
+	}
+	if key == nil || err != nil {
+		return "", err
+	}
+	return ID(key.Public().(ed25519.PublicKey)), nil
 }
 
 // distinct refuses two keys that are one.
@@ -131,8 +146,14 @@ func LoadOrCreate(dir string) (Keys, error) {
 	return k, nil
 }
 
-// ownerAlone are the permissions that a file with a key must not have.
-const ownerAlone fs.FileMode = 0o077
+// ownerAlone are the permissions that a file with a key must not have; handedAlone
+// are those of one that systemd hands over. Its group may read: where the service's
+// user reads by an access list, the mode has its mask there (acl(5)), and systemd
+// keeps others out of the directory.
+const (
+	ownerAlone  fs.FileMode = 0o077
+	handedAlone fs.FileMode = 0o037
+)
 
 // hold makes dir if need be, checks that it is safe for keys and keeps other
 // processes out of it until the file it gives is closed.

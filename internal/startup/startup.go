@@ -5,7 +5,6 @@ package startup
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -200,16 +199,4 @@ func Keys(state string) (identity.Keys, error) {
 		return identity.Keys{}, fmt.Errorf("the state directory: %w", err)
 	}
 	return identity.Load(filepath.Join(state, "keys"), os.Getenv("CREDENTIALS_DIRECTORY"))
-}
-
-// PrintIdentity prints the identity of the daemon whose state lies in the
-// directory state: first as people compare it, then in full.
-func PrintIdentity(out io.Writer, state string) error {
-	keys, err := Keys(state)
-	if err != nil {
-		return err
-	}
-	id := identity.ID(keys.TLS.Public().(ed25519.PublicKey))
-	_, err = fmt.Fprintf(out, "%s  %s\n", identity.Short(id), id)
-	return err
 }
