@@ -149,8 +149,12 @@ func (s settings) roster() roster.Settings {
 	return roster.Settings{Expire: s.PairingExpires, Configured: s.configured()}
 }
 
-// check is --check: the settings were read; the titles are looked at too.
+// check is --check: the settings were read; the titles are looked at too, and what
+// browsers are shown.
 func check(out io.Writer, s settings) error {
+	if err := startup.CheckShown(s.Console); err != nil {
+		return err
+	}
 	list, problems, err := titles.Read(s.videos)
 	if err == nil {
 		live := s.studio()

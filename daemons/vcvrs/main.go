@@ -80,6 +80,9 @@ SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
 			case err != nil:
 				return startup.Failed(err)
 			case check:
+				if err := startup.CheckShown(s.Console); err != nil {
+					return err
+				}
 				_, err := fmt.Fprintln(c.OutOrStdout(), "the configuration is good")
 				return err
 			case showIdentity && o.service():

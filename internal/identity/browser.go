@@ -40,6 +40,9 @@ type Browser struct {
 	key   crypto.Signer
 }
 
+// ErrExpired is within the error of a certificate that was good, and is not any more.
+var ErrExpired = errors.New("the certificate expired")
+
 // LoadBrowser reads the certificates, the server's own first, and the key of it,
 // both in PEM. It refuses (reason.KeysInvalid) what browsers could not use, and a
 // file of a key with one of the forbidden permissions.
@@ -53,7 +56,7 @@ func LoadBrowser(certificate, key string, forbidden fs.FileMode, now time.Time) 
 		return Browser{}, reason.Wrap(reason.KeysInvalid, err, "%s", certificate)
 	}
 	if now.After(leaf.NotAfter) {
-		return Browser{}, reason.New(reason.KeysInvalid, "%s: the certificate expired on %s: renew it", certificate, leaf.NotAfter.UTC().Format(time.DateOnly))
+		return Browser{}, reason.Wrap(reason.KeysInvalid, fmt.Errorf("%w on %s: renew it", ErrExpired, leaf.NotAfter.UTC().Format(time.DateOnly)), "%s", certificate)
 	}
 	if text, err = readPEM(key, forbidden); err != nil {
 		return Browser{}, err

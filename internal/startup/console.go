@@ -79,13 +79,18 @@ func OpensToOthers(address string) bool {
 // ListenConsole listens for browsers, by the socket of the unit or by one of its
 // own. Where nobody has chosen the port, because it is that of standard, and
 // another program has it, any other one will do; where there is no such address,
-// as on a machine without a loopback, it goes on without a console. An address that
-// other machines reach is refused without a certificate.
+// as on a machine without a loopback, it goes on without a console, and so it does
+// where the certificate has expired, if only by a clock that is wrong: deliveries do
+// not wait for it. An address that other machines reach is refused without one.
 func ListenConsole(sockets *service.Sockets, c config.Console, standard, unit string, log *slog.Logger) (Console, error) {
 	if c.Address == "" {
 		return Console{}, nil
 	}
 	shown, err := LoadShown(c)
+	if errors.Is(err, identity.ErrExpired) {
+		log.Warn("going on without a console: renew its certificate, or put the clock right, and restart", "address", c.Address, "error", err)
+		return Console{}, nil
+	}
 	if err != nil {
 		return Console{}, err
 	}
@@ -132,4 +137,16 @@ func LoadShown(c config.Console) (s Shown, err error) {
 		}
 	}
 	return s, nil
+}
+
+// CheckShown says what is wrong with what LoadShown will read, as far as c names it:
+// what systemd is to hand over is there for the service alone.
+func CheckShown(c config.Console) error {
+	certificate, _ := Secret(dropin.ConsoleCertificate, c.Certificate)
+	key, _ := Secret(dropin.ConsoleKey, c.Key)
+	if certificate == "" || key == "" {
+		return nil
+	}
+	_, err := LoadShown(c)
+	return err
 }

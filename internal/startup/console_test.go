@@ -1,11 +1,25 @@
 package startup
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
 	"net"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	"videoclub/internal/config"
 	"videoclub/internal/identity"
+	"videoclub/internal/reason"
+	"videoclub/internal/service"
 )
 
 // at is a listener that listens nowhere.
@@ -43,5 +57,63 @@ func TestConsoleURL(t *testing.T) {
 	}
 	if got := (Console{Listener: at{address: "[::]:8443"}, Shown: named, Secure: true}).Origin(); got != "https://films.example.org:8443" {
 		t.Error(got)
+	}
+}
+
+// certified writes a certificate until an instant and its key, for a console that
+// other machines reach.
+func certified(t *testing.T, until time.Time) config.Console {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: until.AddDate(-1, 0, 0), NotAfter: until}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Console{Address: ":0", Certificate: filepath.Join(t.TempDir(), "crt"), Key: filepath.Join(t.TempDir(), "key")}
+	for path, block := range map[string]*pem.Block{c.Certificate: {Type: "CERTIFICATE", Bytes: der}, c.Key: {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// A certificate that has expired costs the console, and what else is wrong with one
+// the start; --check says both.
+func TestConsoleCertificate(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	good, expired := certified(t, time.Now().AddDate(0, 0, 1)), certified(t, time.Now().AddDate(0, 0, -1))
+	mixed, bare := good, config.Console{Address: ":0"}
+	mixed.Key = expired.Key
+	for name, c := range map[string]struct {
+		config.Console
+		listens      bool
+		start, check reason.Code
+		says         string // in the log
+	}{
+		"good":            {good, true, "", "", ""},
+		"expired":         {expired, false, "", reason.KeysInvalid, "expired on"},
+		"another key":     {mixed, false, reason.KeysInvalid, reason.KeysInvalid, ""},
+		"not in the file": {bare, false, reason.ConfigInvalid, "", ""},
+	} {
+		var said bytes.Buffer
+		l, err := ListenConsole(&service.Sockets{}, c.Console, "", "vccs-console.socket", slog.New(slog.NewTextHandler(&said, nil)))
+		if (l.Listener != nil) != c.listens || reason.Of(err) != c.start || (said.Len() > 0) != (c.says != "") || !strings.Contains(said.String(), c.says) {
+			t.Errorf("%s: %s, %v, says %q", name, l.URL(), err, said.String())
+		}
+		if l.Listener != nil {
+			l.Close()
+		}
+		if err := CheckShown(c.Console); reason.Of(err) != c.check {
+			t.Errorf("%s: it is checked with %v", name, err)
+		}
 	}
 }
