@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,7 +116,7 @@ func TestUnpaired(t *testing.T) {
 }
 
 // What is not well of a reception is found: its name, the way to it, its clock,
-// its space and the rate, besides its identity (TestPairing).
+// its space, the rate and the key of its receipts, besides its identity (TestPairing).
 func TestCheckFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	c := startCentral(t, "")
@@ -136,6 +137,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		ahead  time.Duration
 		free   int64
 		takes  time.Duration // of a probe
+		key    string        // that signs receipts; "" is the one that it was paired with
 		ill    bool
 		detail func(control.Finding) bool
 	}{
@@ -143,11 +145,15 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		{what: control.FoundClock, ahead: time.Hour, free: 1 << 30, takes: time.Nanosecond, ill: true, detail: func(f control.Finding) bool { return f.Ahead > 3_590_000 && f.Ahead < 3_610_000 }},
 		{what: control.FoundClock, ahead: -time.Minute, free: 1 << 30, takes: time.Nanosecond, ill: true, detail: func(f control.Finding) bool { return f.Ahead < -50_000 }},
 		{what: control.FoundSpace, takes: time.Nanosecond, ill: true, detail: func(f control.Finding) bool { return f.Free == 0 && f.Code == reason.NoSpace }},
+		{what: control.FoundIdentity, free: 1 << 30, takes: time.Nanosecond, ill: true, key: strings.Repeat("0b", 32), detail: func(f control.Finding) bool {
+			return f.Code == reason.IdentityChanged && strings.Contains(f.Detail, "pair it again")
+		}},
 		{what: control.FoundRate, free: 1 << 30, takes: time.Second, ill: true, detail: func(f control.Finding) bool { return f.Rate == 64<<10 && f.Link == 100_000_000 }},
 	} {
 		p.mu.Lock()
 		p.looks, p.takes = well, int64(state.takes)
 		p.looks.Now, p.looks.Free = time.Now().Add(state.ahead).UTC(), state.free
+		p.looks.ReceiptKey = cmp.Or(state.key, well.ReceiptKey)
 		p.mu.Unlock()
 		found, err := admin.CheckReception(quick(t), "sala.test")
 		if err != nil || len(found.Findings) != 6 {

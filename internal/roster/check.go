@@ -59,7 +59,8 @@ func (r *Roster) Check(ctx context.Context, host string) ([]control.Finding, err
 			return append(found, control.Finding{What: control.FoundConnection, OK: true, Name: address}, failed(control.FoundIdentity, err)), nil
 		}
 	}
-	return append(found, r.visit(ctx, host, address, int64(link))...), nil
+	seen, err := r.visit(ctx, host, address, int64(link))
+	return append(found, seen...), err
 }
 
 func failed(what control.What, err error) control.Finding {
@@ -78,7 +79,7 @@ func (r *Roster) waits(ctx context.Context, host string) (ledger.Pairing, bool, 
 }
 
 // visit says what a visit shows.
-func (r *Roster) visit(ctx context.Context, host, address string, link int64) []control.Finding {
+func (r *Roster) visit(ctx context.Context, host, address string, link int64) ([]control.Finding, error) {
 	var seen control.Looked
 	err := r.Dispatcher.Converse(ctx, address, dispatch.Conversation{
 		Protocol: wire.VisitALPN, Label: "check=" + host, First: control.LookAt{},
@@ -97,9 +98,13 @@ func (r *Roster) visit(ctx context.Context, host, address string, link int64) []
 	connected := control.Finding{What: control.FoundConnection, OK: true, Name: address}
 	switch code := reason.Of(err); {
 	case code == reason.NotPaired, code == reason.IdentityChanged, code == reason.NotPermitted, code == reason.PairingExpired:
-		return []control.Finding{connected, failed(control.FoundIdentity, err)}
+		return []control.Finding{connected, failed(control.FoundIdentity, err)}, nil
 	case err != nil:
-		return []control.Finding{failed(control.FoundConnection, err)}
+		return []control.Finding{failed(control.FoundConnection, err)}, nil
+	}
+	who, err := r.recognise(ctx, host, seen)
+	if err != nil {
+		return nil, err
 	}
 	needed := r.Dispatcher.Owed(host)
 	space := control.Finding{What: control.FoundSpace, OK: seen.Free > 0 && seen.Free >= needed, Free: seen.Free, Needed: needed}
@@ -108,9 +113,22 @@ func (r *Roster) visit(ctx context.Context, host, address string, link int64) []
 	}
 	return []control.Finding{
 		connected,
-		{What: control.FoundIdentity, OK: true, Name: identity.Short(seen.Identity)},
+		who,
 		{What: control.FoundClock, OK: seen.Ahead.Abs() <= tolerance, Ahead: seen.Ahead.Milliseconds()},
 		space,
 		{What: control.FoundRate, OK: seen.Rate >= link/100*enough, Rate: seen.Rate, Link: link},
+	}, nil
+}
+
+// recognise says whether a reception that has proved its identity is the one that
+// was paired, by the key too by which its receipts will be verified.
+func (r *Roster) recognise(ctx context.Context, host string, seen control.Looked) (control.Finding, error) {
+	known, err := r.Ledger.ReceptionByName(ctx, host)
+	switch {
+	case err != nil && reason.Of(err) != reason.UnknownReception:
+		return control.Finding{}, err
+	case err == nil && !known.Paired.IsZero() && known.ReceiptKey != seen.ReceiptKey:
+		return failed(control.FoundIdentity, reason.New(reason.IdentityChanged, "%s signs receipts with another key than when it was paired; pair it again", host)), nil
 	}
+	return control.Finding{What: control.FoundIdentity, OK: true, Name: identity.Short(seen.Identity)}, nil
 }
