@@ -53,6 +53,19 @@ type pending struct {
 	Secret  string    `json:"secret"` // hex
 }
 
+// hold keeps other processes from changing the files until what it gives is closed.
+func (c Central) hold() (*os.File, error) {
+	dir, err := os.Open(c.dir)
+	if err != nil {
+		return nil, fmt.Errorf("pairing: %w", err)
+	}
+	if err := lock(dir); err != nil {
+		dir.Close()
+		return nil, fmt.Errorf("pairing: %w", err)
+	}
+	return dir, nil
+}
+
 // Pair trusts the central server of a code, and no other from now on, and keeps
 // the code's secret until it is proved. It gives the identity that was trusted
 // before, "" if none was. A code that has expired is reason.PairingExpired.
@@ -61,6 +74,11 @@ func (c Central) Pair(code Code, now time.Time) (before string, err error) {
 		return "", reason.New(reason.PairingExpired, "it could be used until %s, and by the clock of this machine it is %s",
 			code.Expires.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
+	held, err := c.hold()
+	if err != nil {
+		return "", err
+	}
+	defer held.Close() // this ends the lock
 	if before, err = c.Identity(); err != nil {
 		return "", err
 	}
@@ -79,6 +97,14 @@ func (c Central) Pair(code Code, now time.Time) (before string, err error) {
 // Unpair trusts no central server any more, and forgets a secret that waits. It
 // gives the identity that was trusted, "" if none was.
 func (c Central) Unpair() (before string, err error) {
+	held, err := c.hold()
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer held.Close() // this ends the lock
 	before, err = c.Identity()
 	if err != nil {
 		return "", err
@@ -89,53 +115,66 @@ func (c Central) Unpair() (before string, err error) {
 			return before, err
 		}
 	}
-	dir, err := os.Open(c.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return before, nil
-	}
-	if err != nil {
-		return before, err
-	}
-	defer dir.Close()
-	return before, dir.Sync()
+	return before, held.Sync()
+}
+
+// Proving is a pairing that is being proved.
+type Proving struct {
+	Central string // identity of the central server that is told
+	Proof   []byte
+	secret  [SecretSize]byte
 }
 
 // Prove gives the proof of a pairing with the trusted central server, if a code
 // of that one is waiting to be proved; else reason.NotPaired, or
 // reason.PairingExpired. p is completed with nothing.
-func (c Central) Prove(p Pairing, now time.Time) ([]byte, error) {
+func (c Central) Prove(p Pairing, now time.Time) (Proving, error) {
+	waiting, secret, err := c.waiting()
+	switch {
+	case err != nil:
+		return Proving{}, err
+	case waiting.Central != p.Central:
+		return Proving{}, reason.New(reason.NotPaired, "the pairing code here is that of another central server, %s", Short(waiting.Central))
+	case !now.Before(waiting.Expires):
+		return Proving{}, reason.New(reason.PairingExpired, "the pairing code here could be used until %s", waiting.Expires.Format(time.RFC3339))
+	}
+	return Proving{p.Central, p.Proof(secret), secret}, nil
+}
+
+// waiting reads the secret of a code that waits, or gives reason.NotPaired.
+func (c Central) waiting() (waiting pending, secret [SecretSize]byte, err error) {
 	path := filepath.Join(c.dir, pairingFile)
 	body, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, reason.New(reason.NotPaired, "no pairing code waits here: vcvrs pair has not been run, or its code was used")
+		return waiting, secret, reason.New(reason.NotPaired, "no pairing code waits here: vcvrs pair has not been run, or its code was used")
 	case err != nil:
-		return nil, fmt.Errorf("pairing: %w", err)
-	case len(body) > maxPairing:
-		return nil, reason.New(reason.NotPaired, "%s is no pairing: remove it, and run vcvrs pair again", path)
+		return waiting, secret, fmt.Errorf("pairing: %w", err)
 	}
-	var waiting pending
-	var secret [SecretSize]byte
-	if err := json.Unmarshal(body, &waiting); err != nil {
-		return nil, reason.New(reason.NotPaired, "%s is no pairing: remove it, and run vcvrs pair again", path)
+	if len(body) <= maxPairing && json.Unmarshal(body, &waiting) == nil {
+		if n, err := hex.Decode(secret[:], []byte(waiting.Secret[:min(len(waiting.Secret), 2*SecretSize)])); err == nil && n == SecretSize {
+			return waiting, secret, nil
+		}
 	}
-	if n, err := hex.Decode(secret[:], []byte(waiting.Secret[:min(len(waiting.Secret), 2*SecretSize)])); err != nil || n != SecretSize {
-		return nil, reason.New(reason.NotPaired, "%s is no pairing: remove it, and run vcvrs pair again", path)
-	}
-	switch {
-	case waiting.Central != p.Central:
-		return nil, reason.New(reason.NotPaired, "the pairing code here is that of another central server, %s", Short(waiting.Central))
-	case !now.Before(waiting.Expires):
-		return nil, reason.New(reason.PairingExpired, "the pairing code here could be used until %s", waiting.Expires.Format(time.RFC3339))
-	}
-	return p.Proof(secret), nil
+	return waiting, secret, reason.New(reason.NotPaired, "%s is no pairing: remove it, and run vcvrs pair again", path)
 }
 
-// Proved forgets the secret: the central server has taken the proof.
-func (c Central) Proved() error {
-	err := os.Remove(filepath.Join(c.dir, pairingFile))
-	if errors.Is(err, fs.ErrNotExist) {
+// Proved forgets the secret of a pairing that the central server has taken the
+// proof of. One of a code that came meanwhile stays.
+func (c Central) Proved(p Proving) error {
+	held, err := c.hold()
+	if err != nil {
+		return err
+	}
+	defer held.Close() // this ends the lock
+	waiting, secret, err := c.waiting()
+	switch {
+	case reason.Of(err) == reason.NotPaired:
+		return nil // it is gone already, or can be proved by nobody
+	case err != nil:
+		return err
+	case waiting.Central != p.Central || secret != p.secret:
 		return nil
 	}
-	return err
+	return os.Remove(filepath.Join(c.dir, pairingFile))
 }

@@ -131,8 +131,9 @@ func TestCentral(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}
 	}
-	if proof, err := c.Prove(asked, noon); err != nil || !asked.Proves(first.Secret, proof) {
-		t.Errorf("%x, %v", proof, err)
+	proving, err := c.Prove(asked, noon)
+	if err != nil || !asked.Proves(first.Secret, proving.Proof) {
+		t.Errorf("%x, %v", proving.Proof, err)
 	}
 	stranger := asked
 	stranger.Central = second.Central
@@ -151,11 +152,18 @@ func TestCentral(t *testing.T) {
 	if id, err := c.Identity(); id != second.Central || err != nil {
 		t.Error(id, err)
 	}
-	if err := c.Proved(); err != nil {
+	// The end of the first pairing comes after the second has begun.
+	if err := c.Proved(proving); err != nil {
 		t.Error(err)
 	}
-	if err := c.Proved(); err != nil {
-		t.Error("a second time:", err)
+	again, err := c.Prove(stranger, noon)
+	if err != nil || !stranger.Proves(second.Secret, again.Proof) {
+		t.Errorf("the code of the second is gone with the first: %v", err)
+	}
+	for range 2 {
+		if err := c.Proved(again); err != nil {
+			t.Error(err)
+		}
 	}
 	if _, err := c.Prove(stranger, noon); reason.Of(err) != reason.NotPaired {
 		t.Errorf("a used code proves: %v", err)

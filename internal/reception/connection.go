@@ -45,9 +45,9 @@ type connection struct {
 	reported       journal.Progress
 	described      bool // the manifest of a folder was asked for
 	accepted       bool
-	safe           int64 // bytes that the store worker has called durable
-	proving        bool  // it has been given the proof of a pairing
-	ended          bool  // the sender has been told how it ended
+	safe           int64            // bytes that the store worker has called durable
+	ended          bool             // the sender has been told how it ended
+	proving        identity.Proving // a pairing, of which it has been given the proof
 }
 
 func (c *connection) end(why error) { c.cancel(why) }

@@ -96,7 +96,7 @@ func newPlace(t *testing.T) *place {
 		t.Fatal(err)
 	}
 	p.Reception, err = New(Config{
-		Depot: store, Spawner: spawner, Keys: keys, Clock: time.Now, Log: slog.New(slog.NewTextHandler(p.log, nil)),
+		Depot: store, Spawner: spawner, Keys: keys, Trust: identity.OpenCentral(dir), Clock: time.Now, Log: slog.New(slog.NewTextHandler(p.log, nil)),
 		Settings: Settings{Silence: patience, Handshake: patience, Connections: limit.Bounds{All: 8, PerAddress: 8, Strangers: 8}},
 	})
 	if err != nil {

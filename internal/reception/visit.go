@@ -35,32 +35,28 @@ func (c *connection) visited(m control.Message) error {
 // What is proved is filled in here: of the worker's words it has the TLS session
 // and the peer, as every delivery has.
 func (c *connection) prove(m control.PairAsked) error {
-	if !identity.ValidID(m.Identity) || len(m.Exporter) != identity.ExporterSize || c.proving {
+	if !identity.ValidID(m.Identity) || len(m.Exporter) != identity.ExporterSize || c.proving.Proof != nil {
 		return errors.New("the receive worker asks for the proof of no session, or for a second one")
 	}
-	proof, err := c.r.Trust.Prove(identity.Pairing{
+	proving, err := c.r.Trust.Prove(identity.Pairing{
 		Exporter: m.Exporter, Central: m.Identity, Reception: c.r.identity, ReceiptKey: c.r.receiptKey, Name: m.Reception,
 	}, c.r.Clock())
 	if err != nil {
 		return err
 	}
-	c.proving = true
+	c.proving = proving
 	c.r.Log.Info("a pairing code is being proved", "peer", c.peer, "identity", identity.Short(m.Identity), "reception", m.Reception)
-	return c.receive.Tell(control.Prove{Proof: proof, ReceiptKey: c.r.receiptKey})
+	return c.receive.Tell(control.Prove{Proof: proving.Proof, ReceiptKey: c.r.receiptKey})
 }
 
 // paired forgets the secret, which the central server has seen proved.
 func (c *connection) paired() error {
-	if !c.proving {
+	if c.proving.Proof == nil {
 		return errors.New("the receive worker says that it is paired before it proved anything")
 	}
 	c.ended = true
-	central, err := c.r.Trust.Identity()
-	if err != nil {
-		return err
-	}
-	c.r.Log.Info("paired, the code is used up", "peer", c.peer, "identity", identity.Short(central))
-	return c.r.Trust.Proved()
+	c.r.Log.Info("paired, the code is used up", "peer", c.peer, "identity", identity.Short(c.proving.Central))
+	return c.r.Trust.Proved(c.proving)
 }
 
 // condition says how this reception is, to the central server that may deliver
