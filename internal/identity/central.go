@@ -86,8 +86,9 @@ func (c Central) Pair(code Code, now time.Time) (before string, err error) {
 	if err != nil {
 		return "", err
 	}
-	// The secret first: it is given to none but the central server named in it,
-	// so that a crash in between is mended by asking again.
+	// The secret first: it is proved to nobody but the central server that is
+	// trusted, so that a crash in between leaves all as it was but a code that is
+	// void, and pairing again mends it.
 	if err := atomicfile.WriteFile(filepath.Join(c.dir, pairingFile), append(body, '\n'), 0o600); err != nil {
 		return "", err
 	}
@@ -137,6 +138,14 @@ func (c Central) Prove(p Pairing, now time.Time) (Proving, error) {
 		return Proving{}, reason.New(reason.NotPaired, "the pairing code here is that of another central server, %s", Short(waiting.Central))
 	case !now.Before(waiting.Expires):
 		return Proving{}, reason.New(reason.PairingExpired, "the pairing code here could be used until %s", waiting.Expires.Format(time.RFC3339))
+	}
+	// A command that did not come to its end may have left a code of whom nobody
+	// trusts.
+	switch trusted, err := c.Identity(); {
+	case err != nil:
+		return Proving{}, err
+	case trusted != p.Central:
+		return Proving{}, reason.New(reason.NotPaired, "the central server of the pairing code here is not trusted: run vcvrs pair again")
 	}
 	return Proving{p.Central, p.Proof(secret), secret}, nil
 }

@@ -177,3 +177,40 @@ func TestCentral(t *testing.T) {
 		}
 	}
 }
+
+// A command that wrote or removed the first of its files alone has its code proved
+// to nobody.
+func TestCentralHalfDone(t *testing.T) {
+	first, second := newCode(t, 1, noon.Add(time.Hour)), newCode(t, 2, noon.Add(time.Hour))
+	for name, half := range map[string]func(c Central, path string) error{
+		"unpaired": func(c Central, path string) error { return os.Remove(path) },
+		"paired with another": func(c Central, path string) error {
+			before, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if _, err := c.Pair(second, noon); err != nil {
+				return err
+			}
+			return os.WriteFile(path, before, 0o600)
+		},
+	} {
+		dir := t.TempDir()
+		c := OpenCentral(dir)
+		if _, err := c.Pair(first, noon); err != nil {
+			t.Fatal(err)
+		}
+		if err := half(c, filepath.Join(dir, "central")); err != nil {
+			t.Fatal(err)
+		}
+		for _, code := range []Code{first, second} {
+			asked := Pairing{Exporter: make([]byte, ExporterSize), Central: code.Central, Reception: "r", ReceiptKey: "k", Name: "n"}
+			if proving, err := c.Prove(asked, noon); reason.Of(err) != reason.NotPaired {
+				t.Errorf("half %s, %s is proved %x, %v", name, Short(code.Central), proving.Proof, err)
+			}
+		}
+		if _, err := c.Pair(second, noon); err != nil {
+			t.Errorf("half %s, pairing again: %v", name, err)
+		}
+	}
+}
