@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"videoclub/internal/atomicfile"
@@ -36,13 +37,33 @@ func OpenCentral(state string) Central { return Central{state} }
 // Pins is where the identity is pinned.
 func (c Central) Pins() Pins { return OpenPins(filepath.Join(c.dir, centralFile)) }
 
-// Identity is that of the trusted central server, "" while there is none.
-func (c Central) Identity() (string, error) { return c.Pins().Lookup(centralName) }
+// errDamaged is within the error of a file that does not say whom to trust.
+var errDamaged = errors.New("it has not exactly one line, with the central server that is trusted: run vcvrs pair again, or vcvrs unpair to trust none")
+
+// Identity is that of the trusted central server, "" while there is none. A file
+// that is damaged is an error: it was somebody's who is trusted alone.
+func (c Central) Identity() (string, error) {
+	text, err := os.ReadFile(c.Pins().Path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("pairing: %w", err)
+	}
+	id, named := strings.CutPrefix(strings.TrimSuffix(string(text), "\n"), centralName+" ")
+	if !named || !ValidID(id) {
+		return "", fmt.Errorf("%s: %w", c.Pins().Path(), errDamaged)
+	}
+	return id, nil
+}
 
 // First trusts the central server of that identity if none is trusted yet;
 // another one is reason.IdentityChanged. note is called before the first is
 // remembered.
 func (c Central) First(id string, note func()) error {
+	if _, err := c.Identity(); err != nil {
+		return err
+	}
 	return c.Pins().Check(centralName, id, func() error { note(); return nil })
 }
 
@@ -79,7 +100,7 @@ func (c Central) Pair(code Code, now time.Time) (before string, err error) {
 		return "", err
 	}
 	defer held.Close() // this ends the lock
-	if before, err = c.Identity(); err != nil {
+	if before, err = c.Identity(); err != nil && !errors.Is(err, errDamaged) {
 		return "", err
 	}
 	body, err := json.Marshal(pending{code.Central, code.Expires, hex.EncodeToString(code.Secret[:])})
@@ -106,8 +127,7 @@ func (c Central) Unpair() (before string, err error) {
 		return "", err
 	}
 	defer held.Close() // this ends the lock
-	before, err = c.Identity()
-	if err != nil {
+	if before, err = c.Identity(); err != nil && !errors.Is(err, errDamaged) {
 		return "", err
 	}
 	// The trust first: a crash in between leaves a secret that is shown to nobody.

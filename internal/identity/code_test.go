@@ -214,3 +214,37 @@ func TestCentralHalfDone(t *testing.T) {
 		}
 	}
 }
+
+// A file that was damaged is not taken for none: nobody is trusted at first sight.
+// Pairing and unpairing mend it.
+func TestCentralDamaged(t *testing.T) {
+	code := newCode(t, 1, noon.Add(time.Hour))
+	line := "central " + code.Central
+	for text, damaged := range map[string]bool{
+		line + "\n": false, line: false, "": true, "\n": true, line[:len(line)-1] + "\n": true, line + " # cinema\n": true, line + "\n" + line + "\n": true,
+		"# cinema\n" + line + "\n": true, strings.Repeat("\x00", len(line)+1): true,
+	} {
+		path := filepath.Join(t.TempDir(), "central")
+		c := OpenCentral(filepath.Dir(path))
+		for what, mend := range map[string]func() error{
+			"pair": func() error { _, err := c.Pair(code, noon); return err }, "unpair": func() error { _, err := c.Unpair(); return err },
+		} {
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			id, err := c.Identity()
+			if damaged && (err == nil || id != "" || !strings.Contains(err.Error(), "vcvrs pair again")) || !damaged && (err != nil || id != code.Central) {
+				t.Errorf("%q: %q, %v", text, id, err)
+			}
+			if err := c.First(strings.Repeat("e", 64), func() { t.Errorf("%q: another is the first", text) }); err == nil {
+				t.Errorf("%q: another is trusted", text)
+			}
+			if err := mend(); err != nil {
+				t.Errorf("%q: %s: %v", text, what, err)
+			}
+			if _, err := c.Identity(); err != nil {
+				t.Errorf("%q: after %s: %v", text, what, err)
+			}
+		}
+	}
+}
