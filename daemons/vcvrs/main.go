@@ -182,16 +182,18 @@ func (s settings) lobby(shown startup.Shown) (l lobby.Settings, err error) {
 }
 
 // meet says which central servers may deliver: the one that is paired with; or
-// with --open the one that came first; or while there is neither, those of this
-// machine.
-func (s settings) meet(trust identity.Central, log *slog.Logger) func(id string, from net.Addr) error {
-	return func(id string, from net.Addr) error {
+// with --open the one that delivered first, before which any may look; or while
+// there is neither, those of this machine.
+func (s settings) meet(trust identity.Central, log *slog.Logger) func(id string, from net.Addr, delivers bool) error {
+	return func(id string, from net.Addr, delivers bool) error {
 		known, err := trust.Identity()
 		switch {
 		case err != nil || known == id:
 			return err
 		case known != "":
 			return reason.New(reason.NotPaired, "%s is trusted here, and %s at %v asks", identity.Short(known), identity.Short(id), from)
+		case s.open && !delivers:
+			return nil
 		case s.open:
 			return trust.First(id, func() {
 				log.Info("the first central server, no other may deliver from now on", journal.PeerMet.Mark(), "identity", identity.Short(id), "file", trust.Pins().Path())

@@ -232,11 +232,11 @@ func (c *connection) tell(err error) error {
 func cut(detail string) string { return detail[:min(len(detail), 1024)] }
 
 // keyOf names a delivery of a central server that may deliver here.
-func (c *connection) keyOf(peer string, id int64) (depot.Key, error) {
+func (c *connection) keyOf(peer string, id int64, delivers bool) (depot.Key, error) {
 	if !identity.ValidID(peer) || id < 1 {
 		return depot.Key{}, reason.New(reason.Protocol, "%.80q is no identity, or %d no delivery", peer, id)
 	}
-	if err := c.meet(peer); err != nil {
+	if err := c.meet(peer, delivers); err != nil {
 		return depot.Key{}, err
 	}
 	return depot.Key{Central: identity.Prefix8(peer), ID: id}, nil
@@ -248,7 +248,7 @@ func (c *connection) take(m control.Offered) error {
 	if c.key != (depot.Key{}) {
 		return errors.New("the receive worker makes a second offer")
 	}
-	key, err := c.keyOf(m.Identity, m.Offer.ID)
+	key, err := c.keyOf(m.Identity, m.Offer.ID, true)
 	if err != nil {
 		return err
 	}
@@ -428,7 +428,7 @@ func (c *connection) withdraw(m control.WithdrawAsked) error {
 	if c.key != (depot.Key{}) {
 		return errors.New("the receive worker withdraws after an offer")
 	}
-	key, err := c.keyOf(m.Identity, m.ID)
+	key, err := c.keyOf(m.Identity, m.ID, false)
 	if err != nil {
 		return err
 	}

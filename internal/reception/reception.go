@@ -44,8 +44,9 @@ type Config struct {
 	Log      *slog.Logger
 	Settings Settings
 	// Meet says whether the central server of an identity, which TLS has
-	// proved, may deliver here from an address; nil is any.
-	Meet func(identity string, from net.Addr) error
+	// proved, may deliver here from an address; nil is any. It delivers, or else
+	// looks or withdraws.
+	Meet func(identity string, from net.Addr, delivers bool) error
 	// Trust is the central server that is paired with; its zero value knows of
 	// no pairing code.
 	Trust identity.Central

@@ -9,12 +9,12 @@ import (
 )
 
 // meet says whether the central server of an identity may deliver here, by this
-// connection.
-func (c *connection) meet(peer string) error {
+// connection; delivers says that it is about to.
+func (c *connection) meet(peer string, delivers bool) error {
 	if c.r.Meet == nil {
 		return nil
 	}
-	return c.r.Meet(peer, c.peer)
+	return c.r.Meet(peer, c.peer, delivers)
 }
 
 // visited answers the receive worker of a connection that is a visit.
@@ -65,7 +65,7 @@ func (c *connection) condition(m control.LookAsked) error {
 	if !identity.ValidID(m.Identity) {
 		return reason.New(reason.Protocol, "%.80q is no identity", m.Identity)
 	}
-	if err := c.meet(m.Identity); err != nil {
+	if err := c.meet(m.Identity, false); err != nil {
 		return err
 	}
 	free, err := c.r.Depot.Free()
