@@ -18,6 +18,7 @@ import (
 	"videoclub/internal/disk"
 	"videoclub/internal/identity"
 	"videoclub/internal/limit"
+	"videoclub/internal/moment"
 	"videoclub/internal/worker"
 )
 
@@ -74,6 +75,12 @@ func (r *record) await(t *testing.T, at int, what, words string) int {
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
+	return newPlaceBy(t, time.Now)
+}
+
+// newPlaceBy makes one that goes by a clock.
+func newPlaceBy(t *testing.T, clock moment.Clock) *place {
+	t.Helper()
 	dir := t.TempDir()
 	p := &place{store: filepath.Join(dir, "store"), log: &record{more: make(chan struct{})}}
 	if err := os.Mkdir(p.store, 0o755); err != nil {
@@ -96,7 +103,7 @@ func newPlace(t *testing.T) *place {
 		t.Fatal(err)
 	}
 	p.Reception, err = New(Config{
-		Depot: store, Spawner: spawner, Keys: keys, Trust: identity.OpenCentral(dir), Clock: time.Now, Log: slog.New(slog.NewTextHandler(p.log, nil)),
+		Depot: store, Spawner: spawner, Keys: keys, Trust: identity.OpenCentral(dir), Clock: clock, Log: slog.New(slog.NewTextHandler(p.log, nil)),
 		Settings: Settings{Silence: patience, Handshake: patience, Connections: limit.Bounds{All: 8, PerAddress: 8, Strangers: 8}},
 	})
 	if err != nil {

@@ -32,7 +32,7 @@ const sweepEvery = time.Minute
 type Settings struct {
 	Silence     time.Duration // a peer silent this long is dropped
 	Handshake   time.Duration // within which a peer must have established TLS
-	Connections limit.Bounds  // a stranger is one that has offered nothing yet
+	Connections limit.Bounds  // a stranger is one that has not shown yet that it may deliver
 }
 
 // Config is what a Reception needs.

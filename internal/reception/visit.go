@@ -44,6 +44,7 @@ func (c *connection) prove(m control.PairAsked) error {
 	if err != nil {
 		return err
 	}
+	c.place.Known()
 	c.proving = proving
 	c.r.Log.Info("a pairing code is being proved", "peer", c.peer, "identity", identity.Short(m.Identity), "reception", m.Reception)
 	return c.receive.Tell(control.Prove{Proof: proving.Proof, ReceiptKey: c.r.receiptKey})
@@ -68,6 +69,7 @@ func (c *connection) condition(m control.LookAsked) error {
 	if err := c.meet(m.Identity, false); err != nil {
 		return err
 	}
+	c.place.Known()
 	free, err := c.r.Depot.Free()
 	if err != nil {
 		return err

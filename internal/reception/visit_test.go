@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,5 +66,54 @@ func TestEndOfAnEarlierPairing(t *testing.T) {
 	asked := identity.Pairing{Exporter: make([]byte, identity.ExporterSize), Central: after, Reception: p.Identity(), Name: "x.test"}
 	if _, err := p.Trust.Prove(asked, time.Now()); err != nil {
 		t.Errorf("the code that came meanwhile: %v", err)
+	}
+}
+
+// Who looks at a reception that may deliver there, or is about to be paired, keeps
+// its place when others come that say nothing.
+func TestVisitorsKeepTheirPlace(t *testing.T) {
+	t.Parallel()
+	for name, visit := range map[string]func(p *place) net.Conn{
+		"pairs": func(p *place) net.Conn {
+			p.pairs(t, central)
+			return p.asksToPair(t, central)
+		},
+		"looks": func(p *place) net.Conn {
+			met := make(chan struct{}, 2)
+			p.Meet = func(string, net.Addr, bool) error { met <- struct{}{}; return nil }
+			conn, err := net.Dial("tcp", p.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { conn.Close() })
+			look := `{"kind":"look_asked","body":{"identity":"` + central + `"}}` + "\n"
+			if _, err := io.WriteString(conn, sign+"\n"+look+look); err != nil {
+				t.Fatal(err)
+			}
+			<-met
+			<-met // so that the first was answered
+			return conn
+		},
+	} {
+		// Each look at the clock is ten seconds after the one before: whoever is
+		// still a stranger has had its chance.
+		var looks atomic.Int64
+		start := time.Now()
+		p := newPlaceBy(t, func() time.Time { return start.Add(time.Duration(looks.Add(1)) * 10 * time.Second) })
+		visitor := visit(p).LocalAddr().String()
+		for range 8 { // which are one too many
+			conn, err := net.Dial("tcp", p.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { conn.Close() })
+		}
+		p.log.await(t, 0, "a place that is lost", "others want its place")
+		said, _ := p.log.from(0)
+		for line := range strings.Lines(said) {
+			if strings.Contains(line, "others want its place") && strings.Contains(line, "peer="+visitor+" ") {
+				t.Errorf("who %s loses its place: %s", name, line)
+			}
+		}
 	}
 }
