@@ -228,10 +228,13 @@ func (r *Roster) List(ctx context.Context) ([]Entry, error) {
 	return entries, nil
 }
 
+// trouble notes why a pairing has not come about, and says whether that is news:
+// another reason, or another host that shows a wrong proof.
 func (r *Roster) trouble(name string, err error) (news bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	news = err != nil && reason.Of(err) != reason.Of(r.troubles[name])
+	before := r.troubles[name]
+	news = err != nil && (reason.Of(err) != reason.Of(before) || reason.Of(err) == reason.PairingInvalid && err.Error() != before.Error())
 	if r.troubles[name] = err; err == nil {
 		delete(r.troubles, name)
 	}
