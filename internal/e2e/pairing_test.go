@@ -318,3 +318,32 @@ func TestStrangersAreLogged(t *testing.T) {
 		}
 	}
 }
+
+// A host that says nothing does not keep another from being paired meanwhile.
+func TestPairingBesideASilentHost(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	r, c := startReception(t, ""), startCentral(t, "")
+	admin := c.administrator()
+	if _, err := admin.AddReception(quick(t), control.AddReception{Name: "silent.test", Address: l.Addr().String()}); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	made, err := admin.AddReception(quick(t), control.AddReception{Name: "sala.test", Address: r.proxy.address()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.pair(made.Code)
+	c.log.await(t, 0, saying("paired, the code is used up", "reception=sala.test"))
+	if line, over, _ := c.log.find(0, saying("not paired yet", "reception=silent.test")); over {
+		t.Errorf("the visit to the silent host was over first: %s", line)
+	}
+}

@@ -263,6 +263,8 @@ func (r *Roster) Run(ctx context.Context) {
 	tried := make(map[string]time.Time)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var visits sync.WaitGroup
+	defer visits.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -270,12 +272,13 @@ func (r *Roster) Run(ctx context.Context) {
 		case <-r.wake:
 		case <-timer.C:
 		}
-		timer.Reset(r.round(ctx, tried))
+		timer.Reset(r.round(ctx, tried, &visits))
 	}
 }
 
-// round visits those that are due and says when to look again.
-func (r *Roster) round(ctx context.Context, tried map[string]time.Time) time.Duration {
+// round begins the visits to those that are due and says when to look again. It
+// waits for none: one that says nothing would keep the others waiting.
+func (r *Roster) round(ctx context.Context, tried map[string]time.Time, visits *sync.WaitGroup) time.Duration {
 	waiting, err := r.Ledger.Pairings(ctx)
 	if err != nil {
 		r.Log.Warn("the pairings cannot be read, trying again", "error", err, "wait", mostPause)
@@ -283,7 +286,6 @@ func (r *Roster) round(ctx context.Context, tried map[string]time.Time) time.Dur
 	}
 	again := time.Duration(1<<63 - 1) // until there is one
 	now := r.Clock()
-	var visits sync.WaitGroup
 	for _, p := range waiting {
 		if !now.Before(p.Expires) {
 			continue
@@ -293,11 +295,17 @@ func (r *Roster) round(ctx context.Context, tried map[string]time.Time) time.Dur
 			again = min(again, wait)
 			continue
 		}
-		tried[p.Name] = now
 		again = min(again, pause)
-		visits.Go(func() { r.pair(ctx, p) })
+		one := r.visiting(p.Name)
+		if !one.TryLock() {
+			continue // the visit before is not over
+		}
+		tried[p.Name] = now
+		visits.Go(func() {
+			defer one.Unlock()
+			r.pairAlone(ctx, p)
+		})
 	}
-	visits.Wait()
 	return again
 }
 
@@ -307,6 +315,11 @@ func (r *Roster) pair(ctx context.Context, p ledger.Pairing) error {
 	one := r.visiting(p.Name)
 	one.Lock()
 	defer one.Unlock()
+	return r.pairAlone(ctx, p)
+}
+
+// pairAlone is pair for who holds the lock of the visits.
+func (r *Roster) pairAlone(ctx context.Context, p ledger.Pairing) error {
 	if waiting, waits, err := r.waits(ctx, p.Name); err != nil || !waits || !bytes.Equal(waiting.Secret, p.Secret) {
 		return err // the other visit has used it up, or there is a newer one
 	}
