@@ -125,6 +125,11 @@ func TestParseDeadlineOverClockChanges(t *testing.T) {
 		// A day that was left out altogether is gone over.
 		{"Pacific/Apia", "2011-12-30T09:59:00Z", "12:00", "2011-12-30T10:00:00Z"},
 		{"Pacific/Apia", "2011-12-30T10:00:00Z", "12:00", "2011-12-30T22:00:00Z"},
+		// The last day of a leap year that a zone's table does not reach.
+		{"America/Santiago", "2072-12-30T12:00:00Z", "2072-12-31 12:00", "2072-12-31T15:00:00Z"},
+		{"America/Santiago", "2072-12-31T12:00:00Z", "24:00", "2073-01-01T03:00:00Z"},
+		{"Europe/Madrid", "2072-12-31T12:00:00Z", "23:30", "2072-12-31T22:30:00Z"},
+		{"Europe/Madrid", "2072-12-31T23:10:00Z", "00:20", "2072-12-31T23:20:00Z"},
 	} {
 		got, err := ParseDeadline(c.text, utc(t, c.now).In(zone(t, c.zone)))
 		if err != nil || got != utc(t, c.want) {

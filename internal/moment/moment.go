@@ -55,6 +55,15 @@ func (w wall) in(zone *time.Location) time.Time {
 		if end.IsZero() || read.Before(end) {
 			return read.UTC()
 		}
-		at = end
+		if end.After(at) {
+			at = end
+			continue
+		}
+		// Past a zone's table, years have 365 days for ZoneBounds: on the last of a
+		// leap year it gives an end that has been.
+		if _, then := read.In(zone).Zone(); then == offset {
+			return read.UTC()
+		}
+		at = at.Add(time.Hour)
 	}
 }
