@@ -428,7 +428,9 @@ func (p *place) pids(kind worker.Kind, what string) (all []int) {
 			}
 		}
 	}
-	return all
+	// While some end, others are listed twice (proc_pid_task(5), children).
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // recorded waits until so much of a part is recorded.
