@@ -24,10 +24,13 @@ var libraries = []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local
 // at an execution. Confine must have been called, with a policy that Becomes.
 // What Become returns is why it could not.
 func Become(program string, args []string) error {
-	// Landlock and capabilities are of the thread that executes; where the C
-	// library is linked in, Confine has left it the latter.
+	// Landlock, capabilities and no_new_privs are of the thread that executes; where
+	// the C library is linked in, Confine has left it the latter two.
 	runtime.LockOSThread()
-	err := dropCapabilities(false)
+	err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+	if err == nil {
+		err = dropCapabilities(false)
+	}
 	if err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}

@@ -148,7 +148,7 @@ func startEncoder(free bool) func(*Inside) error {
 		if _, err := s.Start(Spec{Kind: Encode, Label: "child", Files: []File{{"in", input}, {"out", out}}}); err != nil {
 			return err
 		}
-		return unix.Pause()
+		select {} // until it is killed
 	}
 }
 
