@@ -69,6 +69,20 @@ func TestBrowserWithoutCertificate(t *testing.T) {
 	}
 }
 
+// linkBy is the link of an account that an administrator adds.
+func linkBy(t *testing.T, admin *session, q control.AddAccount) identity.Link {
+	t.Helper()
+	r := admin.answer(t.Context(), control.Call{AddAccount: &q})
+	if r.Account == nil {
+		t.Fatalf("%+v", r.Refusal)
+	}
+	link, err := identity.ParseLink(r.Account.Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return link
+}
+
 func refusedWith(t *testing.T, what string, r control.Reply, code reason.Code) {
 	t.Helper()
 	if r.Refusal == nil || r.Refusal.Code != code {
@@ -246,10 +260,7 @@ func TestGuessing(t *testing.T) {
 	d, now := browsers(t)
 	ctx := t.Context()
 	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
-	link, err := identity.ParseLink(admin.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "a@x.cl"}}).Account.Link)
-	if err != nil {
-		t.Fatal(err)
-	}
+	link := linkBy(t, admin, control.AddAccount{Name: "ana", Mail: "a@x.cl"})
 	guess, hers := control.Call{Enter: &control.Enter{Secret: "guess"}}, control.Call{Enter: &control.Enter{Secret: link.Token.String()}}
 	s := &session{desk: d, role: Browser, secure: true, peer: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}}
 	refusedWith(t, "the first guess", s.answer(ctx, guess), reason.LoginInvalid)
@@ -279,10 +290,7 @@ func TestGuessingMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
-	link, err := identity.ParseLink(admin.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "a@x.cl"}}).Account.Link)
-	if err != nil {
-		t.Fatal(err)
-	}
+	link := linkBy(t, admin, control.AddAccount{Name: "ana", Mail: "a@x.cl"})
 	s := &session{desk: d, role: Browser, secure: true, remote: true, peer: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}}
 	guess := control.Call{Metrics: &control.MetricsQuery{Token: "a guess of the token"}}
 	for range 5 {
@@ -301,10 +309,7 @@ func TestManyLinks(t *testing.T) {
 	d, now := browsers(t)
 	ctx := t.Context()
 	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
-	link, err := identity.ParseLink(admin.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "a@x.cl"}}).Account.Link)
-	if err != nil {
-		t.Fatal(err)
-	}
+	link := linkBy(t, admin, control.AddAccount{Name: "ana", Mail: "a@x.cl"})
 	his := onceBy(t, admin)
 	ana := &session{desk: d, role: User, remote: true, peer: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}}
 	if r := ana.answer(ctx, control.Call{Login: &control.Login{Token: link.Token.String()}}); !r.Welcome {
@@ -332,13 +337,7 @@ func TestLinkOfAnother(t *testing.T) {
 	d, _ := browsers(t)
 	ctx := t.Context()
 	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
-	add := func() identity.Link {
-		link, err := identity.ParseLink(admin.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "a@x.cl"}}).Account.Link)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return link
-	}
+	add := func() identity.Link { return linkBy(t, admin, control.AddAccount{Name: "ana", Mail: "a@x.cl"}) }
 	user := &session{desk: d, role: User, peer: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}}
 	user.answer(ctx, control.Call{Login: &control.Login{Token: add().Token.String()}})
 	who, err := user.authorise(ctx)
@@ -358,10 +357,7 @@ func TestSessionOfAClockAhead(t *testing.T) {
 	d, now := browsers(t)
 	right := *now
 	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
-	link, err := identity.ParseLink(admin.answer(t.Context(), control.Call{AddAccount: &control.AddAccount{Name: "boss", Mail: "a@x.cl", Admin: true}}).Account.Link)
-	if err != nil {
-		t.Fatal(err)
-	}
+	link := linkBy(t, admin, control.AddAccount{Name: "boss", Mail: "a@x.cl", Admin: true})
 	*now = right.AddDate(1, 0, 0)
 	secret, _ := enters(t, d, control.Enter{Secret: link.Token.String()})
 	*now = right
@@ -395,10 +391,7 @@ func TestLastUseByBrowser(t *testing.T) {
 	d, now := browsers(t)
 	ctx := t.Context()
 	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
-	link, err := identity.ParseLink(admin.answer(ctx, control.Call{AddAccount: &control.AddAccount{Name: "ana", Mail: "a@x.cl"}}).Account.Link)
-	if err != nil {
-		t.Fatal(err)
-	}
+	link := linkBy(t, admin, control.AddAccount{Name: "ana", Mail: "a@x.cl"})
 	secret, _ := enters(t, d, control.Enter{Secret: link.Token.String()})
 	*now = now.Add(3 * time.Hour)
 	s, _ := browser(t, d, secret)

@@ -74,16 +74,7 @@ func TestHostileWorkers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			source := filepath.Join(t.TempDir(), "script")
-			if err := os.WriteFile(source, []byte(strings.Join(c.read, "\n")+"\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			d := hostileTo(t, l.Addr().String(), scripted(source))
+			d, l := hostileSaying(t, strings.Join(c.read, "\n"))
 			made, err := d.Promise(t.Context(), Ask{Key: "k", Title: night, Receptions: []string{"hall"}, By: time.Now().Add(time.Hour)})
 			if err != nil {
 				t.Fatal(err)
@@ -143,16 +134,7 @@ func TestSettledAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			source := filepath.Join(t.TempDir(), "script")
-			if err := os.WriteFile(source, []byte("hear\n"+seals+"\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			d := hostileTo(t, l.Addr().String(), scripted(source))
+			d, l := hostileSaying(t, "hear\n"+seals)
 			d.Ledger.SetMailing(ledger.Mailing{Kinds: []ledger.MailKind{ledger.MailDeposited}, Language: "es", Central: "c", Domain: "x.cl"})
 			made, err := d.Promise(t.Context(), Ask{Key: "k", Title: night, Receptions: []string{"hall"}, By: time.Now().Add(time.Hour), Mail: "ana@x.cl"})
 			if err != nil {
@@ -202,6 +184,22 @@ func TestSettledAtOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hostileSaying makes a dispatcher whose read workers say those lines, and the
+// listener by which its send workers are told what to say.
+func hostileSaying(t *testing.T, read string) (*Dispatcher, net.Listener) {
+	t.Helper()
+	source := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(source, []byte(read+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return hostileTo(t, l.Addr().String(), scripted(source)), l
 }
 
 // hostileTo makes a dispatcher that delivers to one address.

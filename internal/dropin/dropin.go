@@ -78,7 +78,7 @@ const (
 // CentralBounds gives the settings that bound what vccs uses of its machine
 // (systemd.resource-control(5), systemd.exec(5)): as much as there may be workers,
 // one for each connection and two for each delivery. The others are by the socket
-// of this machine, 32 at most, spare, or look through sources, record and mail.
+// of this machine, 36 at most, spare, or look through sources, record and mail.
 func CentralBounds(c config.Central) string { return bounds(c.Connections + 2*c.Deliveries + 64) }
 
 // ReceptionBounds gives those of vcvrs: two workers for each connection of a central
