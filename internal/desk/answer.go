@@ -23,11 +23,20 @@ func (s *session) answer(ctx context.Context, c control.Call) (r control.Reply) 
 	if err == nil {
 		r, err = asker{s, who}.answer(ctx, c)
 	}
-	if err != nil {
+	if err = stopped(ctx, err); err != nil {
 		s.logRefusal(err)
 		return control.Reply{Refusal: who.refusal(err)}
 	}
 	return r
+}
+
+// stopped is err, as whoever asked is told it. What was being done when the server
+// stopped, and ended with its context, has no fault of its own: it may be tried again.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return reason.New(reason.ShuttingDown, "the central server is stopping")
+	}
+	return err
 }
 
 // identify answers what is about who has the session; known is whether the call
@@ -51,7 +60,7 @@ func (s *session) identify(ctx context.Context, c control.Call) (r control.Reply
 	default:
 		return r, false
 	}
-	if err != nil {
+	if err = stopped(ctx, err); err != nil {
 		if reason.Of(err).Located() {
 			s.logRefusal(err)
 		}

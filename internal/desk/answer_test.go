@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"videoclub/internal/control"
 	"videoclub/internal/dispatch"
 	"videoclub/internal/identity"
+	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
 )
 
@@ -85,5 +87,42 @@ func TestToldByCaller(t *testing.T) {
 			got.Report[1].Detail != "no reception is called mars" {
 			t.Errorf("an administrator, %t: %+v", admin, got)
 		}
+	}
+}
+
+// What ends because the server stops is told so, and is no fault of the program:
+// whoever watches a delivery waits for the server to be back.
+func TestAskedWhileStopping(t *testing.T) {
+	d := newDesk(t, 1)
+	log := &heard{}
+	d.Log = slog.New(slog.NewTextHandler(log, nil))
+	s := &session{desk: d, role: Administrator}
+	q := ask("before")
+	if r := s.answer(t.Context(), callOf(&q)); r.Delivery == nil {
+		t.Fatal(r.Refusal)
+	}
+	stopping, stop := context.WithCancel(t.Context())
+	stop()
+	again := ask("meanwhile")
+	for what, c := range map[string]control.Call{
+		"show":       showOf(1),
+		"wait":       {Show: &control.ShowQuery{ID: 1, Wait: mostWait}},
+		"news":       {News: &control.NewsQuery{IDs: []int64{1}, Wait: mostWait}},
+		"all news":   {News: &control.NewsQuery{After: 1 << 62, Wait: mostWait}},
+		"deliveries": {Deliveries: &control.DeliveryQuery{}},
+		"request":    callOf(&again),
+		"cancel":     {Cancel: &control.CancelQuery{ID: 1}},
+		"accounts":   {Accounts: &control.NamesQuery{}},
+		"login":      {Login: &control.Login{Token: identity.NewToken("ana").String()}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			refusedWith(t, what, s.answer(stopping, c), reason.ShuttingDown)
+		})
+	}
+	if log.says("refused") {
+		t.Errorf("logged as a fault: %s", &log.text)
+	}
+	if list, err := d.Ledger.List(t.Context(), ledger.Filter{Limit: 2}); err != nil || len(list) != 1 || list[0].State.Ended() {
+		t.Errorf("in the ledger is %+v, %v", list, err)
 	}
 }
