@@ -30,6 +30,7 @@ type Session struct {
 	Start  control.Start
 	Sign   func(*Member, control.Sign) error // answers for the handshake
 	Calls  int                               // that it may make
+	Free   func(control.Call) bool           // says which do not count as one of them; none where it is nil
 	Failed func(control.Failed)              // is told its last word
 	Lost   <-chan struct{}                   // closed when the connection is to end
 	Log    *slog.Logger
@@ -120,8 +121,10 @@ func (a *answering) handle(ctx context.Context, said control.Message) (over bool
 		a.Failed(said)
 		return true, nil
 	case control.Call:
-		if a.Calls--; a.Calls < 0 {
-			return true, errors.New("the session has asked as often as one connection may")
+		if a.Free == nil || !a.Free(said) {
+			if a.Calls--; a.Calls < 0 {
+				return true, errors.New("the session has asked as often as one connection may")
+			}
 		}
 		select {
 		case a.open <- struct{}{}:

@@ -57,3 +57,35 @@ func TestAnswersThatCannotBeGiven(t *testing.T) {
 		t.Errorf("logged is %s", log.String())
 	}
 }
+
+// A session ends when it has asked as often as it may, by what is counted.
+func TestCallsThatCount(t *testing.T) {
+	spawner, err := worker.NewSpawner("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer spawner.Close()
+	spares := NewSpares(spawner, worker.Session, 1, slog.New(slog.DiscardHandler))
+	defer spares.Close()
+	for what, c := range map[string]struct {
+		calls int
+		free  func(control.Call) bool
+		whole bool
+	}{
+		"as many as it may": {asked, nil, true},
+		"one more":          {asked - 1, nil, false},
+		"one is free":       {asked - 1, func(c control.Call) bool { return c.Titles.After == 1 }, true},
+		"all are free":      {0, func(control.Call) bool { return true }, true},
+	} {
+		var last control.Failed
+		err := spares.Serve(t.Context(), nowhere{}, Session{
+			Calls: c.calls, Free: c.free, Log: slog.New(slog.DiscardHandler), Failed: func(f control.Failed) { last = f },
+			Answer: func(context.Context, control.Call) (control.Reply, *os.File) {
+				return control.Reply{Receptions: &control.NamePage{}}, nil
+			},
+		})
+		if (err == nil) != c.whole || (last.Detail != "") != c.whole {
+			t.Errorf("%s: it heard %q, %v", what, last.Detail, err)
+		}
+	}
+}

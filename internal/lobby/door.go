@@ -132,6 +132,7 @@ type visitor struct {
 	mu       sync.Mutex
 	secret   string // of the session that was shown last
 	checking bool
+	free     int // calls that its check may still make beside those of the connection
 }
 
 // answer does what a call asks for.

@@ -140,7 +140,7 @@ func (l *Lobby) serve(ctx context.Context, conn crew.FileConn, peer net.Addr, pl
 	v := &visitor{lobby: l, peer: peer, secure: secure, place: place}
 	defer v.endCheck()
 	return l.spares.Serve(ctx, conn, crew.Session{
-		Start: start, Sign: crew.SignFor(identity.Keys{}, settings.Browser, start), Calls: requests, Lost: place.Lost(), Log: l.Log,
+		Start: start, Sign: crew.SignFor(identity.Keys{}, settings.Browser, start), Calls: requests, Free: v.ofCheck, Lost: place.Lost(), Log: l.Log,
 		Failed: func(m control.Failed) { l.turnedAway(v.peer, m) }, Answer: v.answer,
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"videoclub/internal/depot"
 	"videoclub/internal/disk"
 	"videoclub/internal/limit"
+	"videoclub/internal/manifest"
 	"videoclub/internal/reason"
 )
 
@@ -280,6 +281,39 @@ func TestChecksAreBounded(t *testing.T) {
 	}
 	if all[0].endCheck() {
 		t.Error("a place is given back twice")
+	}
+}
+
+// How many files of a folder are read again is not how often a browser may ask:
+// that has a bound of its own, which only a check has.
+func TestChecksOfLargeFolders(t *testing.T) {
+	p := open(t, Token{})
+	v := p.visitor("127.0.0.1")
+	opens := func(check bool) control.Call {
+		return control.Call{Store: &control.StoreQuery{Open: &control.OpenQuery{Key: "0a1b2c3d-1", What: control.OfDeposit, Within: "x", Check: check}}}
+	}
+	if v.ofCheck(opens(true)) {
+		t.Error("the call that begins a check does not count")
+	}
+	if _, err := v.beginCheck(); err != nil {
+		t.Fatal(err)
+	}
+	for n := range manifest.MaxEntries + 2 {
+		if !v.ofCheck(opens(true)) {
+			t.Fatalf("file %d counts as asked by the browser", n)
+		}
+	}
+	if v.ofCheck(opens(true)) {
+		t.Error("one that goes on reading files without end is not bounded")
+	}
+	v.endCheck()
+	if _, err := v.beginCheck(); err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]control.Call{"another file": opens(false), "a list": {Store: &control.StoreQuery{Shelf: &control.ShelfQuery{}}}, "health": {Health: &control.HealthQuery{}}} {
+		if v.ofCheck(c) {
+			t.Errorf("%s does not count", what)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"videoclub/internal/control"
 	"videoclub/internal/depot"
 	"videoclub/internal/disk"
+	"videoclub/internal/manifest"
 	"videoclub/internal/reason"
 	"videoclub/internal/receipt"
 )
@@ -245,11 +246,27 @@ func (v *visitor) beginCheck() (begun bool, err error) {
 	}
 	select {
 	case v.lobby.checking <- struct{}{}:
-		v.checking = true
+		// Each file, its list and that of its folders.
+		v.checking, v.free = true, manifest.MaxEntries+2
 		return true, nil
 	default:
 		return false, reason.New(reason.Busy, "%d deposits are being read again, no more than that are at once", mostChecks)
 	}
+}
+
+// ofCheck says whether a call opens what is being read again: how many files a
+// folder has is not for the bound on what a browser asks, but for one of its own.
+func (v *visitor) ofCheck(c control.Call) bool {
+	if c.Store == nil || c.Store.Open == nil || !c.Store.Open.Check {
+		return false
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.checking || v.free == 0 {
+		return false
+	}
+	v.free--
+	return true
 }
 
 // endCheck gives the place back, and says whether the visitor had it.
