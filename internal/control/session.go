@@ -279,7 +279,8 @@ type Event struct {
 	Detail string      `json:"detail,omitempty"`
 }
 
-// MaxEvents is the most events in a DeliveryStory: the latest.
+// MaxEvents is the most events in a DeliveryStory: the latest, and fewer beside a
+// long receipt.
 const MaxEvents = 100
 
 // DeliveryStory is a delivery with all that is known of it.

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 	"unicode/utf8"
@@ -301,8 +302,23 @@ func (s asker) story(ctx context.Context, v dispatch.View) (*control.DeliverySto
 		return nil, err
 	}
 	story.Filmed = s.filmed(v)
-	story.Mails, err = s.mails(ctx, v.ID)
-	return story, err
+	if story.Mails, err = s.mails(ctx, v.ID); err != nil {
+		return nil, err
+	}
+	return story, fit(story)
+}
+
+// fit leaves out the oldest events of a story for which a message has no room: the
+// receipt may have taken most of it.
+func fit(story *control.DeliveryStory) error {
+	const besides = 200 // what stands around a story
+	for {
+		text, err := json.Marshal(story)
+		if err != nil || len(text) <= control.MaxMessage-besides || len(story.Events) == 0 {
+			return err
+		}
+		story.Events = story.Events[(len(story.Events)+9)/10:]
+	}
 }
 
 // filmed says how a live source is captured for a delivery that has not ended.

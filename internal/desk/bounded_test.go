@@ -3,12 +3,15 @@ package desk
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"videoclub/internal/control"
+	"videoclub/internal/ledger"
 	"videoclub/internal/reason"
+	"videoclub/internal/receipt"
 )
 
 // What a reception says of a delivery makes no answer longer than a message may be,
@@ -19,8 +22,10 @@ func TestDetailsAreBounded(t *testing.T) {
 	s := &session{desk: d, role: User}
 	fits := func(what string, c control.Call) {
 		t.Helper()
-		text, err := json.Marshal(s.answer(ctx, c))
-		if err != nil || len(text) > control.MaxMessage {
+		r := s.answer(ctx, c)
+		r.Seq = math.MaxInt64
+		text, err := json.Marshal(map[string]any{"kind": "reply", "body": r})
+		if err != nil || len(text) > control.MaxMessage || r.Refusal != nil {
 			t.Errorf("%s: %d bytes, %v", what, len(text), err)
 		}
 	}
@@ -41,5 +46,16 @@ func TestDetailsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	fits("a story", control.Call{Show: &control.ShowQuery{ID: first}})
+	fits("a story", showOf(first))
+
+	// With the largest receipt there is room for the latest events.
+	largest := []byte(`"` + strings.Repeat("x", receipt.MaxSize-2) + `"`)
+	if err := d.Ledger.Deposited(ctx, first, largest, "", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	fits("a story with a receipt", showOf(first))
+	story := s.answer(ctx, showOf(first)).Delivery
+	if story == nil || len(story.Receipt) != len(largest) || len(story.Events) < 10 || story.Events[len(story.Events)-1].Kind != string(ledger.EventDeposited) {
+		t.Errorf("%.1000v", story)
+	}
 }
