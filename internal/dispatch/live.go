@@ -453,7 +453,8 @@ func (d *Dispatcher) stop(ctx context.Context, j *job) error {
 		return err
 	}
 	d.Studio.Stop(j.ID)
-	fresh, err := d.Ledger.Get(ctx, j.ID)
+	// The next attempt follows what is written down, whoever still waits for that.
+	fresh, err := d.Ledger.Get(context.WithoutCancel(ctx), j.ID)
 	if err != nil {
 		return err
 	}

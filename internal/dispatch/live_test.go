@@ -164,9 +164,9 @@ func TestPromiseLive(t *testing.T) {
 	}
 }
 
-// A live delivery that is cancelled in the middle of an outage remembers when that
-// was, and what was away: it is missing up to then.
-func TestStopRemembersTheOutage(t *testing.T) {
+// recordedStand has a live delivery that is being recorded, in an outage.
+func recordedStand(t *testing.T) (*stand, int64) {
+	t.Helper()
 	s, ctx := liveStand(t), t.Context()
 	studio := away{dir: t.TempDir()}
 	s.Studio = studio
@@ -184,13 +184,21 @@ func TestStopRemembersTheOutage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, part := made[0].ID, ledger.Live{Asked: true, Recording: "r", Head: 300, Base: 300, Lasts: whisper.Duration, Began: noon}
-	if err := s.Ledger.Joined(ctx, id, part, noon); err != nil {
+	part := ledger.Live{Asked: true, Recording: "r", Head: 300, Base: 300, Lasts: whisper.Duration, Began: noon}
+	if err := s.Ledger.Joined(ctx, made[0].ID, part, noon); err != nil {
 		t.Fatal(err)
 	}
 	s.mu.Lock()
-	s.jobs[id].Live = part
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.jobs[made[0].ID].Live = part
+	return s, made[0].ID
+}
+
+// A live delivery that is cancelled in the middle of an outage remembers when that
+// was, and what was away: it is missing up to then.
+func TestStopRemembersTheOutage(t *testing.T) {
+	s, id := recordedStand(t)
+	ctx, part := t.Context(), s.jobs[id].Live
 	s.clock = noon.Add(90 * time.Second)
 	if err := s.Cancel(ctx, id); err != nil {
 		t.Fatal(err)
@@ -204,6 +212,34 @@ func TestStopRemembersTheOutage(t *testing.T) {
 	p := (&attempt{delivery: l}).livePart()
 	if p.End != 300 || p.Stops != 90*time.Second || !slices.Equal(p.Silent, part.Silent) {
 		t.Errorf("the read worker is told %+v", p)
+	}
+}
+
+// hanging is a studio that whoever cancels waits for no longer, once it is told.
+type hanging struct {
+	away
+	up context.CancelFunc
+}
+
+func (h hanging) Stop(int64) { h.up() }
+
+// Whoever cancels a live delivery may go when it is written down where that ends: it
+// ends there.
+func TestStopOutlastsWhoAsked(t *testing.T) {
+	s, id := recordedStand(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s.Studio = hanging{s.Studio.(away), cancel}
+	s.clock = noon.Add(90 * time.Second)
+	err := s.Cancel(ctx, id)
+	l, errGet := s.Ledger.Get(t.Context(), id)
+	if errGet != nil || l.Live.End != 300 {
+		t.Fatalf("the ledger has %+v, %v", l.Live, errGet)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if j := s.jobs[id]; err != nil || !reflect.DeepEqual(j.Live, l.Live) {
+		t.Errorf("%v; the next attempt is told %+v, and the ledger has %+v", err, j.Live, l.Live)
 	}
 }
 
