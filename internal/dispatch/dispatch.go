@@ -307,7 +307,7 @@ func (d *Dispatcher) turn(ctx context.Context) time.Duration {
 func (d *Dispatcher) runnable(now time.Time, sooner *time.Duration) []*job {
 	var able []*job
 	for _, j := range d.jobs {
-		if j.cancel || j.live.stopping || j.Live.Asked && !j.Live.Joined() {
+		if j.cancel || j.live.stopping > 0 || j.Live.Asked && !j.Live.Joined() {
 			continue
 		}
 		wait := max(j.next.Sub(now), j.Earliest.Sub(now))

@@ -67,7 +67,7 @@ const (
 // what the ledger has. The dispatcher's mutex guards it.
 type live struct {
 	joining  bool              // it is being asked for
-	stopping bool              // somebody wants it to end
+	stopping int               // how many have it end now
 	produced control.Recording // what the read worker said last
 	budget   worker.Budget     // of asking for it
 	over     error             // why nothing follows, before its time
@@ -218,7 +218,7 @@ func (d *Dispatcher) takeUp(l ledger.Delivery) {
 // that are. The mutex is held.
 func (d *Dispatcher) roll(now time.Time, sooner *time.Duration) {
 	for _, j := range d.sorted() {
-		if !j.Live.Asked || j.cancel || j.live.stopping {
+		if !j.Live.Asked || j.cancel || j.live.stopping > 0 {
 			continue
 		}
 		if j.Live.Joined() {
@@ -417,7 +417,7 @@ func (a *attempt) held(offset int64, noted bool) {
 func (d *Dispatcher) stop(ctx context.Context, j *job) error {
 	// Nobody reads on while the end is chosen, so none has sent what is beyond it.
 	d.mu.Lock()
-	j.live.stopping = true
+	j.live.stopping++
 	a := j.attempt
 	if a != nil {
 		a.end(nil)
@@ -426,7 +426,7 @@ func (d *Dispatcher) stop(ctx context.Context, j *job) error {
 	defer d.nudge()
 	defer func() {
 		d.mu.Lock()
-		j.live.stopping = false
+		j.live.stopping--
 		d.mu.Unlock()
 	}()
 	if a != nil {

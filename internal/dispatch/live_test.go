@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"videoclub/internal/control"
@@ -241,6 +243,50 @@ func TestStopOutlastsWhoAsked(t *testing.T) {
 	if j := s.jobs[id]; err != nil || !reflect.DeepEqual(j.Live, l.Live) {
 		t.Errorf("%v; the next attempt is told %+v, and the ledger has %+v", err, j.Live, l.Live)
 	}
+}
+
+// Of two that cancel a live delivery, one that goes before its attempt has ended lets
+// none begin while the other still chooses where the delivery ends.
+func TestStopOfTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, id := recordedStand(t)
+		s.settings.Deliveries = 1
+		a := &attempt{done: make(chan struct{}), cancel: func(error) {}}
+		s.mu.Lock()
+		j := s.jobs[id]
+		j.attempt = a
+		s.mu.Unlock()
+		ctx, hangUp := context.WithCancel(t.Context())
+		var both sync.WaitGroup
+		both.Go(func() {
+			if err := s.Cancel(ctx, id); !errors.Is(err, context.Canceled) {
+				t.Errorf("who goes is told %v", err)
+			}
+		})
+		both.Go(func() {
+			if err := s.Cancel(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		hangUp()
+		synctest.Wait()
+		s.mu.Lock()
+		j.attempt = nil // as it ends
+		sooner := time.Hour
+		if able := s.runnable(noon, &sooner); len(able) > 0 {
+			t.Error("an attempt may begin that does not know where it ends")
+		}
+		s.mu.Unlock()
+		close(a.done)
+		both.Wait()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		sooner = time.Hour
+		if able := s.runnable(noon, &sooner); len(able) != 1 || able[0].Live.End != 300 {
+			t.Errorf("what may begin then is %+v", able)
+		}
+	})
 }
 
 // How much there is of a recording, and is to come, is learned from it.
