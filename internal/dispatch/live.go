@@ -418,7 +418,7 @@ func (d *Dispatcher) stop(ctx context.Context, j *job) error {
 	// Nobody reads on while the end is chosen, so none has sent what is beyond it.
 	d.mu.Lock()
 	j.live.stopping++
-	a := j.attempt
+	a, was := j.attempt, job{Delivery: j.Delivery}
 	if a != nil {
 		a.end(nil)
 	}
@@ -433,10 +433,10 @@ func (d *Dispatcher) stop(ctx context.Context, j *job) error {
 		select {
 		case <-a.done:
 		case <-ctx.Done():
-			return reason.Wrap(reason.ConnectionLost, ctx.Err(), "waiting for delivery %d to stop", j.ID)
+			return reason.Wrap(reason.ConnectionLost, ctx.Err(), "waiting for delivery %d to stop", was.ID)
 		}
 	}
-	data, marks, index, err := d.Studio.Files(j.Live.Recording)
+	data, marks, index, err := d.Studio.Files(was.Live.Recording)
 	if err != nil {
 		return err
 	}
@@ -448,13 +448,13 @@ func (d *Dispatcher) stop(ctx context.Context, j *job) error {
 		return err
 	}
 	now := d.Clock()
-	stopped := ledger.Live{End: m.Offset, Stops: j.elapsed(now), Silent: d.Studio.Silent(j.ID)}
-	if err := d.Ledger.Stopped(ctx, j.ID, stopped, now); err != nil {
+	stopped := ledger.Live{End: m.Offset, Stops: was.elapsed(now), Silent: d.Studio.Silent(was.ID)}
+	if err := d.Ledger.Stopped(ctx, was.ID, stopped, now); err != nil {
 		return err
 	}
-	d.Studio.Stop(j.ID)
+	d.Studio.Stop(was.ID)
 	// The next attempt follows what is written down, whoever still waits for that.
-	fresh, err := d.Ledger.Get(context.WithoutCancel(ctx), j.ID)
+	fresh, err := d.Ledger.Get(context.WithoutCancel(ctx), was.ID)
 	if err != nil {
 		return err
 	}

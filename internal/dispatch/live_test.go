@@ -289,6 +289,25 @@ func TestStopOfTwo(t *testing.T) {
 	})
 }
 
+// Several may cancel a live delivery at once.
+func TestStopOfSeveral(t *testing.T) {
+	s, id := recordedStand(t)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if err := s.Cancel(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.jobs[id].Live; l.End != 300 || !l.Stopped {
+		t.Errorf("it ends at %d", l.End)
+	}
+}
+
 // How much there is of a recording, and is to come, is learned from it.
 func TestLiveLearns(t *testing.T) {
 	began := noon
