@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -369,6 +370,26 @@ func TestPromiseBySpace(t *testing.T) {
 	s.clock = s.clock.Add(spaceFor)
 	if left := s.spacesLeft(s.clock); len(left) > 0 {
 		t.Errorf("after %v it is still held to %v", spaceFor, left)
+	}
+}
+
+// A request for several receptions that ends with the server's stop, or as whoever
+// asks goes, is none that is refused.
+func TestPromiseSeveralWhileStopping(t *testing.T) {
+	s := newStand(t, three(), films{"/night": 5_000_000})
+	s.spaces["hall"], s.spaces["studio"] = space{1000, noon}, space{1000, noon}
+	for n := range 30 { // which of two that can go on does is a matter of chance
+		ctx, stop := context.WithCancel(t.Context())
+		s.Clock = func() time.Time {
+			if len(s.admitting) == 1 {
+				stop()
+			}
+			return noon
+		}
+		_, err := s.Promise(ctx, asking(strconv.Itoa(n), time.Hour, "hall", "studio"))
+		if stop(); !errors.Is(err, context.Canceled) {
+			t.Fatalf("it ends with %q: %v", reason.Of(err), err)
+		}
 	}
 }
 

@@ -91,6 +91,9 @@ func (d *Dispatcher) refuse(ctx context.Context, g *grants) error {
 	var other error // that no later deadline mends
 	for i, l := range g.drafts {
 		err := g.why(i)
+		if ctx.Err() != nil { // which may be why not
+			return reason.Wrap(reason.ConnectionLost, ctx.Err(), "looking into the plan")
+		}
 		whole.Report = append(whole.Report, Prospect{Reception: l.Reception, Err: err})
 		if err == nil {
 			continue
