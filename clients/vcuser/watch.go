@@ -52,11 +52,11 @@ func (p *program) follow(ctx context.Context, client *api.Client, ids []int64) e
 	defer stop()
 	w := watcher{
 		ids: ids, pause: pause, view: p.view, noAnswer: p.words.noAnswer, answersAgain: p.words.answersAgain,
-		ask: func(ctx context.Context, id int64) (control.Delivery, error) {
+		ask: func(ctx context.Context, id int64) (control.DeliveryStory, error) {
 			ctx, cancel := context.WithTimeout(ctx, answerWithin)
 			defer cancel()
 			story, err := client.Delivery(ctx, id, 0, 0)
-			return story.Delivery, p.About(err, strconv.FormatInt(id, 10))
+			return story, p.About(err, strconv.FormatInt(id, 10))
 		},
 		events: client.Events,
 	}
@@ -131,7 +131,7 @@ func (p *program) view(first []control.Delivery) view {
 // watcher follows deliveries to their ends.
 type watcher struct {
 	ids    []int64
-	ask    func(ctx context.Context, id int64) (control.Delivery, error)
+	ask    func(ctx context.Context, id int64) (control.DeliveryStory, error)
 	events func(ctx context.Context, ids []int64, after int64, opened func(), heard func(control.Change) error) error
 	pause  func(context.Context, time.Duration) error
 	view   func(first []control.Delivery) view
@@ -139,7 +139,7 @@ type watcher struct {
 	noAnswer, answersAgain string
 
 	last  []control.Delivery // as they are known, in the order of ids
-	after int64              // the revision of the last event
+	after int64              // the revision from which on what changes is to be told
 }
 
 // run shows the deliveries until all have ended, and gives them as they ended.
@@ -154,7 +154,12 @@ func (w *watcher) run(ctx context.Context) ([]control.Delivery, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.last = append(w.last, d)
+		w.last = append(w.last, d.Delivery)
+		// What changes from here on is told: a stream from nothing on tells, without
+		// ids, nothing of what has ended before it begins.
+		if !ended(d.State) && (w.after == 0 || d.Revision < w.after) {
+			w.after = d.Revision
+		}
 	}
 	v := w.view(slices.Clone(w.last))
 	defer v.close()

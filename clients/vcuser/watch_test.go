@@ -49,11 +49,11 @@ func play(ctx context.Context, r *recorder, first []control.Delivery, streams ..
 	began := time.Now()
 	w := watcher{
 		pause: pause, view: func([]control.Delivery) view { return r }, noAnswer: "gone", answersAgain: "back",
-		ask: func(_ context.Context, id int64) (control.Delivery, error) {
+		ask: func(_ context.Context, id int64) (control.DeliveryStory, error) {
 			if int(id) > len(first) {
-				return control.Delivery{}, reason.New(reason.UnknownDelivery, "%d", id)
+				return control.DeliveryStory{}, reason.New(reason.UnknownDelivery, "%d", id)
 			}
-			return first[id-1], nil
+			return control.DeliveryStory{Delivery: first[id-1]}, nil
 		},
 		events: func(ctx context.Context, _ []int64, from int64, opened func(), heard func(control.Change) error) error {
 			n := len(after)
@@ -107,6 +107,39 @@ func TestWatchSeveral(t *testing.T) {
 		}
 		if !slices.Equal(after, []int64{0, 9}) || !slices.Equal(r.notes, []string{"gone", "back"}) {
 			t.Errorf("asked from %v on, noted %v", after, r.notes)
+		}
+	})
+}
+
+// Of more than can be followed by their numbers, one that ends before the stream of
+// all begins is heard of: a stream that begins anew tells what goes on alone.
+func TestWatchMoreThanCanBeFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		w := watcher{
+			pause: pause, view: func([]control.Delivery) view { return &recorder{} },
+			ask: func(_ context.Context, id int64) (s control.DeliveryStory, err error) {
+				s.Delivery, s.Revision = control.Delivery{ID: id, State: "sending"}, 10*id
+				if id > 1 {
+					s.State = deposited
+				}
+				return s, nil
+			},
+			events: func(ctx context.Context, ids []int64, after int64, opened func(), heard func(control.Change) error) error {
+				opened()
+				if after > 0 && after < 500 || len(ids) > 0 { // it has ended at 500
+					return heard(control.Change{Revision: 500, Delivery: control.Delivery{ID: 1, State: deposited}})
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			},
+		}
+		for id := range int64(control.MaxFollowed + 1) {
+			w.ids = append(w.ids, id+1)
+		}
+		if last, err := w.run(ctx); err != nil || last[0].State != deposited {
+			t.Errorf("%v, %+v", err, last[:min(1, len(last))])
 		}
 	})
 }
