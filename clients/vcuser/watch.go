@@ -148,6 +148,11 @@ type watcher struct {
 func (w *watcher) run(ctx context.Context) ([]control.Delivery, error) {
 	for _, id := range w.ids {
 		d, err := w.ask(ctx, id)
+		for wait := firstWait; len(w.last) > 0 && err != nil && isTransient(err); wait = min(2*wait, mostWait) {
+			if err = w.pause(ctx, wait); err == nil {
+				d, err = w.ask(ctx, id)
+			}
+		}
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}

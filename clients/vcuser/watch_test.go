@@ -171,6 +171,27 @@ func TestWatchOutlastsARestart(t *testing.T) {
 	})
 }
 
+// A server that has answered once is waited for, also while the first of several are
+// asked for.
+func TestWatchOutlastsARestartAtFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		asked := 0
+		w := watcher{
+			ids: []int64{1, 2}, pause: pause, view: func([]control.Delivery) view { return &r }, noAnswer: "gone", answersAgain: "back",
+			ask: func(_ context.Context, id int64) (control.DeliveryStory, error) {
+				if asked++; asked > 1 && asked < 10 {
+					return control.DeliveryStory{}, reason.New(reason.ShuttingDown, "it stops")
+				}
+				return control.DeliveryStory{Delivery: control.Delivery{ID: id, State: deposited}}, nil
+			},
+		}
+		if last, err := w.run(t.Context()); err != nil || len(last) != 2 {
+			t.Errorf("%v after %d asked, %+v", err, asked, last)
+		}
+	})
+}
+
 func TestWatchGivesUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		first   []control.Delivery
