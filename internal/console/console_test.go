@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"io/fs"
 	"net/http"
@@ -264,6 +266,38 @@ func TestEventsOfOne(t *testing.T) {
 	d.news()
 	next(t, in, "part")
 	next(t, in, "over")
+}
+
+// What ended while nobody was told, between two streams or before the first, is told
+// to the list that still shows it under way.
+func TestEventsOfWhatEndedBefore(t *testing.T) {
+	d, c := newConsole(t, false)
+	server := httptest.NewServer(c.Handler())
+	defer server.Close()
+	_, body := get(t, c, "/deliveries", "en")
+	_, after, _ := strings.Cut(body, `data-events="`)
+	from, _, _ := strings.Cut(after, `"`)
+	d.mu.Lock()
+	d.deliveries[1].State, d.deliveries[1].Finished = "deposited", noon
+	d.mu.Unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+html.UnescapeString(from), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	in := bufio.NewScanner(reply.Body)
+	if first := next(t, in, "part"); !strings.Contains(first, `id="d3"`) {
+		t.Errorf("at first: %s", first)
+	}
+	if second := next(t, in, "part"); !strings.Contains(second, `id="d2" class="row deposited"`) {
+		t.Errorf("then: %s", second)
+	}
 }
 
 // next is the html of the next event, which has that name.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"videoclub/internal/control"
@@ -39,7 +40,7 @@ func (c Console) events(w http.ResponseWriter, r *http.Request) {
 	}
 	every := time.NewTicker(refresh)
 	defer every.Stop()
-	was := make(map[int64]bool) // under way when it was looked at last
+	was := shown(r) // under way when it was looked at last
 	for s.Err() == nil {
 		running, err := c.underWay(r)
 		if err != nil {
@@ -63,6 +64,18 @@ func (c Console) events(w http.ResponseWriter, r *http.Request) {
 		case <-every.C:
 		}
 	}
+}
+
+// shown is what a list had under way when its page was made: what ended since, while
+// the browser had no stream, it shows so still.
+func shown(r *http.Request) map[int64]bool {
+	ids := make(map[int64]bool)
+	for text := range strings.SplitSeq(r.URL.Query().Get("was"), ",") {
+		if id, err := strconv.ParseInt(text, 10, 64); err == nil && len(ids) < mostRunning*control.PageSize {
+			ids[id] = true
+		}
+	}
+	return ids
 }
 
 // over sends how a delivery ended.
