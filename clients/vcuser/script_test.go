@@ -57,6 +57,9 @@ func TestScripts(t *testing.T) {
 					s.central.stop()
 					return
 				}
+				if len(args) > 1 { // with another configuration
+					s.config = ts.ReadFile(args[1])
+				}
 				ts.Check(s.startCentral())
 			},
 		}),
