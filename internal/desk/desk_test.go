@@ -167,7 +167,7 @@ func TestRequest(t *testing.T) {
 		"a camera, of none":  {with(func(q *control.Request) { q.Number = 9 }), reason.NotPermitted},
 		"no such reception":  {with(func(q *control.Request) { q.Reception = "nobody" }), reason.UnknownReception},
 		"the past":           {with(func(q *control.Request) { q.By = time.Now().Add(-time.Hour) }), reason.DeadlinePast},
-		"too soon":           {with(func(q *control.Request) { q.By = time.Now().Add(time.Second) }), reason.DeadlineTooSoon},
+		"too soon":           {with(func(q *control.Request) { q.MaxPace = 100 }), reason.DeadlineTooSoon}, // it takes hours
 		"the key of another": {control.Request{Key: "k", Number: 7, Reception: "mateo", By: time.Now().Add(2 * time.Hour)}, reason.KeyReused},
 	} {
 		r := s.answer(ctx, control.Call{Request: &c.q})
