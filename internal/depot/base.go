@@ -247,7 +247,7 @@ func (f *Folder) share() error {
 	case err != nil:
 		return storeFailed(err, "the manifests of the part and its base cannot be read again")
 	}
-	if err := f.fs.SyncAll(); err != nil {
+	if err := f.syncAll(); err != nil {
 		return storeFailed(err, "what is shared cannot be made durable")
 	}
 	// Whatever was written to the base since it was published would show, also
@@ -331,7 +331,7 @@ func (f *Folder) noteShared(offset int64, all bool) error {
 	if all {
 		at.frames = 1
 	}
-	err := f.fs.SyncAll()
+	err := f.syncAll()
 	if err == nil {
 		err = f.shared.write(at)
 	}

@@ -9,8 +9,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"syscall"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"videoclub/internal/disk"
 	"videoclub/internal/disk/powerloss"
@@ -436,5 +438,85 @@ func TestAllIsShared(t *testing.T) {
 	l := &versionLife{t: t, where: "known", fsys: fsys, version: v}
 	if !l.run() || l.sent != 0 || l.receipt.Path != "Feature_DCP" {
 		t.Errorf("%d bytes came, deposited as %v", l.sent, l.receipt)
+	}
+}
+
+// losing is a part's directory on a disk that loses what was written: as syncfs(2)
+// does, one sync of everything tells of it, and those after it do not.
+type losing struct {
+	disk.FS
+	lost   error
+	shared func() // is called when a file has been made
+}
+
+func (l *losing) SyncAll() error {
+	err := l.lost
+	if l.lost = nil; err != nil {
+		return err
+	}
+	return l.FS.SyncAll()
+}
+
+func (l *losing) SetModTime(name string, at time.Time) error {
+	if l.shared != nil {
+		l.shared()
+	}
+	return l.FS.SetModTime(name, at)
+}
+
+// The stream and what is shared are made durable at the same time. What the disk
+// has lost is told to one of both, and neither is durable.
+func TestLostWhileShared(t *testing.T) {
+	base := &version{folderSource: makeFolder(t, 1)}
+	v := newVersion(t, base, "reels/1")
+	start := func(d *Depot) (*Folder, *losing) {
+		in, err := d.Begin(key(2), v.offerOf(t), sign)
+		ok(t, err)
+		plan, dir := v.plan(in.Name), &losing{FS: in.Dir}
+		plan.Base = in.Base
+		f, err := OpenFolder(dir, plan)
+		ok(t, err)
+		t.Cleanup(f.Close)
+		if !f.Described() {
+			ok(t, f.Describe(io.MultiReader(bytes.NewReader(v.folderSource.list), bytes.NewReader(base.proven(t)), bytes.NewReader(v.reuse))))
+		}
+		ok(t, f.Start())
+		return f, dir
+	}
+
+	// Share hears of it, and has not said so yet.
+	f, dir := start(mustOpen(t, withBase(t, base), Limits{}))
+	ok(t, f.Append(v.rest[:700]))
+	dir.lost = syscall.EIO
+	if err := f.noteShared(1, false); !errors.Is(err, syscall.EIO) {
+		t.Fatal(err)
+	}
+	if at, err := f.Sync(); err == nil {
+		t.Errorf("%d bytes are acknowledged, of which the disk has lost some", at)
+	}
+
+	// Sync hears of it when all of the shared files have been made.
+	d := mustOpen(t, withBase(t, base), Limits{})
+	f, dir = start(d)
+	ok(t, f.Append(v.rest[:700]))
+	made := 0
+	dir.shared = func() {
+		if made++; made == 3 { // the last
+			dir.lost = syscall.EIO
+			if _, err := f.Sync(); !errors.Is(err, syscall.EIO) {
+				t.Error(err)
+			}
+		}
+	}
+	if err := f.Share(); err == nil {
+		t.Error("shared, though the disk has lost some of it")
+	}
+	if made != 3 {
+		t.Fatalf("%d files are shared", made)
+	}
+	f.Close()
+	d.Release(key(2))
+	if f, _ = start(d); f.taken || f.shared.durable.offset > 0 || f.Offset() > 0 {
+		t.Errorf("it goes on at %d, with %d bytes that are shared", f.Offset(), f.shared.durable.offset)
 	}
 }

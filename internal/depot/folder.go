@@ -73,6 +73,9 @@ type Folder struct {
 	failed error
 
 	syncing sync.Mutex
+
+	settling sync.Mutex
+	lost     error // what a sync of everything has met
 }
 
 // OpenFolder takes up the part of a folder in its directory. The caller keeps
@@ -455,7 +458,18 @@ func (f *Folder) flush(file disk.File, spread bool) error {
 			return err
 		}
 	}
-	return f.fs.SyncAll()
+	return f.syncAll()
+}
+
+// syncAll makes everything durable, for the stream and what is shared alike. What
+// the disk has lost the kernel tells once, to either: the other hears of it here.
+func (f *Folder) syncAll() error {
+	f.settling.Lock()
+	defer f.settling.Unlock()
+	if f.lost == nil {
+		f.lost = f.fs.SyncAll()
+	}
+	return f.lost
 }
 
 // Finished is a folder that is whole and durable.
@@ -486,7 +500,7 @@ func (f *Folder) Finish(alive func()) (Finished, error) {
 	if err != nil {
 		return Finished{}, err
 	}
-	if err := f.fs.SyncAll(); err != nil {
+	if err := f.syncAll(); err != nil {
 		return Finished{}, storeFailed(err, "the folder cannot be made durable")
 	}
 	facts, there, err := treeFacts(f.fs, treeDir)
