@@ -335,7 +335,8 @@ func (d *Depot) extent(in *Incoming, offer Offer) (size, allocated int64, err er
 			size -= offer.Shared
 		}
 		at, err := newest(in.Slots, size, size)
-		return size, at.offset + shared.offset, err
+		have := at.offset + shared.offset
+		return size, have + min(at.ahead, offer.Size-have), err
 	}
 	info, err := in.Data.Stat()
 	return info.Size, info.Allocated, err

@@ -69,6 +69,7 @@ type Folder struct {
 	sum    hash.Hash // over what is there of it
 	sha1   hash.Hash // the same, where there are packages
 	at     slot
+	whole  bool // all blocks of file are allocated
 	spread bool // more than the bytes of file is not durable
 	failed error
 
@@ -272,11 +273,15 @@ func (f *Folder) find() error {
 func (f *Folder) path() string { return path.Join(treeDir, f.cursor.Entry.Path) }
 
 // allocate reserves the blocks of the open file where that is worth it. Where
-// it cannot be done a write will say what is wrong.
+// it cannot be done a write will say what is wrong. Some file systems say that it
+// is done and take nothing, which is for the disk to know.
 func (f *Folder) allocate() {
-	if f.cursor.Entry.Size >= allocateFrom {
-		_ = f.file.Allocate(f.cursor.Entry.Size)
+	size := f.cursor.Entry.Size
+	if f.whole = false; size < allocateFrom || f.file.Allocate(size) != nil {
+		return
 	}
+	info, err := f.file.Stat()
+	f.whole = err == nil && info.Allocated >= size
 }
 
 // Close gives up what is open. What was not synced may be lost.
@@ -443,7 +448,10 @@ func (f *Folder) snapshot() (at slot, file disk.File, spread bool, err error) {
 		return at, nil, false, f.failed
 	}
 	at, file, spread = f.at, f.file, f.spread
-	at.state = state
+	at.state, at.ahead = state, 0
+	if file != nil && f.whole {
+		at.ahead = f.cursor.End() - at.offset
+	}
 	f.spread = false
 	return at, file, spread, nil
 }

@@ -147,6 +147,55 @@ func TestSpaceOfLargeFileInFolder(t *testing.T) {
 	}
 }
 
+// What is allocated of a large file ahead of its bytes is not counted twice, neither
+// while it is written nor while nobody has it, and the word of a process for that
+// does not count beyond its folder.
+func TestSpaceAllocatedAhead(t *testing.T) {
+	const size = 6 << 20
+	v := &version{folderSource: &folderSource{content: map[string][]byte{"film.mxf": bytesOf(size, 1), "small": bytesOf(1<<16, 2)}}}
+	v.entries = []manifest.Entry{{Kind: manifest.File, Path: "film.mxf", Size: size, MTime: 1}, {Kind: manifest.File, Path: "small", Size: 1 << 16, MTime: 1}}
+	v.complete(t)
+	for name, allocates := range map[string]bool{"allocated": true, "not allocated": false} {
+		fsys := powerloss.New(clock, 20<<20)
+		fsys.SetAllocate(allocates)
+		d := mustOpen(t, fsys, Limits{})
+		in, err := d.Begin(key(1), v.offer(), sign)
+		ok(t, err)
+		before, err := d.Free()
+		ok(t, err)
+		same := func(when string) {
+			t.Helper()
+			if free, err := d.Free(); err != nil || free > before || free < before-1<<16 { // the manifest and the slots are there
+				t.Errorf("%s, %s: others may have %d bytes, %v; before %d", name, when, free, err, before)
+			}
+		}
+		f, err := OpenFolder(in.Dir, v.plan(in.Name))
+		ok(t, err)
+		defer f.Close()
+		ok(t, f.Describe(bytes.NewReader(v.folderSource.list)))
+		ok(t, f.Start())
+		for at, part := range []string{"a third", "two thirds", "all of the file"} {
+			ok(t, f.Append(v.stream[at*size/3:(at+1)*size/3]))
+			_, err = f.Sync()
+			ok(t, err)
+			same(part)
+		}
+		ok(t, f.Append(v.stream[size:]))
+		_, err = f.Sync()
+		ok(t, err)
+		same("all")
+		f.slots.durable.ahead = math.MaxInt64
+		ok(t, f.slots.write(f.slots.durable))
+		same("claimed")
+		f.Close()
+		d.Release(key(1))
+		same("away")
+		ok(t, d.Close())
+		d = mustOpen(t, fsys, Limits{})
+		same("after a restart")
+	}
+}
+
 // A part that somebody took away needs all of its space again, and hinders nobody
 // else.
 func TestSpaceOfPartThatIsGone(t *testing.T) {

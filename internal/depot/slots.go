@@ -20,6 +20,7 @@ import (
 //	 0  "VCSLOT\x00\x01"
 //	 8  sequence u64 · offset u64 · frames u64 · resumes u64 · written u64 · hashed u64
 //	56  length of the state u16 · state of SHA-256, and of SHA-1 for a package · zeros
+//	500 bytes allocated ahead u64
 //	508 CRC-32C of the 508 bytes before
 //
 // big-endian. The slot with the higher sequence is the newer.
@@ -30,6 +31,7 @@ const (
 	stateAt    = 58
 	stateSize  = 108 // of SHA-256 by MarshalBinary; that of SHA-1 may follow
 	crcAt      = slotSize - 4
+	aheadAt    = crcAt - 8
 )
 
 // SlotsSize is how long the slots file is at most, in bytes.
@@ -43,6 +45,7 @@ type slot struct {
 	resumes  int64  // how often the part went on from a durable offset
 	written  int64  // bytes written in all attempts
 	hashed   int64  // bytes hashed in all attempts
+	ahead    int64  // of a folder, bytes allocated beyond the offset; earlier versions had 0
 	state    []byte // of SHA-256 over the first offset bytes; of a folder, over what is there of the file that is written
 }
 
@@ -54,7 +57,8 @@ func (s slot) encode() []byte {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(s.state)))
 	b = append(b, s.state...)
-	b = append(b, make([]byte, crcAt-len(b))...)
+	b = append(b, make([]byte, aheadAt-len(b))...)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.ahead))
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
 }
 
@@ -66,15 +70,19 @@ func parseSlot(b []byte) (slot, error) {
 		return slot{}, errSlot
 	}
 	var s slot
-	for i, n := range []*int64{&s.sequence, &s.offset, &s.frames, &s.resumes, &s.written, &s.hashed} {
-		u := binary.BigEndian.Uint64(b[8+8*i:])
+	for i, n := range []*int64{&s.sequence, &s.offset, &s.frames, &s.resumes, &s.written, &s.hashed, &s.ahead} {
+		at := 8 + 8*i
+		if n == &s.ahead {
+			at = aheadAt
+		}
+		u := binary.BigEndian.Uint64(b[at:])
 		if u > math.MaxInt64 {
 			return slot{}, errSlot
 		}
 		*n = int64(u)
 	}
 	length := int(binary.BigEndian.Uint16(b[56:]))
-	if length > crcAt-stateAt || len(bytes.Trim(b[stateAt+length:crcAt], "\x00")) > 0 {
+	if length > aheadAt-stateAt || len(bytes.Trim(b[stateAt+length:aheadAt], "\x00")) > 0 {
 		return slot{}, errSlot
 	}
 	s.state = bytes.Clone(b[stateAt : stateAt+length])

@@ -22,8 +22,8 @@ func TestSlot(t *testing.T) {
 	for _, s := range []slot{
 		{},
 		{sequence: 1, offset: 256_000, frames: 1, written: 2, hashed: 3, state: state([]byte("x"))},
-		{sequence: math.MaxInt64, offset: math.MaxInt64, frames: math.MaxInt64, written: math.MaxInt64, hashed: math.MaxInt64,
-			state: bytes.Repeat([]byte{0xff}, crcAt-stateAt)},
+		{sequence: math.MaxInt64, offset: math.MaxInt64, frames: math.MaxInt64, written: math.MaxInt64, hashed: math.MaxInt64, ahead: math.MaxInt64,
+			state: bytes.Repeat([]byte{0xff}, aheadAt-stateAt)},
 	} {
 		b := s.encode()
 		if len(b) != slotSize {
