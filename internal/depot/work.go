@@ -1,6 +1,7 @@
 package depot
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -79,13 +80,38 @@ func (d *Depot) moveWork(key Key) error {
 		}
 		err := d.fs.RenameNoReplace(key.file(name), key.work(name))
 		if errors.Is(err, fs.ErrExist) {
-			return errDamaged
+			err = d.endMove(key.file(name), key.work(name))
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	return d.fs.SyncAll()
+}
+
+// endMove moves what an earlier start has left under both names: a file by the new
+// one too, or an empty folder in the place of a full one.
+func (d *Depot) endMove(from, to string) error {
+	old, err := d.fs.Stat(from)
+	if err != nil {
+		return err
+	}
+	there, err := d.fs.Stat(to)
+	switch {
+	case err != nil:
+		return err
+	case old.Mode.IsRegular() && old.Inode == there.Inode:
+		return d.fs.Remove(from)
+	case !old.Mode.IsDir() || !there.Mode.IsDir():
+		return errDamaged
+	}
+	if names, err := d.fs.ReadDir(to); err != nil || len(names) > 0 {
+		return cmp.Or(err, errDamaged)
+	}
+	if err := d.fs.Remove(to); err != nil {
+		return err
+	}
+	return d.fs.RenameNoReplace(from, to)
 }
 
 // errNotOurs says that a decision to publish was not made by this store.

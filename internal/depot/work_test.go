@@ -240,6 +240,55 @@ func TestOlderFolderIsTakenUp(t *testing.T) {
 	}
 }
 
+// Where names are changed by links, an older part that is taken up has both names of
+// a file when that ends in between, and an empty folder where a full one was to be.
+func TestOlderFolderWithBothNames(t *testing.T) {
+	source := makeFolder(t, 1)
+	for _, decided := range []bool{false, true} {
+		for _, name := range []string{treeDir, manifestFile, sumsFile, slotsFile} {
+			dir := t.TempDir()
+			fsys, err := disk.OS(dir)
+			ok(t, err)
+			defer fsys.Close()
+			d := mustOpen(t, fsys, Limits{})
+			in, err := d.Begin(key(1), source.offer(), sign)
+			ok(t, err)
+			done, err := newFolderLife(t, source, nil, name).fill(in)
+			ok(t, err)
+			if decided {
+				res := Result{SHA256: done.SHA256, Size: source.sum.Size, Facts: done.Facts}
+				ok(t, d.decide(key(1), d.parts[key(1)], draft(key(1), source.offer(), res, "", clock(), clock()), res.Facts, sign))
+			}
+			ok(t, d.Close())
+			older(t, fsys)
+			ok(t, fsys.Mkdir(key(1).work(""), dirPerm))
+			for _, moved := range workFiles {
+				from, to := filepath.Join(dir, key(1).file(moved)), filepath.Join(dir, key(1).work(moved))
+				if moved == name && name == treeDir {
+					ok(t, os.Mkdir(to, dirPerm))
+				} else if moved == name {
+					ok(t, os.Link(from, to))
+				}
+				if moved == name {
+					break
+				}
+				if err := os.Rename(from, to); !errors.Is(err, os.ErrNotExist) {
+					ok(t, err)
+				}
+			}
+			d = mustOpen(t, fsys, Limits{})
+			if got := d.Recovered(); len(got.Removed)+len(got.Damaged) > 0 || len(got.Published) == 1 != decided {
+				t.Errorf("%s, decided %v: recovered %+v", name, decided, got)
+				continue
+			}
+			if in, err := d.Begin(key(1), source.offer(), sign); err != nil || (in.Receipt != nil) != decided || !decided && in.Offset != source.sum.Size {
+				t.Errorf("%s, decided %v: goes on at %+v, %v", name, decided, in, err)
+			}
+			ok(t, d.Close())
+		}
+	}
+}
+
 // What a process of an older version put in the way costs its delivery what had
 // come, and nobody else anything.
 func TestOlderFolderThatIsInTheWay(t *testing.T) {
