@@ -45,7 +45,7 @@ func (d *Depot) Begin(key Key, offer Offer, sign Sign) (*Incoming, error) {
 		return &Incoming{Key: key, Receipt: r}, nil
 	}
 	p := d.parts[key]
-	if p == nil || !p.offer.SameSource(offer) || p.offer.Folder() != offer.Folder() || p.offer.Shares() && p.offer.ReuseSHA256 != offer.ReuseSHA256 {
+	if p == nil || p.dropped || !p.offer.SameSource(offer) || p.offer.Folder() != offer.Folder() || p.offer.Shares() && p.offer.ReuseSHA256 != offer.ReuseSHA256 {
 		return d.beginAnew(key, offer)
 	}
 	return d.resume(key, p, offer)

@@ -75,6 +75,7 @@ type part struct {
 	outcome *outcome  // the decision to publish, while it is not carried out
 	name    string    // of a folder, under which it will be published
 	grown   int64     // of a live source, the bytes that are there or reserved once it is larger than was expected
+	dropped bool      // it could not be taken out of the store, and is nothing to go on with
 }
 
 // need is how many bytes of the disk the part takes.

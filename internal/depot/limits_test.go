@@ -329,6 +329,53 @@ func TestExpire(t *testing.T) {
 	code(t, err, reason.ShuttingDown)
 }
 
+// What could not be given up is there still: it counts, is not gone on with, and is
+// given up the next time.
+func TestSpaceOfPartThatStays(t *testing.T) {
+	now, content := clock(), bytesOf(100_000, 9)
+	for name, again := range map[string]func(*Depot) error{
+		"expired": func(d *Depot) error {
+			dropped, err := d.Expire(now.Add(time.Hour))
+			if err == nil && (len(dropped) != 1 || dropped[0].Key != key(1)) {
+				t.Errorf("dropped %v", dropped)
+			}
+			return err
+		},
+		"withdrawn": func(d *Depot) error { return d.Withdraw(key(1)) },
+	} {
+		fsys := &flaky{Disk: powerloss.New(clock, 1<<30)}
+		d := mustOpen(t, fsys, Limits{Quota: 250_000, Expire: time.Hour})
+		in, err := d.Begin(key(1), offerOf(content), sign)
+		ok(t, err)
+		write(t, in, 100_000, content, 50_000)
+		d.Release(key(1))
+		fsys.dir = key(1).dir()
+		code(t, again(d), reason.StoreFailed)
+		if free, err := d.Free(); err != nil || free != 150_000 {
+			t.Errorf("%s: %d bytes of the quota are free beside it, %v", name, free, err)
+		}
+		ok(t, again(d))
+		gone(t, fsys, key(1).dir())
+		if free, err := d.Free(); err != nil || free != 250_000 {
+			t.Errorf("%s: %d bytes of the quota are free, %v", name, free, err)
+		}
+		// Nor does it go on, its offer being gone or not.
+		in, err = d.Begin(key(1), offerOf(content), sign)
+		ok(t, err)
+		write(t, in, 100_000, content, 50_000)
+		d.Release(key(1))
+		fsys.dir = key(1).dir()
+		code(t, again(d), reason.StoreFailed)
+		if in, err = d.Begin(key(1), offerOf(content), sign); err != nil || in.Offset != 0 {
+			t.Errorf("%s: goes on at %+v, %v", name, in, err)
+		}
+		ok(t, d.Close())
+		if d = mustOpen(t, fsys, Limits{}); !slices.Equal(d.Recovered().Parts, []Key{key(1)}) {
+			t.Errorf("%s: recovered %+v", name, d.Recovered())
+		}
+	}
+}
+
 // Deliveries that are begun and come to nothing have a bound, though they be
 // empty: each takes a folder and two files.
 func TestUnfinishedAreBounded(t *testing.T) {

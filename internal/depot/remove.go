@@ -16,10 +16,12 @@ import (
 
 // drop takes a delivery's directory out of the store, if there is one, durably
 // before a new one can be begun. What a crash leaves of it is a leftover or the
-// part as it was.
+// part as it was. After an error it still counts, until it is dropped again, or
+// the next start.
 func (d *Depot) drop(key Key) error {
 	var bytes int64
-	if p := d.parts[key]; p != nil {
+	p := d.parts[key]
+	if p != nil {
 		if p.outcome == nil { // what is published counts as that
 			bytes = p.need()
 		}
@@ -34,6 +36,10 @@ func (d *Depot) drop(key Key) error {
 		err = d.takeAway(key, bytes)
 	}
 	if err != nil {
+		if _, deposited := d.deposits[key]; p != nil && !deposited {
+			p.dropped = true
+			d.parts[key] = p
+		}
 		return storeFailed(err, "delivery %s cannot be removed", key)
 	}
 	return nil
