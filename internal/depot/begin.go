@@ -60,7 +60,7 @@ func (d *Depot) alreadyDeposited(key Key, offer Offer, sign Sign) (*receipt.Rece
 	p := d.parts[key]
 	same := d.sameTitle(offer)
 	switch {
-	case deposited && !known.offer.SameSource(offer):
+	case deposited && !known.offer.SameSource(offer), p != nil && p.outcome != nil && !p.offer.SameSource(offer):
 		return nil, reason.New(reason.KeyReused, "delivery %s was deposited from another source", key)
 	case deposited:
 		r, err = d.storedReceipt(key)

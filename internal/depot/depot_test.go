@@ -463,3 +463,26 @@ func TestDamage(t *testing.T) {
 		t.Errorf("goes on at %d without knowing of what", in.Offset)
 	}
 }
+
+// What is decided is deposited, though it is not noted yet: another source does not
+// get its receipt.
+func TestKeyReusedWhileDecided(t *testing.T) {
+	content, failing := bytesOf(1000, 1), errors.New("not now")
+	d, err := Open(powerloss.New(clock, 1<<20), Options{Clock: clock, Published: func(Key, Offer, receipt.Receipt) error { return failing }})
+	ok(t, err)
+	defer d.Close()
+	in, err := d.Begin(key(1), offerOf(content), sign)
+	ok(t, err)
+	write(t, in, 1000, content, 1000)
+	_, err = d.Publish(key(1), resultOf(content), sign)
+	code(t, err, reason.StoreFailed)
+	d.Release(key(1))
+	failing = nil
+	other := offerOf(bytesOf(2000, 2))
+	if in, err = d.Begin(key(1), other, sign); reason.Of(err) != reason.KeyReused {
+		t.Errorf("another source gets %+v, %v", in, err)
+	}
+	if in, err = d.Begin(key(1), offerOf(content), sign); err != nil || in.Receipt == nil || in.Receipt.SHA256 != digest(content) {
+		t.Errorf("its own source gets %+v, %v", in, err)
+	}
+}
