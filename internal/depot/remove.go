@@ -49,28 +49,47 @@ func (d *Depot) drop(key Key) error {
 func (d *Depot) takeAway(key Key, bytes int64) error {
 	// A decision to publish that could not be made durable may be there still.
 	// It goes first: without the part it would say that the part is published.
-	// Then goes the offer, without which the rest is a leftover: what is left
-	// of a folder must not be taken for it.
-	for _, name := range []string{outcomeFile, offerFile} {
-		err := d.fs.Remove(key.file(name))
-		if err == nil {
-			err = d.fs.SyncDir(key.dir())
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := d.removeFirst(key, outcomeFile); err != nil {
+		return err
+	}
+	// Of a folder there may be any number of names. It goes as it is: until then it
+	// is the part that it was, and then it has the bytes in its name.
+	if _, err := d.fs.Stat(key.work("")); !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
 			return err
 		}
+		return d.setAside(key, bytes)
+	}
+	// Without the offer the rest is a leftover.
+	if err := d.removeFirst(key, offerFile); err != nil {
+		return err
 	}
 	// A file's part is two names, whose space is there at once for who asks next.
-	// Of a folder there may be any number.
 	for _, name := range []string{dataFile, slotsFile} {
 		if err := d.fs.Remove(key.file(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	err := d.fs.Remove(key.dir())
-	if err == nil {
-		return d.fs.SyncDir(metaDir)
+	if err := d.fs.Remove(key.dir()); err != nil {
+		return d.setAside(key, bytes)
 	}
+	return d.fs.SyncDir(metaDir)
+}
+
+// removeFirst removes a file of a delivery durably, before anything else of it.
+func (d *Depot) removeFirst(key Key, name string) error {
+	err := d.fs.Remove(key.file(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.fs.SyncDir(key.dir())
+}
+
+// setAside has a delivery's directory removed beside everything else.
+func (d *Depot) setAside(key Key, bytes int64) error {
 	gone := goneName(bytes)
 	if err := d.fs.Rename(key.dir(), gone); err != nil {
 		return err

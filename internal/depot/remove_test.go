@@ -188,3 +188,31 @@ func TestWithdrawnFolderPowerLoss(t *testing.T) {
 		}
 	}
 }
+
+// Whenever a process is killed while a folder is withdrawn, what is left of it counts
+// until it is removed.
+func TestWithdrawnFolderCounts(t *testing.T) {
+	source := makeFolder(t, 1)
+	need := source.offer().need()
+	before, d, _ := begun(t, source, 3000)
+	ok(t, d.Close())
+	for cut := 1; ; cut++ {
+		fsys := before.Survivors(powerloss.Nothing(true))
+		d := mustOpen(t, fsys, Limits{})
+		fsys.CutAt(cut)
+		err := d.Withdraw(key(1))
+		d.removals.end() // it was killed before anything was removed
+		if err == nil {
+			break
+		}
+		for _, done := range []bool{false, true} {
+			after := &held{fsys.Survivors(powerloss.Nothing(done)), make(chan struct{}, 1), make(chan error, 1)}
+			d := mustOpen(t, after, Limits{Quota: 2 * need})
+			if free, err := d.Free(); err != nil || free != need {
+				t.Errorf("killed at operation %d, done %v: %d bytes of the quota are free, %v; the rest is %q, %+v", cut, done, free, err, goneNames(t, after), d.Recovered())
+			}
+			after.word <- nil
+			ok(t, d.Close())
+		}
+	}
+}
