@@ -288,6 +288,16 @@ func (d *Depot) sameFile(a, b string) (bool, error) {
 // its facts agree after a crash too, and gives them: nil when somebody took the
 // file away or put another there meanwhile.
 func (d *Depot) settle(r receipt.Receipt, inode uint64) (*facts, error) {
+	info, err := d.fs.Stat(r.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode.IsRegular() || info.Inode != inode {
+		return nil, nil // another may be one that cannot be opened
+	}
 	f, err := d.fs.OpenFile(r.Path, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
 		return nil, nil
@@ -299,8 +309,7 @@ func (d *Depot) settle(r receipt.Receipt, inode uint64) (*facts, error) {
 	if err := f.Sync(); err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err != nil {
+	if info, err = f.Stat(); err != nil {
 		return nil, err
 	}
 	if info.Inode != inode || info.Size != r.Size {

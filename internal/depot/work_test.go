@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"videoclub/internal/disk"
@@ -170,6 +171,41 @@ func TestFolderThatIsALink(t *testing.T) {
 		t.Error("published")
 	}
 	gone(t, fsys, "Feature_DCP")
+}
+
+// What was put in the place of a file that has its name, and no receipt yet, is not
+// what was deposited, and keeps nobody from the store.
+func TestPublishedThatIsReplaced(t *testing.T) {
+	content, failing := bytesOf(1000, 1), errors.New("not now")
+	for name, put := range map[string]func(name string) error{
+		"a link":   func(name string) error { return os.Symlink("elsewhere", name) },
+		"a socket": func(name string) error { return syscall.Mknod(name, syscall.S_IFSOCK|0o600, 0) },
+		"a folder": func(name string) error { return os.Mkdir(name, 0o700) },
+		"nothing":  func(string) error { return nil },
+	} {
+		dir := t.TempDir()
+		fsys, err := disk.OS(dir)
+		ok(t, err)
+		defer fsys.Close()
+		d, err := Open(fsys, Options{Clock: clock, Published: func(Key, Offer, receipt.Receipt) error { return failing }})
+		ok(t, err)
+		in, err := d.Begin(key(1), offerOf(content), sign)
+		ok(t, err)
+		write(t, in, 1000, content, 1000)
+		_, err = d.Publish(key(1), resultOf(content), sign)
+		code(t, err, reason.StoreFailed)
+		ok(t, d.Close())
+		published := filepath.Join(dir, "La Piedra.mp4")
+		ok(t, os.Rename(published, filepath.Join(dir, "elsewhere")))
+		ok(t, put(published))
+		d, err = Open(fsys, Options{Clock: clock})
+		if err != nil || len(d.Recovered().Published) != 1 || d.deposits[key(1)].file != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil {
+			ok(t, d.Close())
+		}
+	}
 }
 
 func signedFor(t *testing.T, source *folderSource) json.RawMessage {
