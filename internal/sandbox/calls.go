@@ -95,8 +95,10 @@ var Looking = plain(unix.SYS_OPENAT, unix.SYS_OPENAT2, statAt, unix.SYS_GETDENTS
 
 // Making is for those that make a folder: files and folders in it, with their
 // modes and times, and all of it durable at once. Times are of a file that is
-// open alone: by a path, Landlock would not see whose they are.
-var Making = append(plain(unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT2, unix.SYS_UMASK, unix.SYS_SYNCFS),
+// open alone: by a path, Landlock would not see whose they are. A folder is one
+// that its owner may list and empty, or what is in it could never be removed.
+var Making = append(plain(unix.SYS_UNLINKAT, unix.SYS_RENAMEAT2, unix.SYS_SYNCFS),
+	when(unix.SYS_MKDIRAT, among{2, 0o700, []uint32{0o700}}), when(unix.SYS_UMASK, among{0, 0o700, []uint32{0}}),
 	when(unix.SYS_UTIMENSAT, passed(0), null{1}))
 
 // Copying is for those that take files from another folder: within the kernel,
