@@ -104,7 +104,15 @@ func lingerOn(in *Inside) error {
 		return err
 	}
 	fmt.Fprintln(out, "here")
-	return unix.Pause()
+	return forever()
+}
+
+// forever does nothing until the process is killed. Any signal ends a pause, and the
+// Go runtime sends some to its own threads.
+func forever() error {
+	for {
+		unix.Pause()
+	}
 }
 
 // makeThreads makes a thread more than a worker may have, and then does nothing.
@@ -115,7 +123,7 @@ func makeThreads(*Inside) error {
 			select {}
 		}()
 	}
-	return unix.Pause()
+	return forever()
 }
 
 func startChild(in *Inside) error {
@@ -131,7 +139,7 @@ func startChild(in *Inside) error {
 	if _, err := s.Start(Spec{Kind: linger, Label: "child", Files: []File{{"out", out}}}); err != nil {
 		return err
 	}
-	return unix.Pause()
+	return forever()
 }
 
 // startEncoder starts a worker that becomes another program, and has what it was
