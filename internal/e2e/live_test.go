@@ -275,9 +275,12 @@ func TestLiveGap(t *testing.T) {
 	})
 	reached := c.recorded()
 	c.until(d.ID, "heard for a while", func(d control.DeliveryStory) bool { return d.Offset > reached+100_000 })
+	from := c.log.mark()
 	if err := dying.kill(); err != nil {
 		t.Fatal(err)
 	}
+	// However long it takes until another films: sound alone is there meanwhile.
+	c.log.await(t, from, saying("a device is captured", "pattern:"))
 	reached = c.recorded()
 	c.until(d.ID, "filmed again", func(d control.DeliveryStory) bool { return d.Offset > reached+600_000 })
 	c.end(d.ID)
