@@ -137,8 +137,10 @@ func (e *foreign) feed(conn io.ReadWriteCloser) {
 	for r := range e.queue {
 		now := time.Now()
 		if s == nil && conn == nil && !now.Before(next) {
-			if conn, why = e.start(); why != nil {
-				conn, next = nil, e.later(now)
+			// Until one has begun, why there was none before is why a picture is lost.
+			var err error
+			if conn, err = e.start(); err != nil {
+				conn, why, next = nil, err, e.later(now)
 			}
 		}
 		switch {

@@ -294,3 +294,33 @@ func FuzzFLV(f *testing.F) {
 		}
 	})
 }
+
+// An encoder that is started again where a picture is damaged waits for one that it
+// can begin with, which costs the damaged one alone.
+func TestForeignAgainAtDamage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		starts := 0
+		start := func() (io.ReadWriteCloser, error) {
+			starts++
+			ours, its := net.Pipe()
+			its.Close() // it ends at once
+			return ours, nil
+		}
+		e, err := newForeign(capture.Format{Pixels: feed.MJPEG, Width: 160, Height: 120}, start, func(Packet) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole := []byte{0xff, 0xd8, 0xff, 0xd9}
+		for n, data := range [][]byte{whole, whole, []byte("damaged"), whole} {
+			e.Put(capture.Buffer{Data: data, At: time.Duration(n) * time.Second, Sequence: int64(n)}, nil)
+			time.Sleep(time.Second)
+		}
+		e.Close()
+		if starts != 2 {
+			t.Errorf("it was started %d times", starts)
+		}
+		if e.gap == nil || e.gap.Lost != 4 || e.gap.Code != reason.EncoderFailed {
+			t.Errorf("what is missing is %+v", e.gap)
+		}
+	})
+}
