@@ -136,6 +136,7 @@ func (s *Studio) clear(ctx context.Context, f feed.Feed, keys []string) error {
 		for _, t := range r.takers {
 			t.done = true
 		}
+		r.closing = true // a delivery that joined it would keep the device
 		r.nudge()
 	}
 	s.mu.Unlock()

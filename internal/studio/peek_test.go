@@ -107,7 +107,7 @@ func TestPeekGivesWay(t *testing.T) {
 		t.Error(err)
 	}
 	s.mu.Lock()
-	r.closed = false
+	r.closed, r.closing = false, false
 	r.takers[1] = &taker{wish: Wish{Delivery: 1}, reel: r}
 	s.mu.Unlock()
 	ended, cancel := context.WithCancel(t.Context())
@@ -115,4 +115,37 @@ func TestPeekGivesWay(t *testing.T) {
 	if err := s.clear(ended, small, s.keys(small)); err != nil {
 		t.Errorf("a delivery is in the way of another: %v", err)
 	}
+}
+
+// A recording that gives way is joined by no delivery any more: whoever waits for its
+// device would wait until that one is over.
+func TestPeekThatGivesWayIsNotJoined(t *testing.T) {
+	s := New(Config{Clock: time.Now}, settings)
+	ask := func(location string) feed.Feed {
+		f, err := feed.ParseWith(location, settings.Quality)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	yard, small := ask("/dev/video0?size=640x480"), ask("/dev/video0?size=320x240")
+	s.end() // no other recording is begun here
+	r := newReel(s, "a peek", "The yard", yard, s.keys(yard))
+	s.mu.Lock()
+	c := newCamera(s, "v4l2:/dev/video0", r.feed.Picture)
+	c.users[r], s.cameras[c.key], r.cameras, s.reels[r.name] = 1, c, []*camera{c}, r
+	r.takers[-1] = &taker{wish: Wish{Delivery: -1}, reel: r}
+	s.mu.Unlock()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- s.clear(ctx, small, s.keys(small)) }()
+	<-r.wake // it was told to look at what is needed, and has not yet
+	s.mu.Lock()
+	joined, err := s.reelFor(Wish{Delivery: 1, Title: "The yard"}, yard, s.keys(yard))
+	s.mu.Unlock()
+	if joined == r || reason.Of(err) != reason.ShuttingDown {
+		t.Errorf("a delivery joins what is about to end, %v", err)
+	}
+	cancel()
+	<-done
 }
