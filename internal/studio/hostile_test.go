@@ -7,7 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"videoclub/internal/control"
+	"videoclub/internal/matroska"
 	"videoclub/internal/reason"
+	"videoclub/internal/spool"
 )
 
 // As the name of the program, these have the workers of one kind say the lines
@@ -59,5 +64,49 @@ func TestHostileWorkers(t *testing.T) {
 				return err == nil && len(left) == 0 && p.State().Recordings == 0
 			})
 		})
+	}
+}
+
+// A recording that is to end as soon as it goes on is noted as ended: who records may
+// have heard both before it gets to either. Which one it saw was chance, so it is
+// tried often.
+func TestStoppedAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 1000 {
+		var files [3]*os.File
+		for i, name := range fileNames {
+			fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[i] = os.NewFile(uintptr(fd), name)
+		}
+		front, err := matroska.NewFront(matroska.Head{Title: "Tone", Date: time.Now().Truncate(ms), Tracks: []matroska.Track{{Codec: "A_PCM/INT/LIT", SampleRate: 8000, Channels: 1, Bits: 16}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := spool.Create(spool.Files{Data: spool.OS(files[0]), Marks: spool.OS(files[1]), Index: spool.OS(files[2])}, front.Bytes, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		ours, end, err := control.Pair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		its := control.New(end)
+		for _, m := range []control.Message{control.MakeRecording{Title: "Tone", Limit: 1 << 20, Resume: true, Torn: reason.WorkerFailed}, control.StopRecording{}} {
+			if err := ours.Send(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err = (&Recorder{Data: files[0], Marks: files[1], Index: files[2], Control: its}).Run()
+		m, wrong := spool.Follow(files[0], files[1], files[2]).Mark()
+		if err != nil || wrong != nil || !m.Ended {
+			t.Fatalf("%v, %v, %v", m, err, wrong)
+		}
+		ours.Close()
+		its.Close()
+		for _, f := range files {
+			f.Close()
+		}
 	}
 }

@@ -88,7 +88,12 @@ func (r *Recorder) run() error {
 	}
 	told := make(chan error, 1)
 	stop := make(chan control.StopRecording, 1)
-	go func() { told <- r.listen(stop) }()
+	go func() {
+		// That nothing more is listened to is no end: stop says what is to be done.
+		if err := r.listen(stop); err != nil {
+			told <- err
+		}
+	}()
 	select {
 	case err := <-told:
 		return err
