@@ -37,6 +37,7 @@ type Recorder struct {
 	mu       sync.Mutex // of what follows
 	tracks   []*track
 	recorder *record.Recorder
+	spared   int64      // up to where nobody needs the data any more
 	ended    chan error // what Run gave
 }
 
@@ -137,7 +138,7 @@ func (r *Recorder) listen(stop chan<- control.StopRecording) error {
 			}
 		case control.Spare:
 			r.mu.Lock()
-			if r.recorder != nil {
+			if r.spared = m.Offset; r.recorder != nil { // else when it begins
 				r.recorder.Spare(m.Offset)
 			}
 			r.mu.Unlock()
@@ -277,6 +278,7 @@ func (r *Recorder) start(tracks []matroska.Track) (err error) {
 	if err != nil {
 		return err
 	}
+	r.recorder.Spare(r.spared)
 	for _, t := range r.tracks {
 		t.put = r.recorder.Putter(t.number)
 	}

@@ -265,7 +265,7 @@ func (r *reel) once() error {
 	if err := m.Tell(ask); err != nil {
 		return errors.Join(err, ended(&m))
 	}
-	r.member = &m
+	r.member, r.spared = &m, 0 // it has heard of nothing that may go
 	defer func() { r.member = nil }()
 	for _, c := range cameras {
 		c.post(func() { c.attach(r) })

@@ -1075,3 +1075,31 @@ func TestTakenUpWithout(t *testing.T) {
 	}
 	p.Leave(1)
 }
+
+// What deliveries have makes room in a spool, even if the worker that was told so is
+// killed and nobody has more by the time that there is none left.
+func TestSpoolBoundAfterKilled(t *testing.T) {
+	t.Parallel()
+	p := &place{t: t, dir: t.TempDir()}
+	p.start(Settings{Live: true, Spool: 80_000, Quality: 85}, nil)
+	w := Wish{Delivery: 1, Location: sound, Title: "Tone", Duration: time.Hour} // of 16,000 bytes a second
+	part := p.join(w)
+	_, f := p.follow(part)
+	offset := func() int64 {
+		m, err := f.Mark()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Offset
+	}
+	p.until("there is something to let go of", func() bool { return offset() > part.Base+16_000 })
+	p.Hold(1, offset())
+	p.kill(worker.Record, part.Recording)
+	p.until("there is more than there is room for", func() bool {
+		over, why := p.Over(1)
+		if over {
+			t.Fatalf("it ends at %d: %v", offset(), why)
+		}
+		return offset() > 88_000
+	})
+}
