@@ -283,9 +283,13 @@ func (w *Writer) Release(upTo int64) error {
 	if err := w.Index.Datasync(); err != nil {
 		return reason.Wrap(reason.StoreFailed, err, "spool: the index")
 	}
-	// The mark first: who follows must not take zeros for the recording.
+	// The mark first: who follows must not take zeros for the recording, nor who goes
+	// on with it after a power loss, who would have no room either.
 	if err := w.note(); err != nil {
 		return err
+	}
+	if err := w.Marks.Datasync(); err != nil {
+		return reason.Wrap(reason.StoreFailed, err, "spool: the mark")
 	}
 	if to := upTo / block * block; to > from {
 		if err := w.Data.Punch(from, to-from); err != nil {

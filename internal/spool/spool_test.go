@@ -609,3 +609,31 @@ func TestGapOfTheLastCluster(t *testing.T) {
 	}
 	w.check(t, noted{[]Cluster{before, w.Last()}, []Gap{gap}})
 }
+
+// A power loss after the spool let go of something leaves a mark that says so: what
+// was given back is not taken for the recording, and its room is there for more.
+func TestReleaseIsDurable(t *testing.T) {
+	w := create(t, 16_000)
+	add := func(n int) {
+		t.Helper()
+		for range n {
+			if err := w.add(cluster(5000, 3)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	add(3)
+	released := w.Last().Offset
+	if err := w.Release(released); err != nil || len(w.data.punched) == 0 {
+		t.Fatalf("given back is %v: %v", w.data.punched, err)
+	}
+	add(1)
+	w.marks.lose(func() bool { return false })
+	if err := w.resume(); err != nil {
+		t.Fatal(err)
+	}
+	if m := w.Mark(); m.Released != released {
+		t.Errorf("what was given back up to %d is kept from %d on, as the mark has it", released, m.Released)
+	}
+	add(1)
+}
