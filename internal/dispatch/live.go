@@ -212,6 +212,15 @@ func (d *Dispatcher) takeUp(l ledger.Delivery) {
 	if p.End > 0 {
 		d.Studio.Stop(l.ID)
 	}
+	// Its reception may be out of reach for a while, and the spool full by then.
+	data, marks, index, err := d.Studio.Files(p.Recording)
+	if err != nil {
+		return // its attempt says so
+	}
+	defer data.Close()
+	defer marks.Close()
+	defer index.Close()
+	d.spare(l, spool.Follow(data, marks, index), l.Offset, l.DigestState != nil)
 }
 
 // roll has the live sources recorded whose time has come, and looks after those
@@ -396,19 +405,26 @@ func (a *attempt) seal(ctx context.Context, m control.Sealed) error {
 	return a.read.Tell(control.Finish{})
 }
 
-// held lets the spool go of what the reception has, as the ledger knows it: from
-// there on the digest can go on, whatever is lost besides.
+// held lets the spool go of what the reception has.
 func (a *attempt) held(offset int64, noted bool) {
-	p := a.delivery.Live
-	if a.recording == nil || !noted || offset <= p.Head {
+	if a.recording != nil {
+		a.d.spare(a.delivery, a.recording.follow, offset, noted)
+	}
+}
+
+// spare lets the spool go of what a reception has, as the ledger knows it: from there
+// on the digest can go on, if it is noted too, whatever is lost besides.
+func (d *Dispatcher) spare(l ledger.Delivery, follow *spool.Follower, offset int64, noted bool) {
+	p := l.Live
+	if !noted || offset <= p.Head {
 		return
 	}
-	at, err := a.recording.follow.Floor(offset - p.Head + p.Base)
+	at, err := follow.Floor(offset - p.Head + p.Base)
 	if err != nil {
-		a.d.Log.Debug("the spool keeps what the reception has", "delivery", a.delivery.ID, "error", err)
+		d.Log.Debug("the spool keeps what the reception has", "delivery", l.ID, "error", err)
 		return
 	}
-	a.d.Studio.Hold(a.delivery.ID, at)
+	d.Studio.Hold(l.ID, at)
 }
 
 // stop ends a live delivery whose recording has begun, where it is now: what was

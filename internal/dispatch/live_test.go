@@ -345,3 +345,50 @@ func TestLiveLearns(t *testing.T) {
 		t.Errorf("when its size is known: %+v", s)
 	}
 }
+
+// letting is a studio that remembers up to where a delivery lets go.
+type letting struct {
+	away
+	upTo *int64
+}
+
+func (l letting) Hold(_, offset int64) { *l.upTo = offset }
+
+// What a reception has by the ledger the spool may let go of from the start on: the
+// reception may not be reached until there is no room for more.
+func TestTakenUpLetsGo(t *testing.T) {
+	s, id := recordedStand(t)
+	upTo := int64(0)
+	studio := letting{s.Studio.(away), &upTo}
+	s.Studio = studio
+	data, marks, index, err := studio.Files("r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	defer marks.Close()
+	defer index.Close()
+	files := spool.Files{Data: spool.OS(data), Marks: spool.OS(marks), Index: spool.OS(index)}
+	w, err := spool.Resume(files, nil, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 { // at 300, 400 and 500
+		if err := w.Append(make([]byte, 100), spool.Cluster{From: time.Duration(n), To: time.Duration(n + 1), Key: true}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := s.Ledger.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Offset = 450
+	s.takeUp(l) // whose digest would be taken of all of it again
+	if upTo != 0 {
+		t.Errorf("it lets go up to %d of what it needs", upTo)
+	}
+	l.DigestState = []byte{1}
+	if s.takeUp(l); upTo != 400 {
+		t.Errorf("it lets go up to %d, and not of the cluster before the one at 400", upTo)
+	}
+}
