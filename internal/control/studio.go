@@ -103,13 +103,15 @@ const (
 type (
 	// MakeRecording tells it what to record, or to go on with (Resume), which
 	// broke off for the reason Torn: so many tracks, 0 where nothing more will
-	// come; the spool holds at most Limit bytes.
+	// come; the spool holds at most Limit bytes. Ran says that the machine has run
+	// since that was written to.
 	MakeRecording struct {
 		Title  string      `json:"title"`
 		Tracks int         `json:"tracks"`
 		Limit  int64       `json:"limit"`
 		Resume bool        `json:"resume,omitempty"`
 		Torn   reason.Code `json:"torn,omitempty"`
+		Ran    bool        `json:"ran,omitempty"`
 	}
 
 	// Appended says that a cluster is durable, by its place in the data and in

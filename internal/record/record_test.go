@@ -179,7 +179,7 @@ func resume(ctx context.Context, sources []source, clock capture.Clock, data io.
 	if err != nil {
 		return err
 	}
-	r, err := Resume(data, w, reason.WorkerFailed, clock)
+	r, err := Resume(data, w, reason.WorkerFailed, false, clock)
 	for i, track := range all {
 		if err == nil {
 			err = r.Same(i+1, track)

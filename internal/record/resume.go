@@ -67,7 +67,7 @@ const stepsFrom = 20
 
 // resumeMux makes the Mux that a recording had, by its index and its last
 // clusters.
-func resumeMux(data io.ReaderAt, w *spool.Writer, torn reason.Code, now time.Duration) (*Mux, error) {
+func resumeMux(data io.ReaderAt, w *spool.Writer, torn reason.Code, ran bool, now time.Duration) (*Mux, error) {
 	mark := w.Mark()
 	if mark.Ended {
 		return nil, reason.New(reason.Internal, "the recording has ended")
@@ -83,7 +83,10 @@ func resumeMux(data io.ReaderAt, w *spool.Writer, torn reason.Code, now time.Dur
 	if w.Last().End == 0 {
 		return m, nil // nothing of it is there
 	}
-	m.started, m.base = true, origin(mark.Origin, c.Date, now, time.Now())
+	m.started, m.base = true, mark.Origin
+	if !ran { // else the date, which may have been set, tells nothing more
+		m.base = origin(mark.Origin, c.Date, now, time.Now())
+	}
 	recent, err := m.recent(w)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"videoclub/internal/capture"
+	"videoclub/internal/matroska"
 	"videoclub/internal/reason"
 	"videoclub/internal/spool"
 )
@@ -252,6 +253,41 @@ func TestOrigin(t *testing.T) {
 	} {
 		if got := origin(c.noted, date, c.now, date.Add(c.elapsed)); got != c.want {
 			t.Errorf("%v gives %v", c, got)
+		}
+	}
+}
+
+// Where the machine is known to have run since, its date may have been set by
+// anything: a recording that broke off goes on at its true time.
+func TestResumeAfterTheDateWasSet(t *testing.T) {
+	for _, set := range []time.Duration{0, time.Hour, -time.Hour} {
+		r := newReel(t, 1<<20)
+		m, err := NewMux(matroska.Head{Title: "Tone", Date: time.Now().Add(-set).Truncate(ms), Tracks: []matroska.Track{{Codec: codecPCM, SampleRate: 8000, Channels: 1, Bits: 16}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := r.create(m.Head())
+		if err != nil {
+			t.Fatal(err)
+		}
+		const origin = 5 * time.Hour
+		if _, err := m.Add(1, Packet{Data: make([]byte, 1600), At: origin, Frames: 800, Key: true}); err != nil {
+			t.Fatal(err)
+		}
+		d, err := m.Flush()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.SetOrigin(origin)
+		if err := w.Append(d.Bytes, d.Cluster, nil); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Resume(r.data, w, reason.WorkerFailed, true, func() time.Duration { return origin + time.Second })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := again.Origin(); got != origin {
+			t.Errorf("the date was set by %v: it goes on from %v, not from %v", set, got, origin)
 		}
 	}
 }

@@ -65,9 +65,10 @@ func Begin(title string, tracks []matroska.Track, clock capture.Clock, create fu
 
 // Resume goes on with a recording that broke off for a reason, in the spool that
 // w is of and data has; before a track goes on, Same says whether it can. In each,
-// the time from what it had last to what comes next is a gap.
-func Resume(data io.ReaderAt, w *spool.Writer, torn reason.Code, clock capture.Clock) (*Recorder, error) {
-	m, err := resumeMux(data, w, torn, clock())
+// the time from what it had last to what comes next is a gap. ran says that the
+// machine is known to have run since.
+func Resume(data io.ReaderAt, w *spool.Writer, torn reason.Code, ran bool, clock capture.Clock) (*Recorder, error) {
+	m, err := resumeMux(data, w, torn, ran, clock())
 	if err != nil {
 		return nil, err
 	}

@@ -267,7 +267,7 @@ func (r *Recorder) begin(t *track, kept matroska.Track) error {
 func (r *Recorder) start(tracks []matroska.Track) (err error) {
 	w := r.writer
 	if r.ask.Resume {
-		r.recorder, err = record.Resume(r.Data, w, r.ask.Torn, capture.Now)
+		r.recorder, err = record.Resume(r.Data, w, r.ask.Torn, r.ask.Ran, capture.Now)
 	} else {
 		r.recorder, err = record.Begin(r.ask.Title, tracks, capture.Now, func(head []byte) (*spool.Writer, error) {
 			var err error

@@ -254,7 +254,8 @@ func (r *reel) once() error {
 	s.mu.Lock()
 	settings, cameras := s.settings, r.cameras
 	r.generation++
-	ask := control.MakeRecording{Title: r.title, Tracks: len(cameras), Limit: settings.Spool, Resume: r.resume, Torn: r.torn}
+	ask := control.MakeRecording{Title: r.title, Tracks: len(cameras), Limit: settings.Spool, Resume: r.resume, Torn: r.torn,
+		Ran: !r.began.IsZero()} // what its spool says of time is of this run
 	s.mu.Unlock()
 	var m crew.Member
 	defer m.Close()

@@ -1106,3 +1106,41 @@ func TestSpoolBoundAfterKilled(t *testing.T) {
 		return offset() > 88_000
 	})
 }
+
+// Who records is killed after the date of the machine was set: the recording goes on at
+// its true time all the same.
+func TestKilledAfterTheDateWasSet(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	w := Wish{Delivery: 1, Location: sound, Title: "Tone", Duration: 10 * time.Hour}
+	part := p.join(w)
+	p.recorded(part, 500*ms)
+	// An hour more since it began, by the date.
+	data, err := os.OpenFile(filepath.Join(p.dir, part.Recording, "data"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	front, err := matroska.ReadHead(data, part.Head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front.Head.Date = front.Head.Date.Add(-time.Hour)
+	earlier, err := matroska.NewFront(front.Head)
+	if err != nil || int64(len(earlier.Bytes)) != part.Head {
+		t.Fatalf("a front of %d bytes, not %d: %v", len(earlier.Bytes), part.Head, err)
+	}
+	if _, err := data.WriteAt(earlier.Bytes, 0); err != nil {
+		t.Fatal(err)
+	}
+	p.kill(worker.Record, part.Recording)
+	p.until("it goes on", func() bool {
+		r, _ := p.Report(1, 0)
+		for _, g := range r.Gaps {
+			if g.To-g.From >= patience.Milliseconds() {
+				t.Fatalf("the gap is %+v", g)
+			}
+		}
+		return len(r.Gaps) > 0
+	})
+}
