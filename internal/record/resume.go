@@ -100,6 +100,9 @@ func resumeMux(data io.ReaderAt, w *spool.Writer, torn reason.Code, ran bool, no
 			return nil, reason.Wrap(reason.StoreFailed, err, "the recording that broke off, at %d", recent[i].Offset)
 		}
 	}
+	if err := m.recall(w); err != nil {
+		return nil, err
+	}
 	m.tally = w.Last().Tracks
 	for i := range m.torn {
 		m.torn[i] = torn
@@ -127,6 +130,49 @@ func (m *Mux) recent(w *spool.Writer) ([]spool.Cluster, error) {
 		all = append(all, c)
 	}
 	return all, nil
+}
+
+// recall takes from the index when the tracks had their last block whose clusters
+// were let go of, and how often there were pictures: without that, what is missing
+// since would be no gap.
+func (m *Mux) recall(w *spool.Writer) error {
+	last := w.Last()
+	unknown := func(i int) bool { return m.ends[i] < 0 && last.Tracks[i].Packets > 0 }
+	know := func(i int, c spool.Cluster) {
+		if t := last.Tracks[i]; m.tracks[i].Picture() {
+			m.steps[i] = c.To / time.Duration(t.Packets+t.Lost)
+		}
+		m.ends[i], m.last[i] = c.To, max(0, c.To-m.steps[i])
+	}
+	after, left := last, 0
+	for i := range m.tracks {
+		if unknown(i) {
+			left++
+		}
+	}
+	if left == 0 {
+		return nil
+	}
+	for c, err := range w.Backwards() {
+		if err != nil {
+			return err
+		}
+		for i := range m.tracks {
+			if unknown(i) && c.Tracks[i].Packets < last.Tracks[i].Packets {
+				know(i, after)
+				left--
+			}
+		}
+		if after = c; left == 0 {
+			return nil
+		}
+	}
+	for i := range m.tracks { // the first cluster had all of it
+		if unknown(i) {
+			know(i, after)
+		}
+	}
+	return nil
 }
 
 // apart is by how much the two clocks may differ on the way from the beginning

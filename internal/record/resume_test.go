@@ -291,3 +291,55 @@ func TestResumeAfterTheDateWasSet(t *testing.T) {
 		}
 	}
 }
+
+// A track that has had nothing for so long that its last cluster was let go of is
+// missing from there on, also for who goes on with the recording.
+func TestResumeWithoutTheLastOfATrack(t *testing.T) {
+	r := newReel(t, 1<<20)
+	m, err := NewMux(matroska.Head{Title: "Yard", Date: time.Now().Truncate(ms), Tracks: []matroska.Track{{Codec: codecMJPEG, Width: 2, Height: 2}, {Codec: codecPCM, SampleRate: 8000, Channels: 1, Bits: 16}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := r.create(m.Head())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const origin = 5 * time.Hour
+	put := func(d *Done, err error) {
+		t.Helper()
+		if err == nil && d != nil {
+			w.SetOrigin(origin)
+			err = w.Append(d.Bytes, d.Cluster, d.Gaps)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for at := time.Duration(0); at < 5*time.Second; at += 40 * ms {
+		if at < time.Second {
+			put(m.Add(1, Packet{Data: []byte{0xff, 0xd8, 0xff, 0xd9}, At: origin + at, Frames: 1, Key: true}))
+		}
+		put(m.Add(2, Packet{Data: make([]byte, 640), At: origin + at, Frames: 320, Key: true}))
+	}
+	put(m.Flush())
+	if err := w.Release(w.Last().Offset); err != nil {
+		t.Fatal(err)
+	}
+	for name, end := range map[string]bool{"it ends": true, "it goes on": false} {
+		again, err := resumeMux(r.data, w, reason.WorkerFailed, true, origin+5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var gaps []spool.Gap
+		if end {
+			gaps = again.Missing(origin+7*time.Second, 0, nil)
+		} else if _, err := again.Add(1, Packet{Data: []byte{0xff, 0xd8, 0xff, 0xd9}, At: origin + 7*time.Second, Frames: 1, Key: true}); err != nil {
+			t.Fatal(err)
+		} else {
+			gaps = again.gaps
+		}
+		if len(gaps) == 0 || gaps[0].Track != 1 || (gaps[0].From-time.Second).Abs() > ClusterSpan || gaps[0].To != 7*time.Second || gaps[0].Lost < 140 || gaps[0].Lost > 155 {
+			t.Errorf("%s: the gaps are %+v", name, gaps)
+		}
+	}
+}
