@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"strconv"
 	"sync"
@@ -160,7 +161,7 @@ func (d *Desk) admit(ctx context.Context, q control.Enter, now time.Time) (made 
 	}
 	token, ok := identity.ParseToken(q.Secret)
 	account, err := d.holder(ctx, token, ok)
-	return ledger.Session{Account: account.ID, Token: account.Token}, token.Account, err
+	return ledger.Session{Account: account.ID, Token: account.Token}, cmp.Or(account.Name, token.Whose()), err
 }
 
 // show takes the secret of a browser's session, which is looked up at each call,

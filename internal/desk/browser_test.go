@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -277,6 +278,28 @@ func TestGuessing(t *testing.T) {
 	*now = now.Add(10 * time.Minute)
 	if r := s.answer(ctx, hers); r.Entered == nil {
 		t.Errorf("after waiting: %+v", r.Refusal)
+	}
+}
+
+// What was copied with the full stop of its sentence, or twice, is no login and yet
+// shows one: the log has nothing of it.
+func TestLoginsAreNotLogged(t *testing.T) {
+	d, _ := browsers(t)
+	ctx, log := t.Context(), &heard{}
+	d.Log = slog.New(slog.NewTextHandler(log, nil))
+	admin := &session{desk: d, role: Administrator, local: &localUser{allowed: true}}
+	link := linkBy(t, admin, control.AddAccount{Name: "ana", Mail: "a@x.cl"})
+	token, once := link.Token.String(), string(identity.NewSecret())
+	_, secret, _ := strings.Cut(token, ".")
+	for i, shown := range []string{token + ".", token + token, token + ". " + token, once + "."} {
+		peer := &net.TCPAddr{IP: net.IPv4(192, 0, 2, byte(i+1))}
+		browser := &session{desk: d, role: Browser, secure: true, peer: peer}
+		refusedWith(t, shown, browser.answer(ctx, control.Call{Enter: &control.Enter{Secret: shown}}), reason.LoginInvalid)
+		user := &session{desk: d, role: User, remote: true, peer: peer}
+		refusedWith(t, shown, user.answer(ctx, control.Call{Login: &control.Login{Token: shown}}), reason.LoginInvalid)
+	}
+	if !log.says("login refused", "192.0.2.1") || log.says(secret) || log.says(once) {
+		t.Errorf("the log has a login, or no refusal:\n%s", log.text.String())
 	}
 }
 

@@ -59,7 +59,7 @@ func (s *session) login(ctx context.Context, text string) error {
 	}
 	if err != nil {
 		if reason.Of(err) == reason.LoginInvalid {
-			err = s.desk.failed(s.desk.failures, s.peer, token.Account, err)
+			err = s.desk.failed(s.desk.failures, s.peer, token.Whose(), err)
 		}
 		return err
 	}
@@ -85,7 +85,7 @@ func (d *Desk) holder(ctx context.Context, token identity.Token, whole bool) (le
 	}
 	// For an account that is not there the same is done as for one that is.
 	if !token.Matches(account.Token) || err != nil {
-		return ledger.Account{}, reason.New(reason.LoginInvalid, "the login of %s is not valid, or not any more", token.Account)
+		return ledger.Account{}, reason.New(reason.LoginInvalid, "the login is not valid, or not any more")
 	}
 	return account, nil
 }

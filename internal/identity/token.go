@@ -42,7 +42,9 @@ func NewToken(account string) Token {
 // String writes the token as it is shown: NAME.SECRET.
 func (t Token) String() string { return t.Account + "." + t.secret }
 
-// ParseToken reads a token; ok is whether it may be one.
+// ParseToken reads a token; ok is whether it may be one. Of what is none it gives
+// nothing: it may be nearly right, and then the text before its last dot has the
+// secret, as where the full stop of a sentence was copied too.
 func ParseToken(text string) (t Token, ok bool) {
 	i := strings.LastIndexByte(text, '.')
 	if i < 0 || len(text) > maxAccount+64 {
@@ -50,7 +52,20 @@ func ParseToken(text string) (t Token, ok bool) {
 	}
 	t = Token{text[:i], text[i+1:]}
 	secret, err := lowerBase32.DecodeString(t.secret)
-	return t, err == nil && len(secret) == tokenSize && lowerBase32.EncodeToString(secret) == t.secret && CheckAccount(t.Account) == nil
+	if err != nil || len(secret) != tokenSize || lowerBase32.EncodeToString(secret) != t.secret || CheckAccount(t.Account) != nil {
+		return Token{}, false
+	}
+	return t, true
+}
+
+// Whose is the name of the account as it may be logged before the token is known to
+// be good, "" where there is room for a secret in it: a token that was pasted twice
+// reads as one of "NAME.SECRETNAME".
+func (t Token) Whose() string {
+	if len(t.Account) >= lowerBase32.EncodedLen(tokenSize) {
+		return ""
+	}
+	return t.Account
 }
 
 // Hash is what a server keeps of the token. The secret is random, so that a

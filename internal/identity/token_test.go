@@ -20,9 +20,12 @@ func TestToken(t *testing.T) {
 	}
 	secret := strings.Repeat("a", 32)
 	for _, wrong := range []string{"", ".", "ana", "ana.", "." + secret, "Ana." + secret, "ana/x." + secret, "ana." + secret[1:], "ana." + secret + "a", "ana." + strings.Repeat("0", 32), "-a." + secret, strings.Repeat("x", 65) + "." + secret} {
-		if got, ok := ParseToken(wrong); ok {
+		if got, ok := ParseToken(wrong); ok || got != (Token{}) {
 			t.Errorf("%q is %+v", wrong, got)
 		}
+	}
+	if twice, ok := ParseToken("ana." + secret + "ana." + secret); !ok || twice.Whose() != "" || NewToken("ana").Whose() != "ana" {
+		t.Errorf("one that was pasted twice is of %q, %v", twice.Whose(), ok)
 	}
 }
 
