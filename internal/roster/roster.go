@@ -288,6 +288,7 @@ func (r *Roster) round(ctx context.Context, tried map[string]time.Time, visits *
 	now := r.Clock()
 	for _, p := range waiting {
 		if !now.Before(p.Expires) {
+			again = min(again, mostPause) // by a clock that may be put right yet
 			continue
 		}
 		pause := min(max(firstPause, now.Sub(p.Made)/slower), mostPause)
