@@ -64,6 +64,23 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("%s: known by %q, %v", name, id, err)
 		}
 	}
+	// A key that was moved to where systemd reads it from is missed by nobody, and no
+	// other is made in its place: while it is not handed over that would be who the
+	// server is.
+	for moved, stays := range map[string]string{tlsFile: receiptFile, receiptFile: tlsFile} {
+		state, given := t.TempDir(), t.TempDir()
+		if err := os.Chmod(state, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(state, stays, 1, 0o600)
+		write(given, moved, 2, 0o400)
+		if _, err := Load(state, given); err != nil {
+			t.Errorf("%s is handed over: %v", moved, err)
+		}
+		if _, err := os.Stat(filepath.Join(state, moved)); err == nil {
+			t.Errorf("%s is made, and was handed over", moved)
+		}
+	}
 	dir := filepath.Join(t.TempDir(), "keys")
 	if id, err := Known(dir, t.TempDir()); id != "" || err != nil {
 		t.Errorf("before there are keys: %q, %v", id, err)

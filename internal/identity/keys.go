@@ -62,16 +62,16 @@ func Load(dir, credentials string) (Keys, error) {
 	if given.TLS != nil && given.Receipt != nil {
 		return given, distinct(given, credentials, credentials)
 	}
-	k, err := LoadOrCreate(dir)
+	k, err := given.complete(dir)
 	if err != nil {
 		return Keys{}, err
 	}
 	from := [2]string{dir, dir}
 	if given.TLS != nil {
-		k.TLS, from[0] = given.TLS, credentials
+		from[0] = credentials
 	}
 	if given.Receipt != nil {
-		k.Receipt, from[1] = given.Receipt, credentials
+		from[1] = credentials
 	}
 	return k, distinct(k, from[0], from[1])
 }
@@ -111,6 +111,17 @@ func distinct(k Keys, tlsDir, receiptDir string) error {
 // replaced by itself, as everyone who knows the identity would then refuse the
 // server. Other errors are those of the file system.
 func LoadOrCreate(dir string) (Keys, error) {
+	k, err := Keys{}.complete(dir)
+	if err != nil {
+		return Keys{}, err
+	}
+	return k, distinct(k, dir, dir)
+}
+
+// complete gives k with the keys that it has not, those of dir. One that it has may
+// have been moved from there: it is not missed there, and none is made in its place,
+// which would be who the server is as soon as the other is not handed over.
+func (k Keys) complete(dir string) (Keys, error) {
 	d, err := hold(filepath.Clean(dir))
 	if err != nil {
 		return Keys{}, err
@@ -118,14 +129,18 @@ func LoadOrCreate(dir string) (Keys, error) {
 	defer d.Close() // this ends the lock
 
 	tlsPath, receiptPath := filepath.Join(dir, tlsFile), filepath.Join(dir, receiptFile)
-	k := Keys{}
-	if k.Receipt, err = load(receiptPath, ownerAlone); err != nil {
-		return Keys{}, err
+	handed := k.Receipt != nil
+	if !handed {
+		if k.Receipt, err = load(receiptPath, ownerAlone); err != nil {
+			return Keys{}, err
+		}
 	}
-	if k.TLS, err = load(tlsPath, ownerAlone); err != nil {
-		return Keys{}, err
+	if k.TLS == nil {
+		if k.TLS, err = load(tlsPath, ownerAlone); err != nil {
+			return Keys{}, err
+		}
 	}
-	if k.TLS == nil && k.Receipt != nil {
+	if k.TLS == nil && k.Receipt != nil && !handed {
 		// The TLS key is made first, so that no crash leaves this.
 		return Keys{}, reason.New(reason.KeysInvalid,
 			"%s is missing beside %s: restore it, or take both away to start with a new identity", tlsPath, receiptFile)
@@ -139,9 +154,6 @@ func LoadOrCreate(dir string) (Keys, error) {
 		if k.Receipt, err = create(receiptPath); err != nil {
 			return Keys{}, err
 		}
-	}
-	if err := distinct(k, dir, dir); err != nil {
-		return Keys{}, err
 	}
 	return k, nil
 }
