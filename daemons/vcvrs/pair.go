@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -153,8 +154,12 @@ func pair(out io.Writer, state string, code identity.Code) error {
 	if err := startup.BecomeOwner(state); err != nil {
 		return err
 	}
-	// The keys are made now, so that what is wrong with them is told here.
-	if _, err := startup.Keys(state); err != nil && os.Getenv("CREDENTIALS_DIRECTORY") == "" {
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return fmt.Errorf("the state directory: %w", err)
+	}
+	// What is wrong with the server's key is told here. None is made: systemd may hand
+	// another one over, to the server alone.
+	if _, err := identity.Known(filepath.Join(state, "keys"), ""); err != nil && os.Getenv("CREDENTIALS_DIRECTORY") == "" {
 		return err
 	}
 	before, err := identity.OpenCentral(state).Pair(code, time.Now())

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"videoclub/internal/identity"
+	"videoclub/internal/reason"
+)
+
+// Keys are the server's to make: beside those that systemd hands over to it alone,
+// others would be taken for its own by --identity while it is stopped.
+func TestPairMakesNoKeys(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	state := filepath.Join(t.TempDir(), "state")
+	code, err := identity.NewCode(strings.Repeat("0a", 32), time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pair(io.Discard, state, code); err != nil {
+		t.Fatal(err)
+	}
+	if known, err := identity.OpenCentral(state).Identity(); known != code.Central || err != nil {
+		t.Errorf("%q is trusted, %v", known, err)
+	}
+	keys := filepath.Join(state, "keys")
+	if id, err := identity.Known(keys, ""); id != "" || err != nil {
+		t.Errorf("it is %q by a key of its own, %v", id, err)
+	}
+	// The key of receipts alone is there where the other was moved away.
+	if _, err := identity.LoadOrCreate(keys); err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(keys, "tls.key")
+	if err := os.Remove(own); err != nil {
+		t.Fatal(err)
+	}
+	if err := pair(io.Discard, state, code); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(own, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := pair(io.Discard, state, code); reason.Of(err) != reason.KeysInvalid {
+		t.Errorf("with a key that is damaged: %v", err)
+	}
+}
