@@ -152,8 +152,11 @@ func (s settings) roster() roster.Settings {
 // check is --check: the settings were read; the titles are looked at too, and what
 // browsers are shown.
 func check(out io.Writer, s settings) error {
-	if err := startup.CheckShown(s.Console); err != nil {
+	if err := startup.CheckShown(out, s.Console); err != nil {
 		return err
+	}
+	if s.closed(false) != nil {
+		startup.Unseen(out, "the accounts, of which there has to be one where an address is open to other machines")
 	}
 	list, problems, err := titles.Read(s.videos)
 	if err == nil {

@@ -1,6 +1,29 @@
 package main
 
-import "testing"
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"videoclub/internal/config"
+)
+
+// The accounts are not looked at by --check, and where there have to be some it says so.
+func TestCheckNamesAccounts(t *testing.T) {
+	s := settings{Central: config.DefaultCentral(), videos: filepath.Join(t.TempDir(), "videos.txt")}
+	if err := os.WriteFile(s.videos, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]bool{"127.0.0.1:4100": false, ":4100": true} {
+		var out bytes.Buffer
+		s.Users = address
+		if err := check(&out, s); err != nil || strings.Contains(out.String(), "account") != want {
+			t.Errorf("%s: %v, says %q", address, err, out.String())
+		}
+	}
+}
 
 // The installed server is meant where nothing says that a person starts one.
 func TestService(t *testing.T) {

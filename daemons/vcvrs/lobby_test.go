@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"videoclub/internal/config"
@@ -27,5 +29,35 @@ func TestLobbyToken(t *testing.T) {
 	}
 	if l, err := s.lobby(startup.Shown{}); err != nil || !l.Token.Set() {
 		t.Errorf("with one that was handed over: %v", err)
+	}
+}
+
+// What keeps the server from starting by its token is found by --check, but for one
+// that systemd may hand over, of which it says that it was not looked at.
+func TestCheckToken(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	dir := t.TempDir()
+	for name, text := range map[string]string{"good": "0123456789abcdef\n", "short": "0123\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		address, token string
+		check          reason.Code
+		unseen         bool
+	}{
+		{"127.0.0.1:8401", "", "", false}, {"", "", "", false}, {":8443", "good", "", false}, {":8443", "", "", true},
+		{":8443", "none", reason.ConfigInvalid, false}, {":8443", "short", reason.ConfigInvalid, false}, {"127.0.0.1:8401", "none", reason.ConfigInvalid, false},
+	} {
+		s := settings{Reception: config.DefaultReception()}
+		if s.Console.Address = c.address; c.token != "" {
+			s.ConsoleToken = filepath.Join(dir, c.token)
+		}
+		var out bytes.Buffer
+		err := s.check(&out)
+		if reason.Of(err) != c.check || strings.Contains(out.String(), "console_token") != c.unseen || strings.Contains(out.String(), "is good") != (c.check == "") {
+			t.Errorf("%q at %q: %v, says %q", c.token, c.address, err, out.String())
+		}
 	}
 }

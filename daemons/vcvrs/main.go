@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -80,11 +81,7 @@ SIGHUP reads FILE anew; a FILE with mistakes changes nothing.`,
 			case err != nil:
 				return startup.Failed(err)
 			case check:
-				if err := startup.CheckShown(s.Console); err != nil {
-					return err
-				}
-				_, err := fmt.Fprintln(c.OutOrStdout(), "the configuration is good")
-				return err
+				return s.check(c.OutOrStdout())
 			case showIdentity && o.service():
 				return startup.PrintServiceIdentity(c.OutOrStdout(), "vcvrs", startup.ServiceState(o.state, s.State, "vcvrs", s.state))
 			case showIdentity:
@@ -179,6 +176,22 @@ func (s settings) lobby(shown startup.Shown) (l lobby.Settings, err error) {
 		l.Token = lobby.NewToken(text)
 	}
 	return l, nil
+}
+
+// check is --check: the settings were read; what browsers are shown, and have to
+// show, is looked at too.
+func (s settings) check(out io.Writer) error {
+	if err := startup.CheckShown(out, s.Console); err != nil {
+		return err
+	}
+	token, _ := startup.Secret(dropin.ConsoleToken, s.ConsoleToken)
+	if token == "" && s.Console.Address != "" && startup.OpensToOthers(s.Console.Address) {
+		startup.Unseen(out, "console_token is not set, so that a drop-in has to hand it over")
+	} else if _, err := s.lobby(startup.Shown{}); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(out, "the configuration is good")
+	return err
 }
 
 // meet says which central servers may deliver: the one that is paired with; or

@@ -2,6 +2,8 @@ package startup
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -127,26 +129,44 @@ func LoadShown(c config.Console) (s Shown, err error) {
 	if s.Browser, err = identity.LoadBrowser(certificate, key, forbidden, time.Now()); err != nil {
 		return s, err
 	}
-	if at, _ := Secret(dropin.MetricsToken, c.Metrics); at != "" {
-		token, err := ReadSecret("metrics_token", dropin.MetricsToken, c.Metrics)
-		if err != nil {
-			return s, err
-		}
-		if s.Scrape, err = identity.NewScrapeToken(token); err != nil {
-			return s, reason.Wrap(reason.ConfigInvalid, err, "metrics_token %s", at)
-		}
+	s.Scrape, err = loadScrape(c)
+	return s, err
+}
+
+// loadScrape reads what lets the metrics be read from other machines, if that is set.
+func loadScrape(c config.Console) (identity.ScrapeToken, error) {
+	at, _ := Secret(dropin.MetricsToken, c.Metrics)
+	if at == "" {
+		return identity.ScrapeToken{}, nil
 	}
-	return s, nil
+	text, err := ReadSecret("metrics_token", dropin.MetricsToken, c.Metrics)
+	if err != nil {
+		return identity.ScrapeToken{}, err
+	}
+	token, err := identity.NewScrapeToken(text)
+	if err != nil {
+		return token, reason.Wrap(reason.ConfigInvalid, err, "metrics_token %s", at)
+	}
+	return token, nil
 }
 
 // CheckShown says what is wrong with what LoadShown will read, as far as c names it:
-// what systemd is to hand over is there for the service alone.
-func CheckShown(c config.Console) error {
+// what systemd is to hand over is there for the service alone, and out is told of it.
+func CheckShown(out io.Writer, c config.Console) error {
+	if c.Address == "" || !OpensToOthers(c.Address) {
+		return nil
+	}
 	certificate, _ := Secret(dropin.ConsoleCertificate, c.Certificate)
 	key, _ := Secret(dropin.ConsoleKey, c.Key)
 	if certificate == "" || key == "" {
-		return nil
+		Unseen(out, "console_certificate and console_key are not set, so that a drop-in has to hand them over")
+		_, err := loadScrape(c)
+		return err
 	}
 	_, err := LoadShown(c)
 	return err
 }
+
+// Unseen tells who checks a configuration of something without which the server may
+// not start, and which is there for the server alone.
+func Unseen(out io.Writer, what string) { fmt.Fprintf(out, "not looked at: %s\n", what) }

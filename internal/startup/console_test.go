@@ -91,18 +91,23 @@ func certified(t *testing.T, until time.Time) config.Console {
 func TestConsoleCertificate(t *testing.T) {
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	good, expired := certified(t, time.Now().AddDate(0, 0, 1)), certified(t, time.Now().AddDate(0, 0, -1))
-	mixed, bare := good, config.Console{Address: ":0"}
+	mixed, bare, local := good, config.Console{Address: ":0"}, config.Console{Address: "127.0.0.1:0", Metrics: "/none"}
 	mixed.Key = expired.Key
+	unread := bare
+	unread.Metrics = filepath.Join(t.TempDir(), "none")
 	for name, c := range map[string]struct {
 		config.Console
 		listens      bool
 		start, check reason.Code
 		says         string // in the log
+		unseen       string // when it is checked
 	}{
-		"good":            {good, true, "", "", ""},
-		"expired":         {expired, false, "", reason.KeysInvalid, "expired on"},
-		"another key":     {mixed, false, reason.KeysInvalid, reason.KeysInvalid, ""},
-		"not in the file": {bare, false, reason.ConfigInvalid, "", ""},
+		"good":            {good, true, "", "", "", ""},
+		"local":           {local, true, "", "", "", ""},
+		"expired":         {expired, false, "", reason.KeysInvalid, "expired on", ""},
+		"another key":     {mixed, false, reason.KeysInvalid, reason.KeysInvalid, "", ""},
+		"not in the file": {bare, false, reason.ConfigInvalid, "", "", "console_certificate"},
+		"its token":       {unread, false, reason.ConfigInvalid, reason.ConfigInvalid, "", "console_certificate"},
 	} {
 		var said bytes.Buffer
 		l, err := ListenConsole(&service.Sockets{}, c.Console, "", "vccs-console.socket", slog.New(slog.NewTextHandler(&said, nil)))
@@ -112,8 +117,9 @@ func TestConsoleCertificate(t *testing.T) {
 		if l.Listener != nil {
 			l.Close()
 		}
-		if err := CheckShown(c.Console); reason.Of(err) != c.check {
-			t.Errorf("%s: it is checked with %v", name, err)
+		var out bytes.Buffer
+		if err := CheckShown(&out, c.Console); reason.Of(err) != c.check || (out.Len() > 0) != (c.unseen != "") || !strings.Contains(out.String(), c.unseen) {
+			t.Errorf("%s: it is checked with %v, and says %q", name, err, out.String())
 		}
 	}
 }
