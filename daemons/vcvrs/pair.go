@@ -64,7 +64,7 @@ instead. It can be used once, and for a day unless that is set otherwise.`,
 			if err != nil {
 				return err
 			}
-			state, err := stateToPair(o)
+			state, err := stateToPair(o, startup.ServiceState)
 			if err != nil {
 				return err
 			}
@@ -93,7 +93,7 @@ it up at once: a delivery that is arriving is the last of its connection.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			state, err := stateToPair(o)
+			state, err := stateToPair(o, startup.ServiceState)
 			if err != nil {
 				return err
 			}
@@ -134,10 +134,11 @@ func readCode(in io.Reader, arg string) (identity.Code, error) {
 }
 
 // stateToPair is the state directory of the server that is meant: that of the
-// options, or of the configuration; else that of the service, where there is
-// one, or of a server that this person started with the usual port.
-func stateToPair(o options) (string, error) {
-	standard := o.config == ""
+// options, or of the configuration, also where one of a person's own names none; else
+// that of the service, as ofService finds it, where there is one, or of a server that
+// this person started with the usual port.
+func stateToPair(o options, ofService func(flag, configured, program, own string) string) (string, error) {
+	standard, service := o.config == "", o.service()
 	s, err := load(o)
 	if standard && reason.Of(err) == reason.Usage { // there is no configuration
 		o.ports = []int{4102}
@@ -146,7 +147,10 @@ func stateToPair(o options) (string, error) {
 	if err != nil {
 		return s.state, err
 	}
-	return startup.ServiceState(o.state, s.State, "vcvrs", s.state), nil
+	if !service {
+		return s.state, nil
+	}
+	return ofService(o.state, s.State, "vcvrs", s.state), nil
 }
 
 // pair has the server with that state trust the central server of a code.
