@@ -2,7 +2,6 @@ package config
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"videoclub/internal/moment"
@@ -112,9 +111,7 @@ func checkCentral(s *section, c Central) {
 	listens := []struct{ key, address string }{{"users", c.Users}, {"administrators", c.Administrators}, {"console", c.Console.Address}}
 	for i, a := range listens {
 		for _, b := range listens[i+1:] {
-			if a.address == b.address && !strings.HasSuffix(a.address, ":0") {
-				s.sameAddress(b.key, a.key, a.address)
-			}
+			s.apart(a.key, a.address, b.key, b.address)
 		}
 	}
 	for i, root := range c.Roots {
@@ -127,13 +124,21 @@ func checkCentral(s *section, c Central) {
 	}
 }
 
-// sameAddress reports that two settings name one address, at the one that is given.
-func (s *section) sameAddress(key, other, address string) {
-	at := key
-	if !s.given(key) {
-		at = other
+// apart reports that two settings name one address, or one that is among those of the
+// other, at the setting that is given.
+func (s *section) apart(key, address, other, another string) {
+	at := other
+	if !s.given(other) {
+		at = key
 	}
-	s.problem(at, "%s and %s are both at %s; give them different ports", other, key, address)
+	switch {
+	case !meet(address, another):
+	case address == another:
+		s.problem(at, "%s and %s are both at %s; give them different ports", key, other, address)
+	case other == "console" && !s.given(other): // it takes any free port
+	default:
+		s.problem(at, "%s at %s and %s at %s have addresses in common; give them different ports", key, address, other, another)
+	}
 }
 
 // readConsole reads where browsers come.
@@ -174,9 +179,7 @@ func ParseReception(file string, text []byte) (Reception, error) {
 	readConsole(s, &r.Console)
 	set(s, "console_token", pathOrNothing, &r.ConsoleToken)
 	s.end()
-	if r.Console.Address == r.Listen && !strings.HasSuffix(r.Listen, ":0") {
-		s.sameAddress("console", "listen", r.Listen)
-	}
+	s.apart("listen", r.Listen, "console", r.Console.Address)
 	if err := d.err(); err != nil {
 		return Reception{}, err
 	}

@@ -32,6 +32,25 @@ func listenAddress(text string) (string, error) {
 	return "", fmt.Errorf("%q is not an address to listen at: %s", text, forms)
 }
 
+// meet says whether two addresses to listen at, as listenAddress gives them, cannot
+// both be had: port 0 is any free one, and "" is none.
+func meet(a, b string) bool {
+	at := func(text string) netip.AddrPort {
+		if strings.HasPrefix(text, ":") {
+			text = "[::]" + text
+		}
+		parsed, _ := netip.ParseAddrPort(text) // of none, port 0
+		return parsed
+	}
+	x, y := at(a), at(b)
+	// "::" takes IPv4 in, too (ipv6(7), IPV6_V6ONLY).
+	among := func(one, all netip.Addr) bool {
+		return one == all || all == netip.IPv6Unspecified() || all == netip.IPv4Unspecified() && one.Is4()
+	}
+	p, q := x.Addr().Unmap(), y.Addr().Unmap()
+	return x.Port() != 0 && x.Port() == y.Port() && (among(p, q) || among(q, p))
+}
+
 // dialAddress reads the address of a reception: a host name or IP literal, and
 // a port.
 func dialAddress(text string) (string, error) {
