@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -68,7 +70,7 @@ instead. It can be used once, and for a day unless that is set otherwise.`,
 			if err != nil {
 				return err
 			}
-			return pair(c.OutOrStdout(), state, code)
+			return asOwner(state, pair(c.OutOrStdout(), state, code))
 		},
 	}
 	startup.CommonFlags(c, &o.config, &o.state, "/etc/vc/vcvrs.toml")
@@ -97,7 +99,7 @@ it up at once: a delivery that is arriving is the last of its connection.`,
 			if err != nil {
 				return err
 			}
-			return unpair(c.OutOrStdout(), state)
+			return asOwner(state, unpair(c.OutOrStdout(), state))
 		},
 	}
 	startup.CommonFlags(c, &o.config, &o.state, standard)
@@ -119,6 +121,14 @@ func unpair(out io.Writer, state string) error {
 		return err
 	}
 	_, err = fmt.Fprintf(out, words.nobody+"\n", identity.Short(before))
+	return err
+}
+
+// asOwner is err, where it is that the state is another's as what to do about it.
+func asOwner(state string, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return reason.Wrap(reason.NotPermitted, err, "the state of the server, %s, is for its user alone: run this as root", state)
+	}
 	return err
 }
 

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,5 +50,20 @@ func TestPairMakesNoKeys(t *testing.T) {
 	}
 	if err := pair(io.Discard, state, code); reason.Of(err) != reason.KeysInvalid {
 		t.Errorf("with a key that is damaged: %v", err)
+	}
+}
+
+// Who may not write the state of the server is no fault of the program, and is told
+// what to do.
+func TestStateOfAnother(t *testing.T) {
+	kept := fmt.Errorf("pairing: %w", &fs.PathError{Op: "open", Path: "/var/lib/vcvrs", Err: syscall.EACCES})
+	if err := asOwner("/var/lib/vcvrs", kept); reason.Of(err) != reason.NotPermitted || !strings.Contains(err.Error(), "as root") {
+		t.Errorf("%v", err)
+	}
+	if err := asOwner("/var/lib/vcvrs", syscall.ENOSPC); err != syscall.ENOSPC {
+		t.Errorf("another error: %v", err)
+	}
+	if err := asOwner("/var/lib/vcvrs", nil); err != nil {
+		t.Errorf("none: %v", err)
 	}
 }
