@@ -21,7 +21,10 @@ const (
 	KeysInvalid   Code = "keys_invalid"
 	// NoSandbox is for a kernel that cannot confine the workers, where it must.
 	NoSandbox Code = "no_sandbox"
-	KeyReused Code = "key_reused"
+	// AddressUnusable is for an address that another program has, or that is none of
+	// this machine.
+	AddressUnusable Code = "address_unusable"
+	KeyReused       Code = "key_reused"
 	// DurationUnknown is for a title whose source does not say how long it lasts.
 	DurationUnknown Code = "duration_unknown"
 

@@ -113,7 +113,7 @@ func Listen(sockets *service.Sockets, p Place, log *slog.Logger) (net.Listener, 
 		return l, nil
 	}
 	if l, err = net.Listen("tcp", p.Address); err != nil {
-		return nil, fmt.Errorf("listening for %s: %w", p.Setting, err)
+		return nil, reason.Wrap(reason.AddressUnusable, err, "listening for %s", p.Setting)
 	}
 	if managed() {
 		// As after daemon-reload with another port: systemd has closed the
