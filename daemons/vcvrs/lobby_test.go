@@ -61,3 +61,22 @@ func TestCheckToken(t *testing.T) {
 		}
 	}
 }
+
+// A store that is not there, or is none, keeps the server from starting. One that is
+// not named in full is the service's to find.
+func TestCheckStore(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for store, want := range map[string]reason.Code{dir: "", ".": "", "films": "", filepath.Join(dir, "none"): reason.StoreFailed, file: reason.StoreFailed} {
+		s := settings{Reception: config.DefaultReception()}
+		s.Store = store
+		var out bytes.Buffer
+		if err := s.check(&out); reason.Of(err) != want {
+			t.Errorf("%s: %v, says %q", store, err, out.String())
+		}
+	}
+}

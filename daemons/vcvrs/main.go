@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -178,9 +179,20 @@ func (s settings) lobby(shown startup.Shown) (l lobby.Settings, err error) {
 	return l, nil
 }
 
-// check is --check: the settings were read; what browsers are shown, and have to
-// show, is looked at too.
+// check is --check: the settings were read; the store, and what browsers are shown
+// and have to show, are looked at too.
 func (s settings) check(out io.Writer) error {
+	// A relative one begins where the server is started, which may be elsewhere.
+	if filepath.IsAbs(s.Store) {
+		switch info, err := os.Stat(s.Store); {
+		case errors.Is(err, fs.ErrPermission):
+			startup.Unseen(out, "the store, which is not for you to see")
+		case err != nil:
+			return reason.Wrap(reason.StoreFailed, err, "the store")
+		case !info.IsDir():
+			return reason.New(reason.StoreFailed, "the store: %s is no directory", s.Store)
+		}
+	}
 	if err := startup.CheckShown(out, s.Console); err != nil {
 		return err
 	}
