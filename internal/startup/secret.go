@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"videoclub/internal/reason"
 )
@@ -19,7 +20,8 @@ func ReadSecret(setting, credential, path string) (string, error) {
 	wrong := func(why string) (string, error) {
 		return "", reason.New(reason.ConfigInvalid, "%s %s: %s", setting, path, why)
 	}
-	f, err := os.Open(path)
+	// Non-blocking, as opening a named pipe would wait for its other end.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", reason.Wrap(reason.ConfigInvalid, err, "%s", setting)
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"videoclub/internal/reason"
@@ -43,7 +44,11 @@ func TestReadSecret(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, path := range []string{filepath.Join(dir, "none"), dir} {
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(dir, "none"), dir, pipe} {
 		if _, err := ReadSecret("password_file", "none", path); reason.Of(err) != reason.ConfigInvalid {
 			t.Errorf("%s: %v", path, err)
 		}
