@@ -58,13 +58,20 @@ func (c Central) Identity() (string, error) {
 }
 
 // First trusts the central server of that identity if none is trusted yet;
-// another one is reason.IdentityChanged. note is called before the first is
-// remembered.
+// another one is reason.IdentityChanged. note is called once the first is
+// remembered, as another may have come in between.
 func (c Central) First(id string, note func()) error {
 	if _, err := c.Identity(); err != nil {
 		return err
 	}
-	return c.Pins().Check(centralName, id, func() error { note(); return nil })
+	first := false
+	if err := c.Pins().Check(centralName, id, func() error { first = true; return nil }); err != nil {
+		return err
+	}
+	if first {
+		note()
+	}
+	return nil
 }
 
 // pending is the file with the secret of a code.

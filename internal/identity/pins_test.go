@@ -85,3 +85,18 @@ func TestPinsAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// Of two central servers that come first at once, the one that is noted is the one
+// that is trusted.
+func TestFirstOfTwo(t *testing.T) {
+	c := OpenCentral(t.TempDir())
+	one, other := strings.Repeat("a", 64), strings.Repeat("b", 64)
+	noted := false
+	err := c.First(one, func() {
+		noted = true
+		_ = c.First(other, func() {}) // whoever comes in between
+	})
+	if trusted, _ := c.Identity(); noted != (err == nil) || noted != (trusted == one) {
+		t.Errorf("noted %v, %v, and %.4q is trusted", noted, err, trusted)
+	}
+}
