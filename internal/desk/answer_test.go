@@ -44,7 +44,7 @@ func TestWhereTitlesLie(t *testing.T) {
 	}
 	// As it is said where roots are set, and where not.
 	if err := errors.Join(
-		d.Ledger.Started(ctx, l.ID, *now),
+		d.Ledger.Started(ctx, l.ID, l.Inode, *now),
 		d.Ledger.Interrupted(ctx, l.ID, reason.TitleUnreadable, "opening the title: openat films/secret.avi: no such file or directory", *now),
 		d.Ledger.Interrupted(ctx, l.ID, reason.Internal, "open /var/lib/vccs/digests/secret.avi: permission denied", *now),
 		d.Ledger.Fail(ctx, l.ID, reason.SourceChanged, "another file has taken the place of "+l.Location, *now),

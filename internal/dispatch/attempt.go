@@ -397,9 +397,12 @@ func (a *attempt) startedOrResumed(ctx context.Context, offset int64, resumes bo
 	l := a.delivery
 	if !resumes {
 		a.d.Log.Info("sending", journal.Started.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "size", sized(l), "deadline", l.Deadline)
-		if err := a.d.Ledger.Started(ctx, l.ID, now); err != nil {
+		if err := a.d.Ledger.Started(ctx, l.ID, l.Inode, now); err != nil {
 			return err
 		}
+		a.d.mu.Lock()
+		a.job.Inode = l.Inode
+		a.d.mu.Unlock()
 		a.d.setState(a.job, ledger.Sending)
 		return nil
 	}

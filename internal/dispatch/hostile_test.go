@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -186,6 +187,81 @@ func TestSettledAtOnce(t *testing.T) {
 	}
 }
 
+// copied is a source in whose place there is a copy once it was promised.
+type copied struct {
+	scripted
+	asked *atomic.Int32
+}
+
+func (c copied) Open(string) (*os.File, int64, int64, error) {
+	if c.asked.Add(1) == 1 {
+		return c.scripted.Open("")
+	}
+	return (c.scripted + ".copy").Open("")
+}
+
+// A copy that took the place of the file before anything was sent is what the
+// delivery begins with, so it is what it goes on with after a break.
+func TestGoesOnWithTheCopyItBeganWith(t *testing.T) {
+	t.Parallel()
+	source := filepath.Join(t.TempDir(), "script")
+	for _, name := range []string{source, source + ".copy"} {
+		if err := os.WriteFile(name, []byte("hear\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	d := hostileTo(t, l.Addr().String(), copied{scripted(source), new(atomic.Int32)})
+	made, err := d.Promise(t.Context(), Ask{Key: "k", Title: night, Receptions: []string{"hall"}, By: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := make(chan net.Conn)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			select {
+			case taken <- conn:
+			case <-t.Context().Done():
+				conn.Close()
+			}
+		}
+	}()
+	for attempt := range 2 {
+		var conn net.Conn
+		for late := time.After(time.Minute); conn == nil; {
+			now, err := d.Look(t.Context(), made[0].ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if now.State.Ended() {
+				t.Fatalf("it is %s before attempt %d: %s", now.State, attempt, now.Detail)
+			}
+			select {
+			case conn = <-taken:
+			case <-now.Changed:
+			case <-late:
+				t.Fatalf("it is %s, and attempt %d has not begun", now.State, attempt)
+			}
+		}
+		defer conn.Close()
+		if attempt > 0 {
+			break
+		}
+		broken := `{"kind":"failed","body":{"code":"connection_lost","detail":"cut"}}`
+		if _, err := io.WriteString(conn, strings.Join([]string{asksSign, accepts, acks, broken}, "\n")+"\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // hostileSaying makes a dispatcher whose read workers say those lines, and the
 // listener by which its send workers are told what to say.
 func hostileSaying(t *testing.T, read string) (*Dispatcher, net.Listener) {
@@ -202,8 +278,8 @@ func hostileSaying(t *testing.T, read string) (*Dispatcher, net.Listener) {
 	return hostileTo(t, l.Addr().String(), scripted(source)), l
 }
 
-// hostileTo makes a dispatcher that delivers to one address.
-func hostileTo(t *testing.T, address string, sources scripted) *Dispatcher {
+// hostileTo makes a dispatcher that delivers from sources to one address.
+func hostileTo(t *testing.T, address string, sources Source) *Dispatcher {
 	t.Helper()
 	dir := t.TempDir()
 	keys, err := identity.LoadOrCreate(filepath.Join(dir, "keys"))

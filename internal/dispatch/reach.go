@@ -52,12 +52,18 @@ func (a *attempt) open() (*os.File, error) {
 // copy of the file is as good.
 func (a *attempt) sameFile(f *os.File) error {
 	l := a.delivery
-	if l.State == ledger.Promised || l.SHA256 != "" || l.Inode == 0 {
+	if l.State != ledger.Promised && (l.SHA256 != "" || l.Inode == 0) {
 		return nil
 	}
 	now, err := inodeOf(f)
 	if err != nil {
 		return reason.Wrap(reason.SourceUnreadable, err, "looking at the source")
+	}
+	if l.State == ledger.Promised {
+		// What it begins with is what it has to go on with, not what was
+		// there when it was promised.
+		a.delivery.Inode = now
+		return nil
 	}
 	if now != l.Inode {
 		return reason.New(reason.SourceChanged, "another file of the same size and time has taken the place of %s", l.Location)

@@ -62,9 +62,9 @@ type Delivery struct {
 	Earliest, Deadline        time.Time
 
 	// The source as it was when promised: this version is sent, or none.
-	Size     int64 // bytes; -1 for a live source until it has ended
-	MTime    int64 // ns since 1970 UTC
-	Inode    uint64
+	Size     int64  // bytes; -1 for a live source until it has ended
+	MTime    int64  // ns since 1970 UTC
+	Inode    uint64 // and once it was begun with, as it was then
 	Duration time.Duration
 	SHA256   string // lower-case hex; empty until it is known
 

@@ -35,7 +35,7 @@ func TestLive(t *testing.T) {
 	if got := get(t, l, id); !reflect.DeepEqual(got.Live, part) || got.MTime != part.Began.UnixNano() || got.Size != -1 {
 		t.Errorf("it has %+v of %+v", got.Live, part)
 	}
-	must(t, l.Started(ctx, id, moment))
+	must(t, l.Started(ctx, id, 7, moment))
 	must(t, l.Progress(ctx, id, 1<<40, nil, 1<<40))
 	must(t, l.Stopped(ctx, id, Live{End: 70_000, Stops: 7 * time.Second, Silent: []reason.Code{"", reason.DeviceAbsent}}, moment))
 	must(t, l.Stopped(ctx, id, Live{End: 80_000, Stops: 8 * time.Second}, moment))

@@ -23,7 +23,7 @@ import (
 // all. Every one of them may be done again if it failed.
 var deeds = []func(context.Context, *Ledger) error{
 	promiseOf(1), promiseOf(2), promiseOf(3),
-	func(ctx context.Context, l *Ledger) error { return l.Started(ctx, 1, moment) },
+	func(ctx context.Context, l *Ledger) error { return l.Started(ctx, 1, 7, moment) },
 	func(ctx context.Context, l *Ledger) error {
 		return l.Progress(ctx, 1, 400, bytes.Repeat([]byte("state"), 20), 500)
 	},

@@ -80,7 +80,7 @@ func TestPunctual(t *testing.T) {
 	l := openAt(t, place(t))
 	for n, at := range []time.Duration{-time.Second, 0, time.Second, -24 * time.Hour} {
 		d := promised(t, l, n)
-		must(t, l.Started(t.Context(), d.ID, moment))
+		must(t, l.Started(t.Context(), d.ID, 7, moment))
 		must(t, l.Verifying(t.Context(), d.ID, moment))
 		must(t, l.Deposited(t.Context(), d.ID, []byte("{}"), "aa", d.Deadline.Add(at)))
 	}

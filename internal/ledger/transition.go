@@ -70,10 +70,11 @@ func whyNot(ctx context.Context, c *sql.Conn, id int64, kind Kind) error {
 	return reason.New(reason.Internal, "delivery %d is %s, which does not allow the note %q", id, d.State, kind)
 }
 
-// Started notes that the first attempt has begun to send: promised → sending.
-func (l *Ledger) Started(ctx context.Context, id int64, at time.Time) error {
+// Started notes that the first attempt has begun to send, from the file of that
+// inode, which may be another than when it was promised: promised → sending.
+func (l *Ledger) Started(ctx context.Context, id int64, file uint64, at time.Time) error {
 	return l.move(ctx, id, move{kind: EventStarted, at: at, from: "('promised')",
-		set: "state = 'sending', started = ?, reason = '', detail = ''", args: []any{millis(at)}})
+		set: "state = 'sending', started = ?, inode = ?, reason = '', detail = ''", args: []any{millis(at), (*inode)(&file)}})
 }
 
 // Interrupted notes that an attempt broke off or could not begin, and that it

@@ -17,7 +17,7 @@ func bring(t testing.TB, l *Ledger, n int, state State) Delivery {
 	ctx, id := t.Context(), promised(t, l, n).ID
 	switch state {
 	case Sending, Verifying:
-		must(t, l.Started(ctx, id, moment))
+		must(t, l.Started(ctx, id, 7, moment))
 		if state == Verifying {
 			must(t, l.Verifying(ctx, id, moment))
 		}
@@ -50,7 +50,7 @@ func TestStateMachine(t *testing.T) {
 		do   func(ctx context.Context, id int64) error
 		to   [3]State // from promised, sending, verifying
 	}{
-		{"started", func(ctx context.Context, id int64) error { return l.Started(ctx, id, at) }, [3]State{Sending, no, no}},
+		{"started", func(ctx context.Context, id int64) error { return l.Started(ctx, id, 7, at) }, [3]State{Sending, no, no}},
 		{"progress", func(ctx context.Context, id int64) error { return l.Progress(ctx, id, 10, nil, 10) }, [3]State{no, Sending, Verifying}},
 		{"interrupted", func(ctx context.Context, id int64) error {
 			return l.Interrupted(ctx, id, reason.Unreachable, "no route", at)
@@ -129,7 +129,7 @@ func TestProgress(t *testing.T) {
 	live.Size = -1
 	d, _, err := l.Promise(ctx, live)
 	must(t, err)
-	must(t, l.Started(ctx, d.ID, moment))
+	must(t, l.Started(ctx, d.ID, 7, moment))
 	must(t, l.Progress(ctx, d.ID, 1<<50, nil, 1<<50))
 	must(t, l.Deposited(ctx, d.ID, nil, "", moment))
 	if got := get(t, l, d.ID); got.Offset != 1<<50 || got.DigestState != nil || got.Receipt != nil {
