@@ -89,10 +89,25 @@ func (f *folderSum) catchUp(begin control.Begin) error {
 		} else if known {
 			continue
 		}
-		if err := f.rehash(cursor.Start, cursor.End()); err != nil {
+		if err := f.catchUpWhole(cursor.Start, cursor.End()); err != nil {
 			return err
 		}
 	}
+}
+
+// catchUpWhole hashes again the file that has the stretch of the stream. Nothing is
+// sent meanwhile, and the reception may give up waiting before a large one is
+// through: what an earlier attempt has hashed of it is not hashed again, or none
+// would ever come to its end.
+func (f *folderSum) catchUpWhole(start, end int64) error {
+	if end-start <= frame.SourceSize { // looking for it would cost more
+		return f.rehash(start, end)
+	}
+	sum, at, err := f.notes.At(end - 1)
+	if err != nil {
+		return err
+	}
+	return f.goOn(start, end, sum, at)
 }
 
 // catchUpWithin restores the digest of the file that begins at start, up to
@@ -107,14 +122,20 @@ func (f *folderSum) catchUpWithin(start int64, begin control.Begin) error {
 			sum, at = h, begin.Offset
 		}
 	}
+	return f.goOn(start, begin.Offset, sum, at)
+}
+
+// goOn brings the digest of the file that begins at start up to an offset, from
+// the one where it was noted.
+func (f *folderSum) goOn(start, to int64, sum hash.Hash, at int64) error {
 	if at <= start { // what was noted there is of another file
-		return f.rehash(start, begin.Offset)
+		return f.rehash(start, to)
 	}
 	if err := f.at.Find(start); err != nil {
 		return err
 	}
 	f.sum = sum
-	return f.rehash(at, begin.Offset)
+	return f.rehash(at, to)
 }
 
 // rehash reads a stretch of the stream again, which the digest has come to.

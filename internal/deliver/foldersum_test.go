@@ -60,8 +60,8 @@ func newReel(t *testing.T) *reel {
 	return r
 }
 
-// attempt sums from offset to upTo, in frames, and gives the notes.
-func (r *reel) attempt(begin control.Begin, upTo int64) (*folderSum, *digest.Notes) {
+// open gives the sum of an attempt, and the notes.
+func (r *reel) open() (*folderSum, *digest.Notes) {
 	r.t.Helper()
 	f, err := os.OpenFile(r.notesPath, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -74,7 +74,13 @@ func (r *reel) attempt(begin control.Begin, upTo int64) (*folderSum, *digest.Not
 	}
 	src := source.TakeFolder(r.dir, r.list, nil, r.sum.Size)
 	r.t.Cleanup(src.Close)
-	s := newFolderSum(src, r.list, nil, notes)
+	return newFolderSum(src, r.list, nil, notes), notes
+}
+
+// attempt sums from offset to upTo, in frames, and gives the notes.
+func (r *reel) attempt(begin control.Begin, upTo int64) (*folderSum, *digest.Notes) {
+	r.t.Helper()
+	s, notes := r.open()
 	if err := s.catchUp(begin); err != nil {
 		r.t.Fatal(err)
 	}
@@ -158,6 +164,23 @@ func TestFolderSumCatchesUp(t *testing.T) {
 		if r.proven(s); notes.Hashed != size-at+test.again {
 			t.Errorf("%d bytes hashed after %d, want %d", notes.Hashed, at, size-at+test.again)
 		}
+	}
+}
+
+// The reception does not wait for long while nothing comes, so an attempt may end
+// while a large file is hashed again: the next one goes on where that one was.
+func TestFolderSumCatchesUpInSteps(t *testing.T) {
+	r := newReel(t)
+	const small, within = 3 + frame.SourceSize + 1, frame.SourceSize
+	s, _ := r.open()
+	for _, part := range [][2]int64{{0, 3}, {3, small - 1}, {small - 1, small}, {small, small + within}} {
+		if err := s.rehash(part[0], part[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, notes := r.attempt(control.Begin{Offset: r.sum.Size}, r.sum.Size)
+	if r.proven(s); notes.Hashed != r.sum.Size {
+		t.Errorf("%d bytes hashed of %d", notes.Hashed, r.sum.Size)
 	}
 }
 
