@@ -26,6 +26,11 @@ import (
 // sender is left to think that this side has died.
 const stall = time.Minute
 
+// proving is how long the final frame may take once all bytes have come: the
+// sender of a folder looks at each of its files once more before it says so, and
+// there may be a million of them at the other end of its own network.
+const proving = 15 * time.Minute
+
 // Receiver is what the receive worker is given.
 type Receiver struct {
 	Conn    *os.File
@@ -91,7 +96,11 @@ func (r Receiver) run() error {
 		if err := say(conn, wire.Accept{Offset: m.Offset, ReceiptKey: m.ReceiptKey, Free: m.Free, Base: m.Base}); err != nil {
 			return err
 		}
-		return r.take(conn, in, out, m.Offset)
+		size := r.offered.Size
+		if m.Base {
+			size -= r.offered.Shared
+		}
+		return r.take(conn, in, out, newTaking(m.Offset, size))
 	case control.LetGo:
 		return say(conn, wire.Withdrawn{})
 	}
@@ -186,10 +195,9 @@ func conclude(conn *transport.Conn, m control.Message) (ended bool, err error) {
 	return false, nil
 }
 
-// take passes the frames from offset on to the store worker and acknowledges
-// what became durable, until the supervisor ends it.
-func (r Receiver) take(conn *transport.Conn, in *bufio.Reader, out *handoff.Producer, offset int64) error {
-	t := &taking{durable: offset, received: offset, moved: time.Now()}
+// take passes the frames on to the store worker and acknowledges what became
+// durable, until the supervisor ends it.
+func (r Receiver) take(conn *transport.Conn, in *bufio.Reader, out *handoff.Producer, t *taking) error {
 	conn.Patient(t.behind)
 	// A sender that has died is noticed by the silence; the store may still
 	// have work then, and ends it.
@@ -227,18 +235,30 @@ func blamesPeer(err error) bool {
 
 // taking is how far one connection is.
 type taking struct {
+	size int64 // of the stream; -1 where nobody knows yet
+
 	mu       sync.Mutex
 	received int64
 	durable  int64
 	moved    time.Time // when durable last moved, or had nothing to move for
+	complete time.Time // when all but the final frame had come
 	final    bool
 }
 
-// behind says whether the silence is this side's: what came is not yet durable,
-// and the store is still moving.
+// newTaking begins at offset of a stream of size bytes.
+func newTaking(offset, size int64) *taking {
+	now := time.Now()
+	return &taking{size: size, durable: offset, received: offset, moved: now, complete: now}
+}
+
+// behind says whether the silence is all right: what came is not yet durable, and
+// the store is still moving, or all has come that the sender has to prove now.
 func (t *taking) behind() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.received == t.size && !t.final && time.Since(t.complete) < proving {
+		return true
+	}
 	return (t.durable < t.received || t.final) && time.Since(t.moved) < stall
 }
 
@@ -256,7 +276,9 @@ func (t *taking) arrived(h frame.Header) {
 	if t.durable == t.received {
 		t.moved = time.Now()
 	}
-	t.received, t.final = h.Next(), h.Final
+	if t.received, t.final = h.Next(), h.Final; !t.final {
+		t.complete = time.Now()
+	}
 }
 
 func (t *taking) madeDurable(offset int64) {
