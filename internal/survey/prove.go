@@ -90,6 +90,7 @@ func (s *Surveyor) digestFolder(ctx context.Context, t *task, f *os.File) (strin
 	}
 	defer release()
 	now := ledger.Source{Location: t.Location, Size: size, MTime: version}
+	s.becomes(t, now)
 	sum, known, err := s.Ledger.DigestOf(ctx, now.Location, now.Size, now.MTime)
 	if err == nil && !known {
 		err = s.Ledger.WantDigest(ctx, now)
@@ -98,9 +99,6 @@ func (s *Surveyor) digestFolder(ctx context.Context, t *task, f *os.File) (strin
 		f.Close()
 		return sum, err
 	}
-	s.mu.Lock()
-	t.Source = now
-	s.mu.Unlock()
 	return s.proveFolder(ctx, t, f)
 }
 

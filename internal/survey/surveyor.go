@@ -261,6 +261,7 @@ func (s *Surveyor) digest(ctx context.Context, t *task) (string, error) {
 		return s.digestFolder(ctx, t, f)
 	}
 	now := ledger.Source{Location: t.Location, Size: facts.Size, MTime: facts.MTime}
+	s.becomes(t, now)
 	known, found, err := s.Ledger.DigestOf(ctx, now.Location, now.Size, now.MTime)
 	if err == nil && !found {
 		err = s.Ledger.WantDigest(ctx, now)
@@ -269,9 +270,6 @@ func (s *Surveyor) digest(ctx context.Context, t *task) (string, error) {
 		f.Close()
 		return known, err
 	}
-	s.mu.Lock()
-	t.Source = now
-	s.mu.Unlock()
 	m, err := s.ask(ctx, f, "digest", control.Survey{Size: facts.Size, MTime: facts.MTime, Digest: true}, t)
 	if err != nil {
 		return "", err
@@ -281,6 +279,14 @@ func (s *Surveyor) digest(ctx context.Context, t *task) (string, error) {
 		return "", reason.New(reason.WorkerFailed, "the survey worker says %T", m)
 	}
 	return surveyed.SHA256, nil
+}
+
+// becomes has a task be for the version that is there, so that its digest is kept
+// for no other, whoever knows it.
+func (s *Surveyor) becomes(t *task, now ledger.Source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.Source = now
 }
 
 // ask starts a worker on f, which is closed, and waits for its answer or its

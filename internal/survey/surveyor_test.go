@@ -338,3 +338,30 @@ func TestDescribe(t *testing.T) {
 		t.Error("described for nobody")
 	}
 }
+
+// A version that was deposited while another one's digest was wanted gives its
+// digest to no other: the file may change back.
+func TestDigestOfAnotherVersionThatIsKnown(t *testing.T) {
+	p := newPlace(t)
+	first := p.write(t, "film", []byte("first"))
+	if err := p.Want(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	second := p.write(t, "film", []byte("the second"))
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte("the second")))
+	if err := p.Ledger.RememberDigest(t.Context(), second, sum); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { p.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	p.until(t, p.settled(first.Location))
+	if got := p.digestOf(t, first); got != "" {
+		t.Errorf("the digest of the first version is %s, that of the second %s", got, sum)
+	}
+	if got := p.digestOf(t, second); got != sum {
+		t.Errorf("the digest of the second version is %q", got)
+	}
+}
