@@ -278,13 +278,9 @@ func (d *Dispatcher) turn(ctx context.Context) time.Duration {
 	}
 	sooner := replanEvery
 	d.roll(now, &sooner)
-	able := d.runnable(now, &sooner)
-	leases := schedule.Leases(now, d.network(), d.plan, leasedOf(able, now))
+	able, leases := d.sending(d.runnable(now, &sooner), now)
 	for _, j := range able {
 		lease := leases[j.ID]
-		if j.Size >= 0 && j.acked >= j.Size {
-			lease = max(lease, lastWords)
-		}
 		switch {
 		case lease <= 0 && j.attempt != nil:
 			// Its turn is over for now: a later one is due first, or the link
@@ -302,8 +298,8 @@ func (d *Dispatcher) turn(ctx context.Context) time.Duration {
 	return sooner
 }
 
-// runnable gives the deliveries that may send now, at most as many as may at
-// once, those due first ahead; sooner becomes the time until that may change.
+// runnable gives the deliveries that may send now as far as their own time goes,
+// those due first ahead; sooner becomes the time until that may change.
 func (d *Dispatcher) runnable(now time.Time, sooner *time.Duration) []*job {
 	var able []*job
 	for _, j := range d.jobs {
@@ -320,14 +316,6 @@ func (d *Dispatcher) runnable(now time.Time, sooner *time.Duration) []*job {
 	slices.SortFunc(able, func(a, b *job) int {
 		return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.ID, b.ID))
 	})
-	if len(able) > d.settings.Deliveries {
-		for _, j := range able[d.settings.Deliveries:] {
-			if j.attempt != nil {
-				j.attempt.end(nil)
-			}
-		}
-		able = able[:d.settings.Deliveries]
-	}
 	for _, j := range able {
 		if r, ok := d.plan.Reservation(j.ID); ok {
 			for _, s := range r.Segments {
@@ -340,6 +328,53 @@ func (d *Dispatcher) runnable(now time.Time, sooner *time.Duration) []*job {
 		}
 	}
 	return able
+}
+
+// sending gives the rates of the deliveries that may send now, and where those
+// are more than may at once, chooses as many. What would get no rate, because its
+// link is closed or others have it, takes nobody's place: else those that the plan
+// counts on now would wait for it, and be late. They come first for the same reason.
+func (d *Dispatcher) sending(able []*job, now time.Time) ([]*job, map[int64]rate.Rate) {
+	net := d.network()
+	leases := d.leases(able, net, now)
+	if len(able) <= d.settings.Deliveries {
+		return able, leases
+	}
+	var planned, spare []*job
+	for _, j := range able {
+		r, _ := d.plan.Reservation(j.ID)
+		switch {
+		case leases[j.ID] <= 0:
+			if j.attempt != nil {
+				j.attempt.end(nil)
+			}
+		case r.RateAt(now) > 0 || j.Size >= 0 && j.acked >= j.Size:
+			planned = append(planned, j)
+		default:
+			spare = append(spare, j)
+		}
+	}
+	able = append(planned, spare...)
+	if len(able) > d.settings.Deliveries {
+		for _, j := range able[d.settings.Deliveries:] {
+			if j.attempt != nil {
+				j.attempt.end(nil)
+			}
+		}
+		able = able[:d.settings.Deliveries]
+	}
+	return able, d.leases(able, net, now)
+}
+
+// leases gives the rates of deliveries that send.
+func (d *Dispatcher) leases(jobs []*job, net schedule.Network, now time.Time) map[int64]rate.Rate {
+	leases := schedule.Leases(now, net, d.plan, leasedOf(jobs, now))
+	for _, j := range jobs {
+		if j.Size >= 0 && j.acked >= j.Size {
+			leases[j.ID] = max(leases[j.ID], lastWords)
+		}
+	}
+	return leases
 }
 
 // replan makes the plan anew from the progress made, and names promises that
