@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,7 +73,7 @@ func (d *Dispatcher) admit(ctx context.Context, drafts []ledger.Delivery, errs [
 	}
 	release := sync.OnceFunc(func() { <-d.admitting })
 	defer release()
-	if err := d.withinOpen(drafts); err != nil {
+	if err := d.withinOpen(drafts, instead); err != nil {
 		return nil, err
 	}
 	b, err := d.bookOf(ctx, receptionsOf(drafts), instead...)
@@ -109,21 +110,28 @@ func (d *Dispatcher) admit(ctx context.Context, drafts []ledger.Delivery, errs [
 	return promised, nil
 }
 
-// withinOpen says whether an account may have so many more promises open.
-func (d *Dispatcher) withinOpen(drafts []ledger.Delivery) error {
+// withinOpen says whether the accounts may have so many more promises open, once
+// those that give way are not any more.
+func (d *Dispatcher) withinOpen(drafts []ledger.Delivery, instead []int64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.settings.Promises == 0 || len(drafts) == 0 {
+	if d.settings.Promises == 0 {
 		return nil
 	}
-	open := 0
+	more, open := make(map[string]int), make(map[string]int)
+	for _, l := range drafts {
+		more[l.Account]++
+	}
 	for _, j := range d.jobs {
-		if j.Account == drafts[0].Account {
-			open++
+		open[j.Account]++
+		if slices.Contains(instead, j.ID) {
+			more[j.Account]--
 		}
 	}
-	if open+len(drafts) > d.settings.Promises {
-		return reason.New(reason.Busy, "%d promises are open, and no more than %d may be; some have to be kept or cancelled first", open, d.settings.Promises)
+	for account, n := range more {
+		if n > 0 && open[account]+n > d.settings.Promises {
+			return reason.New(reason.Busy, "%d promises are open, and no more than %d may be; some have to be kept or cancelled first", open[account], d.settings.Promises)
+		}
 	}
 	return nil
 }

@@ -46,6 +46,13 @@ func (d *Dispatcher) bookOf(ctx context.Context, receptions []string, without ..
 	b.left = d.spacesLeft(b.now)
 	b.has = func(l ledger.Delivery) (bool, error) { return d.Ledger.Has(ctx, l) }
 	for _, j := range d.jobs {
+		if slices.Contains(without, j.ID) {
+			// Reserved there or only counted, its space is for what comes instead.
+			if _, known := b.left[j.Reception]; known {
+				b.left[j.Reception] += j.bytes(b.now)
+			}
+			continue
+		}
 		if j.Reason != reason.NoSpace {
 			continue
 		}
