@@ -87,7 +87,7 @@ func (d *Dispatcher) refuse(ctx context.Context, g *grants) error {
 	}
 	g.rest()
 	whole, earliest := &Refusal{Code: reason.DeadlineTooSoon}, time.Time{}
-	refused, ever := 0, true
+	ever := true
 	var other error // that no later deadline mends
 	for i, l := range g.drafts {
 		err := g.why(i)
@@ -99,7 +99,6 @@ func (d *Dispatcher) refuse(ctx context.Context, g *grants) error {
 			continue
 		}
 		d.logRefusal(l, err)
-		refused++
 		var late *Refusal
 		switch {
 		case !errors.As(err, &late) || late.Code != reason.DeadlineTooSoon:
@@ -128,7 +127,24 @@ func (d *Dispatcher) refuse(ctx context.Context, g *grants) error {
 			whole.Report[i].Start, whole.Report[i].End = r.Start, r.End
 		}
 	}
-	whole.Detail = fmt.Sprintf("%d of %d receptions cannot be promised it, so none is: %s", refused, len(g.drafts), whole.Detail)
+	// Of several who await it at one reception, one who cannot have it stands for all.
+	merged, refused := whole.Report[:0], 0
+	for _, p := range whole.Report {
+		if n := len(merged); n > 0 && merged[n-1].Reception == p.Reception {
+			if p.Err != nil {
+				merged[n-1] = p
+			}
+			continue
+		}
+		merged = append(merged, p)
+	}
+	for _, p := range merged {
+		if p.Err != nil {
+			refused++
+		}
+	}
+	whole.Report = merged
+	whole.Detail = fmt.Sprintf("%d of %d receptions cannot be promised it, so none is: %s", refused, len(merged), whole.Detail)
 	return whole
 }
 

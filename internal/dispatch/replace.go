@@ -2,7 +2,9 @@ package dispatch
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"videoclub/internal/journal"
@@ -112,19 +114,20 @@ func (d *Dispatcher) Redeliver(ctx context.Context, ask Ask) ([]ledger.Delivery,
 			coming[l.Reception] = *same
 			continue
 		}
-		if n := len(older); n > 0 {
-			o := older[n-1]
-			l.Account, l.Mail, l.Language, l.MaxPace = o.Account, o.Mail, o.Language, o.MaxPace
-		}
 		for _, o := range older {
 			instead = append(instead, o.ID)
 		}
-		done, err := d.share(&l, all)
-		if err != nil {
-			return nil, err
+		for n, l := range inPlace(l, older) {
+			if n > 0 && errs[i] != nil {
+				break // which is said once
+			}
+			done, err := d.share(&l, all)
+			if err != nil {
+				return nil, err
+			}
+			defer done()
+			fresh, freshErrs = append(fresh, l), append(freshErrs, errs[i])
 		}
-		defer done()
-		fresh, freshErrs = append(fresh, l), append(freshErrs, errs[i])
 	}
 	var made []ledger.Delivery
 	if len(fresh) > 0 {
@@ -133,13 +136,41 @@ func (d *Dispatcher) Redeliver(ctx context.Context, ask Ask) ([]ledger.Delivery,
 		}
 	}
 	for _, l := range made {
-		coming[l.Reception] = l
+		if _, first := coming[l.Reception]; !first {
+			coming[l.Reception] = l
+		}
 	}
 	promised := make([]ledger.Delivery, 0, len(drafts))
 	for _, l := range drafts {
 		promised = append(promised, coming[l.Reception])
 	}
 	return promised, nil
+}
+
+// inPlace gives a delivery for each who awaits an earlier version, as l is: who
+// asked for it last first, under the key of l. Nobody's promise ends without
+// another, however many have asked for the title at one reception.
+func inPlace(l ledger.Delivery, older []ledger.Delivery) []ledger.Delivery {
+	type who struct{ account, mail string }
+	var all []ledger.Delivery
+	known := make(map[who]bool)
+	for _, o := range slices.Backward(older) {
+		if w := (who{o.Account, o.Mail}); known[w] {
+			continue
+		} else {
+			known[w] = true
+		}
+		one := l
+		if len(all) > 0 {
+			one.Key = fmt.Sprintf("%s/%d", l.Key, o.ID)
+		}
+		one.Account, one.Mail, one.Language, one.MaxPace = o.Account, o.Mail, o.Language, o.MaxPace
+		all = append(all, one)
+	}
+	if len(all) == 0 {
+		all = append(all, l)
+	}
+	return all
 }
 
 // awaited gives what is on its way to l's reception of earlier versions, and of
