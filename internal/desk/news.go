@@ -61,6 +61,11 @@ func pause(ctx context.Context, closed <-chan struct{}, most time.Duration) erro
 	return nil
 }
 
+// untold is for how long before the latest that somebody was told something may have
+// ended that nobody was told of: it is written down when it ends, and told when its
+// workers have ended, which a server that is stopped or killed does not come to.
+const untold = time.Minute
+
 // newsNow is news without waiting; next is closed at the next change of anything.
 func (s asker) newsNow(ctx context.Context, q control.NewsQuery) (*control.News, <-chan struct{}, error) {
 	n := s.desk.Dispatcher.News(s.filter(), q.IDs, q.After, control.PageSize)
@@ -96,7 +101,8 @@ func (s asker) newsNow(ctx context.Context, q control.NewsQuery) (*control.News,
 
 // before gives what ended before the dispatcher remembers, as far as it was asked
 // for and is not told already: the latest of it. The revision of such a delivery is
-// when it ended.
+// when it ended, or where that was not told then, after the one asked about. What may
+// have been told is told twice.
 func (s asker) before(ctx context.Context, q control.NewsQuery, since int64, told map[int64]bool) ([]control.Change, error) {
 	if q.After >= since {
 		return nil, nil
@@ -117,7 +123,7 @@ func (s asker) before(ctx context.Context, q control.NewsQuery, since int64, tol
 			}
 		}
 	case q.After > 0:
-		ended, err := s.desk.Ledger.EndedSince(ctx, s.filter(), time.Unix(0, q.After), control.PageSize)
+		ended, err := s.desk.Ledger.EndedSince(ctx, s.filter(), time.Unix(0, q.After).Add(-untold), control.PageSize)
 		if err != nil {
 			return nil, err
 		}
@@ -127,10 +133,10 @@ func (s asker) before(ctx context.Context, q control.NewsQuery, since int64, tol
 			}
 		}
 	}
-	// What a millisecond, to which the ledger knows it, may hide is told twice.
-	all = slices.DeleteFunc(all, func(c control.Change) bool {
-		return q.After > 0 && c.Delivery.Finished.Before(time.Unix(0, q.After).Truncate(time.Millisecond))
-	})
 	slices.SortFunc(all, func(a, b control.Change) int { return int(min(1, max(-1, a.Revision-b.Revision))) })
+	for i, last := 0, q.After; i < len(all); i++ {
+		last = min(max(all[i].Revision, last+1), since)
+		all[i].Revision = last
+	}
 	return all, nil
 }

@@ -188,3 +188,44 @@ func TestNewsOfOthers(t *testing.T) {
 	})
 	wants(t, "an administrator", err, reason.Cancelled)
 }
+
+// What ended right before a server was killed, and was not told any more, is told by
+// the next one, also to who had heard of something later by then.
+func TestNewsOfWhatNobodyWasTold(t *testing.T) {
+	d := newDesk(t, 1)
+	s := &session{desk: d, role: User}
+	var ids []int64
+	for _, key := range []string{"one", "two", "three"} {
+		q := ask(key)
+		r := s.answer(t.Context(), control.Call{Request: &q})
+		if r.Delivery == nil {
+			t.Fatal(r.Refusal)
+		}
+		ids = append(ids, r.Delivery.ID)
+	}
+	// The first is written down as over; its workers are still to end, and the second
+	// goes on meanwhile.
+	if err := d.Ledger.Fail(t.Context(), ids[0], reason.Protocol, "", time.Now().Add(-20*time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	s.answer(t.Context(), control.Call{Cancel: &control.CancelQuery{ID: ids[1]}})
+	heard := s.told(t, control.NewsQuery{})
+	last := heard.After
+	s = &session{desk: restarted(t, d), role: User}
+	for name, q := range map[string]control.NewsQuery{"by their numbers": {After: last, IDs: ids}, "all": {After: last}} {
+		states := make(map[int64]string)
+		n := s.told(t, q)
+		for _, c := range n.Changes {
+			states[c.Delivery.ID] = c.Delivery.State
+			if c.Revision <= last {
+				t.Errorf("%s: it is told with the revision %d, which is before %d", name, c.Revision, last)
+			}
+		}
+		if states[ids[0]] != "failed" {
+			t.Errorf("%s: nobody is told that the first has failed: %v", name, states)
+		}
+		if again := s.told(t, control.NewsQuery{After: n.After, IDs: q.IDs}); len(again.Changes) > 0 {
+			t.Errorf("%s: it is told again and again: %+v", name, again)
+		}
+	}
+}
