@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -390,5 +391,28 @@ func TestTakenUpLetsGo(t *testing.T) {
 	l.DigestState = []byte{1}
 	if s.takeUp(l); upTo != 400 {
 		t.Errorf("it lets go up to %d, and not of the cluster before the one at 400", upTo)
+	}
+}
+
+// Whoever withdraws a live delivery while it is being stopped has what is told to its
+// reception to themselves: what the stop reads anew changes nothing of it.
+func TestWithdrawnWhileStopped(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // who tells the reception comes last, mostly
+	for range 8 {
+		s, id := recordedStand(t)
+		s.endAll() // nobody can be told
+		s.Studio = hanging{s.Studio.(away), func() {
+			if err := s.Withdraw(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+		}}
+		s.clock = noon.Add(90 * time.Second)
+		if err := s.Cancel(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+		s.attempts.Wait()
+		if l, err := s.Ledger.Get(t.Context(), id); err != nil || l.State != ledger.Cancelled {
+			t.Errorf("%+v, %v", l, err)
+		}
 	}
 }

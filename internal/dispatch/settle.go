@@ -259,8 +259,8 @@ func (d *Dispatcher) leave(j *job, now time.Time) {
 	d.drop(j)
 	d.letGo(j)
 	// What the reception may hold: an accept that was never heard counts too.
-	if !d.stopping {
-		d.attempts.Go(func() { d.withdraw(j.Delivery) })
+	if l := j.Delivery; !d.stopping { // as it is now: one that is being stopped is read anew once more
+		d.attempts.Go(func() { d.withdraw(l) })
 	}
 }
 
