@@ -168,6 +168,7 @@ type central struct {
 	at     string   // where it listens for users
 	admin  string   // and for administrators
 	client *api.Client
+	by     time.Time // when all that is requested is to be there
 }
 
 // startCentral starts a vccs with further lines of TOML that deliver over links.
@@ -179,7 +180,9 @@ func startCentral(t *testing.T, settings string, links ...link) *central {
 // startCentralOf starts a program that is a vccs.
 func startCentralOf(t *testing.T, program, settings string, links ...link) *central {
 	t.Helper()
-	c := &central{dir: t.TempDir()}
+	// Chosen once, so that the same request asked again is the same, also where it is
+	// another hour by then.
+	c := &central{dir: t.TempDir(), by: time.Now().Truncate(time.Hour).Add(5 * time.Hour).UTC()}
 	c.daemon = newDaemon(t, program, "--config", filepath.Join(c.dir, "vccs.toml"), "--state", c.state())
 	c.configure(settings, links...)
 	write(t, c.videos(), "")
@@ -261,9 +264,7 @@ func (c *central) ask(number int, at string) control.DeliveryStory {
 }
 
 func (c *central) request(number int, at, key string) (control.DeliveryStory, error) {
-	// Whole hours ahead, so that the same request asked again is the same.
-	by := time.Now().Truncate(time.Hour).Add(5 * time.Hour).UTC()
-	return c.client.Request(quick(c.t), control.Request{Key: key, Number: number, Reception: at, By: by})
+	return c.client.Request(quick(c.t), control.Request{Key: key, Number: number, Reception: at, By: c.by})
 }
 
 // until follows a delivery until what is so. A daemon that was killed meanwhile
