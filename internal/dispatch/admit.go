@@ -76,6 +76,11 @@ func (d *Dispatcher) admit(ctx context.Context, drafts []ledger.Delivery, errs [
 	if err := d.withinOpen(drafts, instead); err != nil {
 		return nil, err
 	}
+	for i, l := range drafts {
+		if errs[i] == nil {
+			_, _, errs[i] = d.Known(l.Reception) // by now
+		}
+	}
 	b, err := d.bookOf(ctx, receptionsOf(drafts), instead...)
 	if err != nil {
 		return nil, err
@@ -108,6 +113,16 @@ func (d *Dispatcher) admit(ctx context.Context, drafts []ledger.Delivery, errs [
 		d.Log.Info("promised", journal.Promised.Mark(), "delivery", l.ID, "title", l.Name, "reception", l.Reception, "size", sized(l), "deadline", l.Deadline, "start", l.Start, "end", l.End)
 	}
 	return promised, nil
+}
+
+// Apart does something while nothing is promised: what is promised before is in the
+// ledger by then, and what is promised next finds what was done.
+func (d *Dispatcher) Apart(ctx context.Context, do func() error) error {
+	if err := turn(ctx, d.admitting); err != nil {
+		return err
+	}
+	defer func() { <-d.admitting }()
+	return do()
 }
 
 // withinOpen says whether the accounts may have so many more promises open, once

@@ -591,3 +591,28 @@ func TestCancelledWhilePromised(t *testing.T) {
 		}
 	})
 }
+
+// A reception that is taken out while a request for it waits its turn is promised
+// nothing: nobody would bring it there.
+func TestReceptionGoesWhilePromised(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t, three(), films{"/night": 5_000_000})
+		s.admitting <- struct{}{} // another request is admitted
+		var asked sync.WaitGroup
+		asked.Go(func() {
+			made, err := s.Promise(t.Context(), asking("a", time.Hour, "hall"))
+			if reason.Of(err) != reason.UnknownReception {
+				t.Errorf("it is promised to nowhere: %+v, %v", made, err)
+			}
+		})
+		synctest.Wait()
+		settings := three()
+		delete(settings.Receptions, "hall")
+		s.SetSettings(settings)
+		<-s.admitting
+		asked.Wait()
+		if kept := s.kept(t); len(kept) != 0 {
+			t.Errorf("kept: %+v", kept)
+		}
+	})
+}

@@ -159,7 +159,14 @@ func isPort(text string) bool {
 func (r *Roster) Remove(ctx context.Context, host string) (stays bool, err error) {
 	host = strings.ToLower(host)
 	_, stays = r.current().Configured[host]
-	err = r.Ledger.RemoveReception(ctx, host)
+	// It is not promised anything between the look whether it is and its end.
+	err = r.Dispatcher.Apart(ctx, func() error {
+		err := r.Ledger.RemoveReception(ctx, host)
+		if err == nil {
+			r.Changed()
+		}
+		return err
+	})
 	if stays && reason.Of(err) == reason.UnknownReception {
 		return stays, reason.New(reason.Usage, "%.64q is not paired; it is of the configuration, and leaves with its lines there", host)
 	}
@@ -167,7 +174,6 @@ func (r *Roster) Remove(ctx context.Context, host string) (stays bool, err error
 		return stays, err
 	}
 	r.trouble(host, nil)
-	r.Changed()
 	r.Log.Info("reception removed, its pairing is over", "reception", host)
 	return stays, nil
 }
