@@ -613,3 +613,33 @@ func TestLargeForm(t *testing.T) {
 		}
 	}
 }
+
+// However many deliveries are under way, a list leads to each of them.
+func TestManyUnderWay(t *testing.T) {
+	d, c := newConsole(t, false)
+	one, many := d.deliveries[0], int64(2*mostRunning*control.PageSize+7)
+	d.deliveries = nil
+	for id := many; id > 0; id-- {
+		one.ID = id
+		d.deliveries = append(d.deliveries, one)
+	}
+	seen := make(map[string]bool)
+	row, next := regexp.MustCompile(`<li id="d(\d+)"`), regexp.MustCompile(`href="(/deliveries\?running=\d+)"`)
+	for path := "/deliveries"; path != ""; {
+		_, body := get(t, c, path, "en")
+		for _, m := range row.FindAllStringSubmatch(body, -1) {
+			seen[m[1]] = true
+		}
+		// What is kept fresh are the latest.
+		if fresh := strings.Contains(body, `data-events`); fresh != (path == "/deliveries") {
+			t.Errorf("%s is kept fresh: %v", path, fresh)
+		}
+		path = ""
+		if m := next.FindStringSubmatch(body); m != nil {
+			path = m[1]
+		}
+	}
+	if len(seen) != int(many) {
+		t.Errorf("%d of %d deliveries are shown", len(seen), many)
+	}
+}

@@ -79,19 +79,21 @@ type deliveriesPage struct {
 	Running []row
 	Ended   []row
 	Before  int64 // of the next page of those that have ended; 0 is none
+	Older   int64 // of the next page of those under way; 0 is none
 	Live    bool  // what is under way is shown, and kept fresh
 }
 
 func (c Console) deliveries(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "deliveries", "deliveries", nil)
 	before, _ := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
-	data := deliveriesPage{Live: before <= 0}
+	running, _ := strconv.ParseInt(r.URL.Query().Get("running"), 10, 64)
+	data := deliveriesPage{Live: before <= 0 && running <= 0}
 	var err error
-	if data.Live {
-		data.Running, err = c.underWay(r)
+	if before <= 0 {
+		data.Running, data.Older, err = c.underWay(r, max(running, 0))
 	}
-	var reply control.Reply
-	if err == nil {
+	reply := control.Reply{Deliveries: &control.DeliveryPage{}}
+	if err == nil && running <= 0 {
 		reply, err = c.call(r.Context(), control.Call{Deliveries: &control.DeliveryQuery{Before: max(before, 0), Some: control.Ended}})
 	}
 	if err != nil {
@@ -109,22 +111,24 @@ func (c Console) deliveries(w http.ResponseWriter, r *http.Request) {
 // mostRunning bounds how many pages of deliveries are kept fresh.
 const mostRunning = 4
 
-// underWay gives the deliveries that have not ended, those due first ahead.
-func (c Console) underWay(r *http.Request) (all []row, err error) {
-	q := control.DeliveryQuery{Some: control.Running}
+// underWay gives the latest deliveries that have not ended, those due first ahead, of
+// those before one, 0 for all; older is before which there are others, 0 for none.
+func (c Console) underWay(r *http.Request, before int64) (all []row, older int64, err error) {
+	q := control.DeliveryQuery{Before: before, Some: control.Running}
 	for range mostRunning {
 		reply, err := c.call(r.Context(), control.Call{Deliveries: &q})
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		all = append(all, c.rows(reply.Deliveries.Deliveries)...)
-		if !reply.Deliveries.More || len(reply.Deliveries.Deliveries) == 0 {
+		if older = 0; !reply.Deliveries.More || len(reply.Deliveries.Deliveries) == 0 {
 			break
 		}
 		q.Before = all[len(all)-1].ID
+		older = q.Before
 	}
 	slices.SortStableFunc(all, func(a, b row) int { return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.ID, b.ID)) })
-	return all, nil
+	return all, older, nil
 }
 
 func (c Console) rows(list []control.Delivery) []row {

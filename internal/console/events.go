@@ -42,7 +42,7 @@ func (c Console) events(w http.ResponseWriter, r *http.Request) {
 	defer every.Stop()
 	was := shown(r) // under way when it was looked at last
 	for s.Err() == nil {
-		running, err := c.underWay(r)
+		running, _, err := c.underWay(r, 0)
 		if err != nil {
 			return // the browser comes back by itself
 		}

@@ -98,6 +98,12 @@ func (d *desk) ask(ctx context.Context, c control.Call) (control.Reply, error) {
 	case c.Deliveries != nil:
 		p := &control.DeliveryPage{}
 		for _, s := range d.deliveries {
+			if before := c.Deliveries.Before; before > 0 && s.ID >= before {
+				continue
+			}
+			if p.More = len(p.Deliveries) == control.PageSize; p.More {
+				break
+			}
 			if running := (row{Delivery: s.Delivery}).Running(); c.Deliveries.Some == control.All || running == (c.Deliveries.Some == control.Running) {
 				p.Deliveries = append(p.Deliveries, s.Delivery)
 			}

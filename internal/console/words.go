@@ -138,6 +138,7 @@ var words = look.Words{
 	"none_going":    {"Nothing is under way.", "No hay nada en camino."},
 	"ended":         {"Ended", "Terminadas"},
 	"more":          {"Older deliveries", "Entregas anteriores"},
+	"more_going":    {"Older ones under way", "Anteriores en camino"},
 	"to":            {"to", "a"},
 	"promised_for":  {"promised for", "prometida para"},
 	"laxity":        {"in hand", "de holgura"},
