@@ -616,3 +616,28 @@ func TestReceptionGoesWhilePromised(t *testing.T) {
 		}
 	})
 }
+
+// What a reception has reserved is not asked of what it has besides: half of a title
+// that is there does not make it look full.
+func TestUnreserved(t *testing.T) {
+	const size = 9_500_000
+	s := newStand(t, three(), films{"/night": size})
+	made, err := s.Promise(t.Context(), asking("one", time.Hour, "hall"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Unreserved("hall"); n != size {
+		t.Errorf("before its offer it needs %d", n)
+	}
+	left := int64(1_000_000)
+	s.mu.Lock()
+	s.hold(s.jobs[made[0].ID], &left, noon) // as when the offer is accepted
+	s.jobs[made[0].ID].acked = size / 2
+	s.mu.Unlock()
+	if n := s.Unreserved("hall"); n > left {
+		t.Errorf("while it arrives it needs %d of the %d that are left besides; owed are %d", n, left, s.Owed("hall"))
+	}
+	if _, err := s.Promise(t.Context(), Ask{Key: "two", Title: night, Receptions: []string{"attic"}, By: noon.Add(time.Hour)}); err != nil || s.Unreserved("hall") != 0 || s.Unreserved("attic") != size {
+		t.Errorf("another reception: %v, %d and %d", err, s.Unreserved("hall"), s.Unreserved("attic"))
+	}
+}

@@ -165,6 +165,19 @@ func (d *Dispatcher) Owed(reception string) (total int64) {
 	return total
 }
 
+// Unreserved is how many bytes are promised to a reception that has not reserved
+// them: what it says to be free for another delivery has to hold these.
+func (d *Dispatcher) Unreserved(reception string) (total int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, j := range d.jobs {
+		if j.Reception == reception && !j.held {
+			total += j.bytes(d.Clock())
+		}
+	}
+	return total
+}
+
 // locate gives the address of a reception by its name.
 func (d *Dispatcher) locate(ctx context.Context, name string) (string, error) {
 	d.mu.Lock()

@@ -106,7 +106,7 @@ func (r *Roster) visit(ctx context.Context, host, address string, link int64) ([
 	if err != nil {
 		return nil, err
 	}
-	needed := r.Dispatcher.Owed(host)
+	needed := r.Dispatcher.Unreserved(host) // what is free is besides the rest
 	space := control.Finding{What: control.FoundSpace, OK: seen.Free > 0 && seen.Free >= needed, Free: seen.Free, Needed: needed}
 	if !space.OK {
 		space.Code = reason.NoSpace
