@@ -151,7 +151,12 @@ func (m *Mailer) turn(ctx context.Context) time.Duration {
 			m.attend(ctx, mail, s)
 			m.mu.Lock()
 			delete(m.busy, mail.ID)
+			changed := !reflect.DeepEqual(s, m.settings)
 			m.mu.Unlock()
+			if changed { // while it was attended to, which has now put it off by those before
+				m.hurry(ctx)
+				return
+			}
 			m.Wake()
 		})
 	}

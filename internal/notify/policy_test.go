@@ -210,6 +210,24 @@ func TestNoServer(t *testing.T) {
 	o.await(sent)
 }
 
+// A mail that is being tried when the settings change, and is not taken, is tried at
+// once by the new ones, not after a pause.
+func TestSettingsChangeMeanwhile(t *testing.T) {
+	t.Parallel()
+	before, after := newServer(t, "127.0.0.1"), newServer(t, "127.0.0.1")
+	reached, out := make(chan struct{}), make(chan struct{})
+	before.on(rcpt, func() { close(reached); <-out })
+	before.fault(rcpt, "451 4.7.1 greylisted")
+	o := newOffice(t, settingsFor(before.at))
+	<-reached
+	o.mailer.SetSettings(t.Context(), settingsFor(after.at))
+	close(out)
+	o.await(retried)
+	o.await(sent) // though the clock stands still
+	o.wantState(ledger.MailSent, 2, "")
+	wantMessages(t, after, 1)
+}
+
 // That something will be late is not told any more when it is there, nor when
 // another time was told since.
 func TestOutOfDate(t *testing.T) {
