@@ -292,10 +292,17 @@ func inState(states ...string) func(control.DeliveryStory) bool {
 	return func(d control.DeliveryStory) bool { return slices.Contains(states, d.State) }
 }
 
-// deposited waits until a delivery is.
+// deposited waits until a delivery is, as long as it comes further: how long all of it
+// takes is not for patience to say.
 func (c *central) deposited(id int64) control.DeliveryStory {
 	c.t.Helper()
-	return c.until(id, "deposited", inState("deposited"))
+	for at := int64(0); ; {
+		d := c.until(id, "deposited", func(d control.DeliveryStory) bool { return d.State == "deposited" || d.Offset > at })
+		if d.State == "deposited" {
+			return d
+		}
+		at = d.Offset
+	}
 }
 
 // past waits until more than offset bytes are durable.
