@@ -11,10 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"videoclub/internal/control"
 	"videoclub/internal/lab"
 )
 
@@ -43,13 +45,18 @@ func TestPowerLoss(t *testing.T) {
 		titles[c.ask(c.add(fmt.Sprint("Feature ", i), source.path, 1), "cinema.test").ID] = source
 	}
 	for n := range times {
+		if all, err := c.client.Deliveries(quick(t), len(titles)); err != nil {
+			t.Fatal(err)
+		} else if !slices.ContainsFunc(all, func(d control.Delivery) bool { return d.State != "deposited" }) {
+			break // a fast machine needs no more of them
+		}
 		m.boot(t)
 		// It comes back at once, and not after the pause that it has come to.
 		c.kill()
 		c.start()
 		if n%4 != 3 { // else it may go in a handshake, or while the store is recovered
 			m.guest.said.await(t, 0, func(line string) bool {
-				return strings.Contains(line, " receiving ") || strings.Contains(line, " resuming, ")
+				return strings.Contains(line, " receiving ") || strings.Contains(line, " resuming, ") || strings.Contains(line, " already here, ")
 			})
 		}
 		<-time.After(time.Duration(chance.Int64N(int64(4 * time.Second))))
