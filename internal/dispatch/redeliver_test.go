@@ -120,3 +120,43 @@ func TestRedeliverRefusedToSome(t *testing.T) {
 		t.Errorf("the counter-offer: %+v, %v", made, err)
 	}
 }
+
+// Where somebody has asked for the new version before, those who await the earlier one
+// have theirs too, and no promise is left that cannot be kept.
+func TestRedeliverWhereItIsOnItsWay(t *testing.T) {
+	sizes := films{"/night": 1_000_000}
+	settings := three()
+	settings.Receptions["hall"] = Reception{Address: "127.0.0.1:0", Link: 100_000}
+	s := newStand(t, settings, sizes)
+	ids := make(map[string]int64)
+	promise := func(mail string) {
+		t.Helper()
+		ask := asking("of "+mail, time.Hour, "hall")
+		ask.Mail = mail
+		made, err := s.Promise(t.Context(), ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[mail] = made[0].ID
+	}
+	promise("ana@example.cl")
+	promise("eva@example.cl")
+	sizes["/night"]++
+	promise("luis@example.cl")
+	anew := asking("anew", time.Hour, "hall")
+	for range 2 {
+		made, err := s.Redeliver(t.Context(), anew)
+		if err != nil || len(made) != 1 || made[0].ID != ids["luis@example.cl"] {
+			t.Fatalf("%+v, %v", made, err)
+		}
+		to := make(map[string]int64)
+		for _, l := range s.kept(t) {
+			if to[l.Mail] = l.ID; l.Size != 1_000_001 {
+				t.Errorf("kept is %+v", l)
+			}
+		}
+		if len(to) != 3 || len(s.kept(t)) != 3 || to["luis@example.cl"] != ids["luis@example.cl"] {
+			t.Errorf("the new version is promised to %v", to)
+		}
+	}
+}

@@ -83,9 +83,9 @@ func holds(all []ledger.Delivery, reception string) (ledger.Delivery, bool) {
 // earlier versions: they are cancelled in the step in which the new ones are
 // promised, and what they take of links counts as free. A reception to which
 // this very version is on its way already keeps that promise. Who awaits an
-// earlier version awaits this one instead, at the
-// pace that was asked for. Of a folder that a reception holds an
-// earlier version of, what is the same there is not sent again.
+// earlier version awaits this one instead, at the pace that was asked for. Of a
+// folder that a reception holds an earlier version of, what is the same there is
+// not sent again.
 func (d *Dispatcher) Redeliver(ctx context.Context, ask Ask) ([]ledger.Delivery, error) {
 	ask = ask.canonical()
 	if known, found, err := d.redelivered(ctx, ask); err != nil || found {
@@ -110,14 +110,13 @@ func (d *Dispatcher) Redeliver(ctx context.Context, ask Ask) ([]ledger.Delivery,
 	for i, l := range drafts {
 		l.Key = ask.Key + "/" + l.Reception
 		older, same := awaited(all, l)
-		if same != nil {
-			coming[l.Reception] = *same
-			continue
+		if len(same) > 0 {
+			coming[l.Reception] = same[0]
 		}
 		for _, o := range older {
 			instead = append(instead, o.ID)
 		}
-		for n, l := range inPlace(l, older) {
+		for n, l := range inPlace(l, older, same) {
 			if n > 0 && errs[i] != nil {
 				break // which is said once
 			}
@@ -147,27 +146,31 @@ func (d *Dispatcher) Redeliver(ctx context.Context, ask Ask) ([]ledger.Delivery,
 	return promised, nil
 }
 
-// inPlace gives a delivery for each who awaits an earlier version, as l is: who
-// asked for it last first, under the key of l. Nobody's promise ends without
-// another, however many have asked for the title at one reception.
-func inPlace(l ledger.Delivery, older []ledger.Delivery) []ledger.Delivery {
+// inPlace gives a delivery for each who awaits an earlier version, as l is, but for
+// who has one that is of the same: who asked for it last first, under the key of l
+// where nothing is. Nobody's promise ends without another, however many have asked
+// for the title at one reception.
+func inPlace(l ledger.Delivery, older, same []ledger.Delivery) []ledger.Delivery {
 	type who struct{ account, mail string }
 	var all []ledger.Delivery
 	known := make(map[who]bool)
+	for _, o := range same {
+		known[who{o.Account, o.Mail}] = true
+	}
 	for _, o := range slices.Backward(older) {
-		if w := (who{o.Account, o.Mail}); known[w] {
+		w := who{o.Account, o.Mail}
+		if known[w] {
 			continue
-		} else {
-			known[w] = true
 		}
+		known[w] = true
 		one := l
-		if len(all) > 0 {
+		if len(all)+len(same) > 0 {
 			one.Key = fmt.Sprintf("%s/%d", l.Key, o.ID)
 		}
 		one.Account, one.Mail, one.Language, one.MaxPace = o.Account, o.Mail, o.Language, o.MaxPace
 		all = append(all, one)
 	}
-	if len(all) == 0 {
+	if len(all)+len(same) == 0 {
 		all = append(all, l)
 	}
 	return all
@@ -175,12 +178,12 @@ func inPlace(l ledger.Delivery, older []ledger.Delivery) []ledger.Delivery {
 
 // awaited gives what is on its way to l's reception of earlier versions, and of
 // l's own.
-func awaited(all []ledger.Delivery, l ledger.Delivery) (older []ledger.Delivery, same *ledger.Delivery) {
-	for i, o := range all {
+func awaited(all []ledger.Delivery, l ledger.Delivery) (older, same []ledger.Delivery) {
+	for _, o := range all {
 		switch {
 		case o.Reception != l.Reception || o.State.Ended():
 		case sameVersion(o, ledger.Source{Location: l.Location, Size: l.Size, MTime: l.MTime}):
-			same = &all[i]
+			same = append(same, o)
 		default:
 			older = append(older, o)
 		}
