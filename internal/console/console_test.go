@@ -278,7 +278,7 @@ func TestEventsOfWhatEndedBefore(t *testing.T) {
 	_, after, _ := strings.Cut(body, `data-events="`)
 	from, _, _ := strings.Cut(after, `"`)
 	d.mu.Lock()
-	d.deliveries[1].State, d.deliveries[1].Finished = "deposited", noon
+	d.deliveries[1].State, d.deliveries[1].Finished = "deposited", noon.Add(time.Minute)
 	d.mu.Unlock()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -297,6 +297,46 @@ func TestEventsOfWhatEndedBefore(t *testing.T) {
 	}
 	if second := next(t, in, "part"); !strings.Contains(second, `id="d2" class="row deposited"`) {
 		t.Errorf("then: %s", second)
+	}
+}
+
+// So is what began after the page was made: the list has it from an earlier stream,
+// as where the page was in the background meanwhile.
+func TestEventsOfWhatBeganAfterwards(t *testing.T) {
+	d, c := newConsole(t, false)
+	server := httptest.NewServer(c.Handler())
+	defer server.Close()
+	_, body := get(t, c, "/deliveries", "en")
+	_, after, _ := strings.Cut(body, `data-events="`)
+	from, _, _ := strings.Cut(after, `"`)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	listen := func() (*bufio.Scanner, func() error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+html.UnescapeString(from), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bufio.NewScanner(reply.Body), reply.Body.Close
+	}
+	d.mu.Lock()
+	began := d.deliveries[1]
+	began.ID = 4
+	d.deliveries = append([]control.DeliveryStory{began}, d.deliveries...)
+	d.mu.Unlock()
+	in, leave := listen()
+	for !strings.Contains(next(t, in, "part"), `id="d4" class="row sending"`) {
+	}
+	leave()
+	d.mu.Lock()
+	d.deliveries[0].State, d.deliveries[0].Finished = "deposited", noon.Add(time.Minute)
+	d.mu.Unlock()
+	in, leave = listen()
+	defer leave()
+	for !strings.Contains(next(t, in, "part"), `id="d4" class="row deposited"`) {
 	}
 }
 

@@ -81,13 +81,14 @@ type deliveriesPage struct {
 	Before  int64 // of the next page of those that have ended; 0 is none
 	Older   int64 // of the next page of those under way; 0 is none
 	Live    bool  // what is under way is shown, and kept fresh
+	Since   int64 // before it was looked at, in ns since 1970, as revisions are
 }
 
 func (c Console) deliveries(w http.ResponseWriter, r *http.Request) {
 	p := c.page(r, "deliveries", "deliveries", nil)
 	before, _ := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
 	running, _ := strconv.ParseInt(r.URL.Query().Get("running"), 10, 64)
-	data := deliveriesPage{Live: before <= 0 && running <= 0}
+	data := deliveriesPage{Live: before <= 0 && running <= 0, Since: c.Clock().UnixNano()}
 	var err error
 	if before <= 0 {
 		data.Running, data.Older, err = c.underWay(r, max(running, 0))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"videoclub/internal/control"
@@ -40,7 +39,8 @@ func (c Console) events(w http.ResponseWriter, r *http.Request) {
 	}
 	every := time.NewTicker(refresh)
 	defer every.Stop()
-	was := shown(r) // under way when it was looked at last
+	was := make(map[int64]bool) // under way when it was looked at last
+	since, _ := strconv.ParseInt(r.URL.Query().Get("since"), 10, 64)
 	for s.Err() == nil {
 		running, _, err := c.underWay(r, 0)
 		if err != nil {
@@ -57,6 +57,10 @@ func (c Console) events(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		was = is
+		if since > 0 { // now, as what ends from here on is in was
+			c.endedSince(r, s, since)
+			since = 0
+		}
 		s.Rest()
 		select {
 		case <-r.Context().Done():
@@ -66,16 +70,23 @@ func (c Console) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// shown is what a list had under way when its page was made: what ended since, while
-// the browser had no stream, it shows so still.
-func shown(r *http.Request) map[int64]bool {
-	ids := make(map[int64]bool)
-	for text := range strings.SplitSeq(r.URL.Query().Get("was"), ",") {
-		if id, err := strconv.ParseInt(text, 10, 64); err == nil && len(ids) < mostRunning*control.PageSize {
-			ids[id] = true
+// endedSince sends what ended since the page was made: the list may show it under
+// way, as it was then, or as an earlier stream has told it.
+func (c Console) endedSince(r *http.Request, s *look.Stream, since int64) {
+	for s.Err() == nil {
+		reply, err := c.call(r.Context(), control.Call{News: &control.NewsQuery{After: since}})
+		if err != nil {
+			return
+		}
+		for _, change := range reply.News.Changes {
+			if d := (row{change.Delivery, c.Clock()}); !d.Running() {
+				s.Part(fmt.Sprintf("d%d", d.ID), "row", d)
+			}
+		}
+		if since = reply.News.After; !reply.News.More {
+			return
 		}
 	}
-	return ids
 }
 
 // over sends how a delivery ended.

@@ -109,6 +109,14 @@ func (d *desk) ask(ctx context.Context, c control.Call) (control.Reply, error) {
 			}
 		}
 		return control.Reply{Deliveries: p}, nil
+	case c.News != nil:
+		n := &control.News{After: c.News.After}
+		for _, s := range d.deliveries {
+			if at := s.Finished.UnixNano(); !s.Finished.IsZero() && at > c.News.After {
+				n.Changes = append(n.Changes, control.Change{Revision: at, Delivery: s.Delivery})
+			}
+		}
+		return control.Reply{News: n}, nil
 	case c.Show != nil:
 		return d.show(ctx, *c.Show)
 	case c.Cancel != nil:
