@@ -683,3 +683,14 @@ func TestManyUnderWay(t *testing.T) {
 		t.Errorf("%d of %d deliveries are shown", len(seen), many)
 	}
 }
+
+// That what was older is over meanwhile does not say that there are no deliveries.
+func TestNoneOlderUnderWay(t *testing.T) {
+	_, c := newConsole(t, false)
+	r := httptest.NewRequest("GET", "/deliveries?running=2", nil)
+	w := httptest.NewRecorder()
+	c.Handler().ServeHTTP(w, r)
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/deliveries" {
+		t.Errorf("%d to %q: %.3000s", w.Code, w.Header().Get("Location"), w.Body)
+	}
+}

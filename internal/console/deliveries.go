@@ -101,6 +101,10 @@ func (c Console) deliveries(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, err, look.Status(err))
 		return
 	}
+	if running > 0 && len(data.Running) == 0 { // they have ended since the page that led here
+		http.Redirect(w, r, "/deliveries", http.StatusSeeOther)
+		return
+	}
 	data.Ended = c.rows(reply.Deliveries.Deliveries)
 	if reply.Deliveries.More {
 		data.Before = data.Ended[len(data.Ended)-1].ID
