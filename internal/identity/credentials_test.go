@@ -81,6 +81,17 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("%s is made, and was handed over", moved)
 		}
 	}
+	// One that lies here too was copied and not moved, so that there was another beside
+	// it: who knows the server by that would refuse it with a new one.
+	copied, copies := t.TempDir(), t.TempDir()
+	if err := os.Chmod(copied, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(copied, receiptFile, 1, 0o600)
+	write(copies, receiptFile, 1, 0o400)
+	if _, err := Load(copied, copies); reason.Of(err) != reason.KeysInvalid {
+		t.Errorf("the TLS key is lost beside one that is handed over as well: %v", err)
+	}
 	dir := filepath.Join(t.TempDir(), "keys")
 	if id, err := Known(dir, t.TempDir()); id != "" || err != nil {
 		t.Errorf("before there are keys: %q, %v", id, err)

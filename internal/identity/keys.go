@@ -129,8 +129,10 @@ func (k Keys) complete(dir string) (Keys, error) {
 	defer d.Close() // this ends the lock
 
 	tlsPath, receiptPath := filepath.Join(dir, tlsFile), filepath.Join(dir, receiptFile)
-	handed := k.Receipt != nil
-	if !handed {
+	// Whether it was moved or copied from there shows whether the other is missed.
+	_, err = os.Lstat(receiptPath)
+	moved := k.Receipt != nil && errors.Is(err, fs.ErrNotExist)
+	if k.Receipt == nil {
 		if k.Receipt, err = load(receiptPath, ownerAlone); err != nil {
 			return Keys{}, err
 		}
@@ -140,7 +142,7 @@ func (k Keys) complete(dir string) (Keys, error) {
 			return Keys{}, err
 		}
 	}
-	if k.TLS == nil && k.Receipt != nil && !handed {
+	if k.TLS == nil && k.Receipt != nil && !moved {
 		// The TLS key is made first, so that no crash leaves this.
 		return Keys{}, reason.New(reason.KeysInvalid,
 			"%s is missing beside %s: restore it, or take both away to start with a new identity", tlsPath, receiptFile)
