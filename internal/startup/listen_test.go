@@ -30,3 +30,16 @@ func TestListenWhereAnotherDoes(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Every IPv4 address is none of IPv6, as it is for systemd and for who compares the
+// settings: another may listen there.
+func TestListenAtEveryIPv4Address(t *testing.T) {
+	l, err := Listen(&service.Sockets{}, Place{Setting: "users", Address: "0.0.0.0:0", Open: true}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if at := l.Addr().(*net.TCPAddr); at.IP.To4() == nil {
+		t.Errorf("it listens at %v", at)
+	}
+}

@@ -112,7 +112,11 @@ func Listen(sockets *service.Sockets, p Place, log *slog.Logger) (net.Listener, 
 	case l != nil:
 		return l, nil
 	}
-	if l, err = net.Listen("tcp", p.Address); err != nil {
+	network := "tcp"
+	if at.Addr().Is4() {
+		network = "tcp4" // else 0.0.0.0 takes IPv6 in, where another setting may listen
+	}
+	if l, err = net.Listen(network, p.Address); err != nil {
 		return nil, reason.Wrap(reason.AddressUnusable, err, "listening for %s", p.Setting)
 	}
 	if managed() {
