@@ -199,7 +199,7 @@ func (s settings) check(out io.Writer) error {
 	token, _ := startup.Secret(dropin.ConsoleToken, s.ConsoleToken)
 	if token == "" && s.Console.Address != "" && startup.OpensToOthers(s.Console.Address) {
 		startup.Unseen(out, "console_token is not set, so that a drop-in has to hand it over")
-	} else if _, err := s.lobby(startup.Shown{}); err != nil {
+	} else if _, err := s.lobby(startup.Shown{}); startup.Unreadable(out, err) != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(out, "the configuration is good")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -161,9 +162,19 @@ func CheckShown(out io.Writer, c config.Console) error {
 	if certificate == "" || key == "" {
 		Unseen(out, "console_certificate and console_key are not set, so that a drop-in has to hand them over")
 		_, err := loadScrape(c)
-		return err
+		return Unreadable(out, err)
 	}
 	_, err := LoadShown(c)
+	return Unreadable(out, err)
+}
+
+// Unreadable is err, but for a secret that is not for who checks to read, of which
+// out is told: its file is root's alone, and systemd hands it over to the server.
+func Unreadable(out io.Writer, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		Unseen(out, err.Error())
+		return nil
+	}
 	return err
 }
 

@@ -7,12 +7,15 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
+	"io/fs"
 	"log/slog"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -121,5 +124,21 @@ func TestConsoleCertificate(t *testing.T) {
 		if err := CheckShown(&out, c.Console); reason.Of(err) != c.check || (out.Len() > 0) != (c.unseen != "") || !strings.Contains(out.String(), c.unseen) {
 			t.Errorf("%s: it is checked with %v, and says %q", name, err, out.String())
 		}
+	}
+}
+
+// Files of secrets are root's alone: that who checks may not read one is no mistake of
+// the configuration.
+func TestUnreadable(t *testing.T) {
+	_, missing := ReadSecret("console_token", "none", filepath.Join(t.TempDir(), "none"))
+	hidden := reason.Wrap(reason.ConfigInvalid, &fs.PathError{Op: "open", Path: "/etc/vc/token", Err: syscall.EACCES}, "console_token")
+	for err, unseen := range map[error]bool{missing: false, hidden: true} {
+		var out bytes.Buffer
+		if got := Unreadable(&out, err); (got == nil) != unseen || strings.Contains(out.String(), "/etc/vc/token") != unseen {
+			t.Errorf("%v is %v, says %q", err, got, out.String())
+		}
+	}
+	if err := Unreadable(io.Discard, nil); err != nil {
+		t.Errorf("none is %v", err)
 	}
 }
