@@ -70,7 +70,8 @@ instead. It can be used once, and for a day unless that is set otherwise.`,
 			if err != nil {
 				return err
 			}
-			return asOwner(state, pair(c.OutOrStdout(), state, code))
+			root := os.Geteuid() == 0 // before it becomes the owner
+			return asOwner(root, state, pair(c.OutOrStdout(), state, code))
 		},
 	}
 	startup.CommonFlags(c, &o.config, &o.state, "/etc/vc/vcvrs.toml")
@@ -99,7 +100,8 @@ it up at once: a delivery that is arriving is the last of its connection.`,
 			if err != nil {
 				return err
 			}
-			return asOwner(state, unpair(c.OutOrStdout(), state))
+			root := os.Geteuid() == 0 // before it becomes the owner
+			return asOwner(root, state, unpair(c.OutOrStdout(), state))
 		},
 	}
 	startup.CommonFlags(c, &o.config, &o.state, standard)
@@ -124,8 +126,12 @@ func unpair(out io.Writer, state string) error {
 	return err
 }
 
-// asOwner is err, where it is that the state is another's as what to do about it.
-func asOwner(state string, err error) error {
+// asOwner is err, where it is that the state is another's as what to do about it; root
+// is its owner by then.
+func asOwner(root bool, state string, err error) error {
+	if root && errors.Is(err, fs.ErrPermission) {
+		return reason.Wrap(reason.NotPermitted, err, "the user that owns the state of the server, %s, may not use all that is there: chown it", state)
+	}
 	if errors.Is(err, fs.ErrPermission) {
 		return reason.Wrap(reason.NotPermitted, err, "the state of the server, %s, is for its user alone: run this as root", state)
 	}
