@@ -237,6 +237,9 @@ func (c *central) apply(fresh *settings) {
 // mistakes changes nothing.
 func (c *central) reload(o options, running settings) {
 	s, err := load(o)
+	if err == nil {
+		err = s.readPassword()
+	}
 	if err != nil {
 		c.log.Error("the configuration was not reloaded, going on with the one before", journal.NotReloaded.Mark(), "reason", string(reason.Of(err)), "error", err)
 		c.manager.Status("not reloaded: " + err.Error())

@@ -12,10 +12,9 @@ import (
 	"videoclub/internal/startup"
 )
 
-// completeMail fills in what [mail] leaves to this machine, and reads the
-// password. Started with ports alone, mail goes to the mail server that most
-// machines have for themselves.
-func (s *settings) completeMail() (err error) {
+// completeMail fills in what [mail] leaves to this machine. Started with ports
+// alone, mail goes to the mail server that most machines have for themselves.
+func (s *settings) completeMail() {
 	if s.positional {
 		s.Mail.Server = "127.0.0.1:25"
 	}
@@ -26,6 +25,10 @@ func (s *settings) completeMail() (err error) {
 	if s.Mail.From == "" {
 		s.Mail.From = "videoclub@" + s.host
 	}
+}
+
+// readPassword reads the password of mail, which is for who sends it.
+func (s *settings) readPassword() (err error) {
 	if s.Mail.PasswordFile != "" {
 		s.password, err = startup.ReadSecret("password_file", dropin.MailPassword, s.Mail.PasswordFile)
 	}

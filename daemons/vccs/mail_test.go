@@ -12,16 +12,13 @@ import (
 // What is not set about mail is as it can be on this machine.
 func TestCompleteMail(t *testing.T) {
 	s := settings{Central: config.DefaultCentral(), positional: true}
-	if err := s.completeMail(); err != nil {
-		t.Fatal(err)
-	}
-	if s.Mail.Server != "127.0.0.1:25" || s.Mail.From != "videoclub@"+s.host || s.host == "" {
+	if s.completeMail(); s.Mail.Server != "127.0.0.1:25" || s.Mail.From != "videoclub@"+s.host || s.host == "" {
 		t.Errorf("with ports alone: %+v at %q", s.Mail, s.host)
 	}
 	s = settings{Central: config.DefaultCentral()}
 	s.Mail.From, s.Mail.Events = "club@example.org", []string{"failed"}
-	if err := s.completeMail(); err != nil || s.Mail.Server != "" {
-		t.Errorf("configured: %+v, %v", s.Mail, err)
+	if s.completeMail(); s.Mail.Server != "" {
+		t.Errorf("configured: %+v", s.Mail)
 	}
 	want := ledger.Mailing{Kinds: []ledger.MailKind{ledger.MailFailed}, Language: "es", Central: "34750f98", Domain: "example.org"}
 	if got := s.mailing(strings.Repeat("34750f98", 8)); !reflect.DeepEqual(got, want) {

@@ -68,6 +68,9 @@ SIGHUP reads FILE and the titles anew; a FILE with mistakes changes nothing.`,
 
 // serve runs the central server until it is told to stop.
 func serve(ctx context.Context, o options, s settings) error {
+	if err := s.readPassword(); err != nil {
+		return err
+	}
 	sockets, manager := service.TakeSockets(), service.NewManager()
 	log := slog.New(journal.New("vccs"))
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)

@@ -79,9 +79,7 @@ func load(o options) (settings, error) {
 			return s, err
 		}
 	}
-	if err := s.completeMail(); err != nil {
-		return s, err
-	}
+	s.completeMail()
 	var err error
 	if s.videos, err = filepath.Abs(s.Videos); err != nil {
 		return s, err
@@ -153,6 +151,9 @@ func (s settings) roster() roster.Settings {
 // browsers are shown.
 func check(out io.Writer, s settings) error {
 	if err := startup.CheckShown(out, s.Console); err != nil {
+		return err
+	}
+	if err := startup.Unreadable(out, s.readPassword()); err != nil {
 		return err
 	}
 	if s.closed(false) != nil {

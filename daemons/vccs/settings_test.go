@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"videoclub/internal/config"
+	"videoclub/internal/reason"
 )
 
 // The accounts are not looked at by --check, and where there have to be some it says so.
@@ -22,6 +24,32 @@ func TestCheckNamesAccounts(t *testing.T) {
 		if err := check(&out, s); err != nil || strings.Contains(out.String(), "account") != want {
 			t.Errorf("%s: %v, says %q", address, err, out.String())
 		}
+	}
+}
+
+// A password that cannot be read is a mistake, and one that is not for who checks to
+// read is none: its file is root's alone.
+func TestCheckPassword(t *testing.T) {
+	dir := t.TempDir()
+	s := settings{Central: config.DefaultCentral(), videos: filepath.Join(dir, "videos.txt")}
+	if err := os.WriteFile(s.videos, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Mail.PasswordFile = filepath.Join(dir, "none")
+	if err := check(io.Discard, s); reason.Of(err) != reason.ConfigInvalid {
+		t.Errorf("one that is not there: %v", err)
+	}
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	hidden := filepath.Join(dir, "hidden")
+	if err := os.WriteFile(hidden, []byte("secret"), 0); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	s.Mail.PasswordFile = hidden
+	if err := check(&out, s); err != nil || !strings.Contains(out.String(), "not looked at: password_file") {
+		t.Errorf("one that is not to be read: %v, says %q", err, out.String())
 	}
 }
 
