@@ -76,6 +76,7 @@ type part struct {
 	name    string    // of a folder, under which it will be published
 	grown   int64     // of a live source, the bytes that are there or reserved once it is larger than was expected
 	dropped bool      // it could not be taken out of the store, and is nothing to go on with
+	aside   string    // then: what its directory is called by now, if it is not under its name any more
 }
 
 // need is how many bytes of the disk the part takes.

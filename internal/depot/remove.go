@@ -29,11 +29,13 @@ func (d *Depot) drop(key Key) error {
 		delete(d.parts, key)
 	}
 	_, err := d.fs.Stat(key.dir())
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case err == nil:
+		err = d.takeAway(key, p, bytes)
+	case errors.Is(err, fs.ErrNotExist) && p != nil && p.dropped:
+		err = d.gone(p, bytes)
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	}
-	if err == nil {
-		err = d.takeAway(key, bytes)
 	}
 	if err != nil {
 		if _, deposited := d.deposits[key]; p != nil && !deposited {
@@ -45,8 +47,9 @@ func (d *Depot) drop(key Key) error {
 	return nil
 }
 
-// takeAway has what a delivery took of the disk removed.
-func (d *Depot) takeAway(key Key, bytes int64) error {
+// takeAway has what a delivery took of the disk removed; p is nil where that is no
+// part.
+func (d *Depot) takeAway(key Key, p *part, bytes int64) error {
 	// A decision to publish that could not be made durable may be there still.
 	// It goes first: without the part it would say that the part is published.
 	if err := d.removeFirst(key, outcomeFile); err != nil {
@@ -58,7 +61,7 @@ func (d *Depot) takeAway(key Key, bytes int64) error {
 		if err != nil {
 			return err
 		}
-		return d.setAside(key, bytes)
+		return d.setAside(key, p, bytes)
 	}
 	// Without the offer the rest is a leftover.
 	if err := d.removeFirst(key, offerFile); err != nil {
@@ -71,7 +74,7 @@ func (d *Depot) takeAway(key Key, bytes int64) error {
 		}
 	}
 	if err := d.fs.Remove(key.dir()); err != nil {
-		return d.setAside(key, bytes)
+		return d.setAside(key, p, bytes)
 	}
 	return d.fs.SyncDir(metaDir)
 }
@@ -89,16 +92,27 @@ func (d *Depot) removeFirst(key Key, name string) error {
 }
 
 // setAside has a delivery's directory removed beside everything else.
-func (d *Depot) setAside(key Key, bytes int64) error {
-	gone := goneName(bytes)
-	if err := d.fs.Rename(key.dir(), gone); err != nil {
+func (d *Depot) setAside(key Key, p *part, bytes int64) error {
+	if p == nil {
+		p = &part{}
+	}
+	aside := goneName(bytes)
+	if err := d.fs.Rename(key.dir(), aside); err != nil {
 		return err
 	}
-	// Nothing of it is removed while it could come back under its name.
+	p.aside = aside
+	return d.gone(p, bytes)
+}
+
+// gone ends what took a part from its name: durably, as nothing of it is removed
+// while it could come back under that. After an error it is to be done again.
+func (d *Depot) gone(p *part, bytes int64) error {
 	if err := d.fs.SyncDir(metaDir); err != nil {
 		return err
 	}
-	d.removals.add(gone, bytes)
+	if p.aside != "" {
+		d.removals.add(p.aside, bytes)
+	}
 	return nil
 }
 

@@ -216,3 +216,31 @@ func TestWithdrawnFolderCounts(t *testing.T) {
 		}
 	}
 }
+
+// A folder of which it could not be made durable that it is set aside counts, and is
+// removed when it is given up again, so that no power loss brings it back.
+func TestSetAsideAgain(t *testing.T) {
+	source := makeFolder(t, 1)
+	need := source.offer().need()
+	disk, d, _ := begun(t, source, 3000)
+	ok(t, d.Close())
+	fsys := &flaky{Disk: disk}
+	d = mustOpen(t, fsys, Limits{Quota: 2 * need})
+	fsys.dir = metaDir
+	code(t, d.Withdraw(key(1)), reason.StoreFailed)
+	if free, err := d.Free(); err != nil || free != need {
+		t.Errorf("%d bytes of the quota are free beside it, %v", free, err)
+	}
+	ok(t, d.Withdraw(key(1)))
+	d.removals.running.Wait()
+	if left := goneNames(t, fsys); len(left) > 0 {
+		t.Errorf("%q stays", left)
+	}
+	if free, err := d.Free(); err != nil || free != 2*need {
+		t.Errorf("%d bytes of the quota are free, %v", free, err)
+	}
+	after := mustOpen(t, fsys.Survivors(powerloss.Everything()), Limits{})
+	if parts := after.Recovered().Parts; len(parts) > 0 {
+		t.Errorf("after a power loss %v is there again", parts)
+	}
+}
