@@ -37,7 +37,8 @@ const (
 	replanEvery = 5 * time.Second
 
 	// lastWords is the rate of a delivery that has no byte left to send: its
-	// final frame and the receiver's answer are too little to be planned.
+	// final frame and the receiver's answer are too little to be planned. One
+	// that should have none by now has it too, until the next plan.
 	lastWords rate.Rate = 64 << 10
 
 	// dialTimeout bounds the way to a reception.
@@ -333,7 +334,8 @@ func (d *Dispatcher) runnable(now time.Time, sooner *time.Duration) []*job {
 // sending gives the rates of the deliveries that may send now, and where those
 // are more than may at once, chooses as many. What would get no rate, because its
 // link is closed or others have it, takes nobody's place: else those that the plan
-// counts on now would wait for it, and be late. They come first for the same reason.
+// counts on now would wait for it, and be late. They come first for the same reason,
+// and with them what has its last bytes on their way.
 func (d *Dispatcher) sending(able []*job, now time.Time) ([]*job, map[int64]rate.Rate) {
 	net := d.network()
 	leases := d.leases(able, net, now)
@@ -348,7 +350,7 @@ func (d *Dispatcher) sending(able []*job, now time.Time) ([]*job, map[int64]rate
 			if j.attempt != nil {
 				j.attempt.end(nil)
 			}
-		case r.RateAt(now) > 0 || j.Size >= 0 && j.acked >= j.Size:
+		case r.RateAt(now) > 0 || d.closing(j, now):
 			planned = append(planned, j)
 		default:
 			spare = append(spare, j)
@@ -370,11 +372,19 @@ func (d *Dispatcher) sending(able []*job, now time.Time) ([]*job, map[int64]rate
 func (d *Dispatcher) leases(jobs []*job, net schedule.Network, now time.Time) map[int64]rate.Rate {
 	leases := schedule.Leases(now, net, d.plan, leasedOf(jobs, now))
 	for _, j := range jobs {
-		if j.Size >= 0 && j.acked >= j.Size {
+		if d.closing(j, now) {
 			leases[j.ID] = max(leases[j.ID], lastWords)
 		}
 	}
 	return leases
+}
+
+// closing says whether j has no byte left to send or, by the plan, should have none:
+// what it sent last may not be durable yet. If that ended its attempt, what is missing
+// would be sent again, and again not be there when the plan has the next one go.
+func (d *Dispatcher) closing(j *job, now time.Time) bool {
+	r, planned := d.plan.Reservation(j.ID)
+	return j.Size >= 0 && j.acked >= j.Size || planned && j.attempt != nil && !r.End.After(now)
 }
 
 // replan makes the plan anew from the progress made, and names promises that
