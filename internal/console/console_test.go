@@ -268,30 +268,40 @@ func TestEventsOfOne(t *testing.T) {
 	next(t, in, "over")
 }
 
+// listed opens the streams that the page of deliveries follows, as it is now, one
+// after another; leave closes one.
+func listed(t *testing.T, c Console) (follow func() (in *bufio.Scanner, leave func() error)) {
+	t.Helper()
+	server := httptest.NewServer(c.Handler())
+	t.Cleanup(server.Close)
+	_, body := get(t, c, "/deliveries", "en")
+	_, after, _ := strings.Cut(body, `data-events="`)
+	from, _, _ := strings.Cut(after, `"`)
+	return func() (*bufio.Scanner, func() error) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		t.Cleanup(cancel)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+html.UnescapeString(from), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bufio.NewScanner(reply.Body), reply.Body.Close
+	}
+}
+
 // What ended while nobody was told, between two streams or before the first, is told
 // to the list that still shows it under way.
 func TestEventsOfWhatEndedBefore(t *testing.T) {
 	d, c := newConsole(t, false)
-	server := httptest.NewServer(c.Handler())
-	defer server.Close()
-	_, body := get(t, c, "/deliveries", "en")
-	_, after, _ := strings.Cut(body, `data-events="`)
-	from, _, _ := strings.Cut(after, `"`)
+	follow := listed(t, c)
 	d.mu.Lock()
 	d.deliveries[1].State, d.deliveries[1].Finished = "deposited", noon.Add(time.Minute)
 	d.mu.Unlock()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+html.UnescapeString(from), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	reply, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reply.Body.Close()
-	in := bufio.NewScanner(reply.Body)
+	in, leave := follow()
+	defer leave()
 	if first := next(t, in, "part"); !strings.Contains(first, `id="d3"`) {
 		t.Errorf("at first: %s", first)
 	}
@@ -304,37 +314,20 @@ func TestEventsOfWhatEndedBefore(t *testing.T) {
 // as where the page was in the background meanwhile.
 func TestEventsOfWhatBeganAfterwards(t *testing.T) {
 	d, c := newConsole(t, false)
-	server := httptest.NewServer(c.Handler())
-	defer server.Close()
-	_, body := get(t, c, "/deliveries", "en")
-	_, after, _ := strings.Cut(body, `data-events="`)
-	from, _, _ := strings.Cut(after, `"`)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	listen := func() (*bufio.Scanner, func() error) {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+html.UnescapeString(from), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		reply, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return bufio.NewScanner(reply.Body), reply.Body.Close
-	}
+	follow := listed(t, c)
 	d.mu.Lock()
 	began := d.deliveries[1]
 	began.ID = 4
 	d.deliveries = append([]control.DeliveryStory{began}, d.deliveries...)
 	d.mu.Unlock()
-	in, leave := listen()
+	in, leave := follow()
 	for !strings.Contains(next(t, in, "part"), `id="d4" class="row sending"`) {
 	}
 	leave()
 	d.mu.Lock()
 	d.deliveries[0].State, d.deliveries[0].Finished = "deposited", noon.Add(time.Minute)
 	d.mu.Unlock()
-	in, leave = listen()
+	in, leave = follow()
 	defer leave()
 	for !strings.Contains(next(t, in, "part"), `id="d4" class="row deposited"`) {
 	}

@@ -19,15 +19,21 @@ type nowhere struct{}
 func (nowhere) File() (*os.File, error) { return os.Open(os.DevNull) }
 func (nowhere) Close() error            { return nil }
 
-// An answer that cannot be given is refused, and the session goes on.
-func TestAnswersThatCannotBeGiven(t *testing.T) {
+// sessions are spare workers that ask a few times, until the end of the test.
+func sessions(t *testing.T) *Spares {
+	t.Helper()
 	spawner, err := worker.NewSpawner("test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer spawner.Close()
 	spares := NewSpares(spawner, worker.Session, 1, slog.New(slog.DiscardHandler))
-	defer spares.Close()
+	t.Cleanup(func() { spares.Close(); spawner.Close() })
+	return spares
+}
+
+// An answer that cannot be given is refused, and the session goes on.
+func TestAnswersThatCannotBeGiven(t *testing.T) {
+	spares := sessions(t)
 	answers := [asked]control.Reply{
 		{Chart: &control.Chart{From: time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC)}},
 		{Titles: &control.TitlePage{Titles: []control.Title{{Name: strings.Repeat("x", control.MaxMessage)}}}},
@@ -36,7 +42,7 @@ func TestAnswersThatCannotBeGiven(t *testing.T) {
 	}
 	var log bytes.Buffer
 	var last control.Failed
-	err = spares.Serve(t.Context(), nowhere{}, Session{
+	err := spares.Serve(t.Context(), nowhere{}, Session{
 		Calls: asked, Log: slog.New(slog.NewTextHandler(&log, nil)),
 		Failed: func(f control.Failed) { last = f },
 		Answer: func(_ context.Context, c control.Call) (control.Reply, *os.File) {
@@ -60,13 +66,7 @@ func TestAnswersThatCannotBeGiven(t *testing.T) {
 
 // A session ends when it has asked as often as it may, by what is counted.
 func TestCallsThatCount(t *testing.T) {
-	spawner, err := worker.NewSpawner("test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer spawner.Close()
-	spares := NewSpares(spawner, worker.Session, 1, slog.New(slog.DiscardHandler))
-	defer spares.Close()
+	spares := sessions(t)
 	for what, c := range map[string]struct {
 		calls int
 		free  func(control.Call) bool
