@@ -451,7 +451,8 @@ func (p *place) recorded(part Part, d time.Duration) {
 }
 
 // kill kills the workers of a kind that are started for something, after they have
-// stood still for some pictures: what is on its way to them then is lost.
+// stood still for some pictures: what is on its way to them then is lost. Tests run
+// side by side, so what it is no other may have: of a recording, the delivery's number.
 func (p *place) kill(kind worker.Kind, what string) {
 	p.t.Helper()
 	p.signal(kind, what, syscall.SIGSTOP)
@@ -1085,7 +1086,7 @@ func TestSpoolBoundAfterKilled(t *testing.T) {
 	t.Parallel()
 	p := &place{t: t, dir: t.TempDir()}
 	p.start(Settings{Live: true, Spool: 80_000, Quality: 85}, nil)
-	w := Wish{Delivery: 1, Location: sound, Title: "Tone", Duration: time.Hour} // of 16,000 bytes a second
+	w := Wish{Delivery: 140, Location: sound, Title: "Tone", Duration: time.Hour} // of 16,000 bytes a second
 	part := p.join(w)
 	_, f := p.follow(part)
 	offset := func() int64 {
@@ -1096,10 +1097,10 @@ func TestSpoolBoundAfterKilled(t *testing.T) {
 		return m.Offset
 	}
 	p.until("there is something to let go of", func() bool { return offset() > part.Base+16_000 })
-	p.Hold(1, offset())
+	p.Hold(w.Delivery, offset())
 	p.kill(worker.Record, part.Recording)
 	p.until("there is more than there is room for", func() bool {
-		over, why := p.Over(1)
+		over, why := p.Over(w.Delivery)
 		if over {
 			t.Fatalf("it ends at %d: %v", offset(), why)
 		}
@@ -1112,7 +1113,7 @@ func TestSpoolBoundAfterKilled(t *testing.T) {
 func TestKilledAfterTheDateWasSet(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	w := Wish{Delivery: 1, Location: sound, Title: "Tone", Duration: 10 * time.Hour}
+	w := Wish{Delivery: 142, Location: sound, Title: "Tone", Duration: 10 * time.Hour}
 	part := p.join(w)
 	p.recorded(part, 500*ms)
 	// An hour more since it began, by the date.
@@ -1135,7 +1136,7 @@ func TestKilledAfterTheDateWasSet(t *testing.T) {
 	}
 	p.kill(worker.Record, part.Recording)
 	p.until("it goes on", func() bool {
-		r, _ := p.Report(1, 0)
+		r, _ := p.Report(w.Delivery, 0)
 		for _, g := range r.Gaps {
 			if g.To-g.From >= patience.Milliseconds() {
 				t.Fatalf("the gap is %+v", g)
