@@ -129,13 +129,13 @@ func unpair(out io.Writer, state string) error {
 // asOwner is err, where it is that the state is another's as what to do about it; root
 // is its owner by then.
 func asOwner(root bool, state string, err error) error {
-	if root && errors.Is(err, fs.ErrPermission) {
+	switch {
+	case !errors.Is(err, fs.ErrPermission):
+		return err
+	case root:
 		return reason.Wrap(reason.NotPermitted, err, "the user that owns the state of the server, %s, may not use all that is there: chown it", state)
 	}
-	if errors.Is(err, fs.ErrPermission) {
-		return reason.Wrap(reason.NotPermitted, err, "the state of the server, %s, is for its user alone: run this as root", state)
-	}
-	return err
+	return reason.Wrap(reason.NotPermitted, err, "the state of the server, %s, is for its user alone: run this as root", state)
 }
 
 func readCode(in io.Reader, arg string) (identity.Code, error) {

@@ -213,14 +213,25 @@ func (d *Dispatcher) takeUp(l ledger.Delivery) {
 		d.Studio.Stop(l.ID)
 	}
 	// Its reception may be out of reach for a while, and the spool full by then.
-	data, marks, index, err := d.Studio.Files(p.Recording)
+	recorded, done, err := d.recordingOf(p.Recording)
 	if err != nil {
 		return // its attempt says so
 	}
-	defer data.Close()
-	defer marks.Close()
-	defer index.Close()
-	d.spare(l, spool.Follow(data, marks, index), l.Offset, l.DigestState != nil)
+	defer done()
+	d.spare(l, recorded, l.Offset, l.DigestState != nil)
+}
+
+// recordingOf opens a recording by its name, to be looked at until done is called.
+func (d *Dispatcher) recordingOf(name string) (recorded *spool.Follower, done func(), err error) {
+	data, marks, index, err := d.Studio.Files(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return spool.Follow(data, marks, index), func() {
+		data.Close()
+		marks.Close()
+		index.Close()
+	}, nil
 }
 
 // roll has the live sources recorded whose time has come, and looks after those
@@ -452,14 +463,12 @@ func (d *Dispatcher) stop(ctx context.Context, j *job) error {
 			return reason.Wrap(reason.ConnectionLost, ctx.Err(), "waiting for delivery %d to stop", was.ID)
 		}
 	}
-	data, marks, index, err := d.Studio.Files(was.Live.Recording)
+	recorded, done, err := d.recordingOf(was.Live.Recording)
 	if err != nil {
 		return err
 	}
-	defer data.Close()
-	defer marks.Close()
-	defer index.Close()
-	m, err := spool.Follow(data, marks, index).Mark()
+	defer done()
+	m, err := recorded.Mark()
 	if err != nil {
 		return err
 	}

@@ -167,20 +167,24 @@ func TestPromiseLive(t *testing.T) {
 	}
 }
 
+// spoolOf opens the recording of a studio to write to, until the end of the test.
+func spoolOf(t *testing.T, studio Studio) spool.Files {
+	t.Helper()
+	data, marks, index, err := studio.Files("r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { data.Close(); marks.Close(); index.Close() })
+	return spool.Files{Data: spool.OS(data), Marks: spool.OS(marks), Index: spool.OS(index)}
+}
+
 // recordedStand has a live delivery that is being recorded, in an outage.
 func recordedStand(t *testing.T) (*stand, int64) {
 	t.Helper()
 	s, ctx := liveStand(t), t.Context()
 	studio := away{dir: t.TempDir()}
 	s.Studio = studio
-	data, marks, index, err := studio.Files("r")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer data.Close()
-	defer marks.Close()
-	defer index.Close()
-	if _, err := spool.Create(spool.Files{Data: spool.OS(data), Marks: spool.OS(marks), Index: spool.OS(index)}, make([]byte, 300), 1<<20); err != nil {
+	if _, err := spool.Create(spoolOf(t, studio), make([]byte, 300), 1<<20); err != nil {
 		t.Fatal(err)
 	}
 	made, err := s.Promise(ctx, Ask{Key: "live", Title: whisper, Receptions: []string{"hall"}, By: noon.Add(time.Hour)})
@@ -362,15 +366,7 @@ func TestTakenUpLetsGo(t *testing.T) {
 	upTo := int64(0)
 	studio := letting{s.Studio.(away), &upTo}
 	s.Studio = studio
-	data, marks, index, err := studio.Files("r")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer data.Close()
-	defer marks.Close()
-	defer index.Close()
-	files := spool.Files{Data: spool.OS(data), Marks: spool.OS(marks), Index: spool.OS(index)}
-	w, err := spool.Resume(files, nil, 1<<20)
+	w, err := spool.Resume(spoolOf(t, studio), nil, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
