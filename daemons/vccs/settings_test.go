@@ -5,8 +5,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"videoclub/internal/config"
 	"videoclub/internal/reason"
@@ -39,17 +42,41 @@ func TestCheckPassword(t *testing.T) {
 	if err := check(io.Discard, s); reason.Of(err) != reason.ConfigInvalid {
 		t.Errorf("one that is not there: %v", err)
 	}
-	if os.Geteuid() == 0 {
-		t.Skip("root may read everything")
-	}
 	hidden := filepath.Join(dir, "hidden")
 	if err := os.WriteFile(hidden, []byte("secret"), 0); err != nil {
 		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		asNobody(t, dir)
 	}
 	var out bytes.Buffer
 	s.Mail.PasswordFile = hidden
 	if err := check(&out, s); err != nil || !strings.Contains(out.String(), "not looked at: password_file") {
 		t.Errorf("one that is not to be read: %v, says %q", err, out.String())
+	}
+}
+
+// asNobody has the rest of a test of root's, in dir, open files as somebody else
+// (setfsuid(2)), who has none of root's ways around their modes.
+func asNobody(t *testing.T, dir string) {
+	t.Helper()
+	for _, way := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(way, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(filepath.Join(dir, "videos.txt"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// It is of this thread alone, as what a test does at its end is, too.
+	runtime.LockOSThread()
+	t.Cleanup(func() {
+		if err := unix.Setfsuid(0); err == nil { // else the thread ends with the test
+			runtime.UnlockOSThread()
+		}
+	})
+	if err := unix.Setfsuid(65534); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -62,7 +62,13 @@ func open(t testing.TB, fsys disk.FS) (data, slots disk.File) {
 
 func osRoot(t testing.TB) *disk.Root {
 	t.Helper()
-	r, err := disk.OS(t.TempDir())
+	return osRootAt(t, t.TempDir())
+}
+
+// osRootAt is a real directory, for a test that also reaches into it by itself.
+func osRootAt(t testing.TB, dir string) *disk.Root {
+	t.Helper()
+	r, err := disk.OS(dir)
 	ok(t, err)
 	t.Cleanup(func() { r.Close() })
 	return r

@@ -149,9 +149,7 @@ func TestDecisionBeforeTheKeyWasChanged(t *testing.T) {
 func TestFolderThatIsALink(t *testing.T) {
 	source := makeFolder(t, 1)
 	dir := t.TempDir()
-	fsys, err := disk.OS(dir)
-	ok(t, err)
-	defer fsys.Close()
+	fsys := osRootAt(t, dir)
 	d := mustOpen(t, fsys, Limits{})
 	in, err := d.Begin(key(1), source.offer(), sign)
 	ok(t, err)
@@ -184,9 +182,7 @@ func TestPublishedThatIsReplaced(t *testing.T) {
 		"nothing":  func(string) error { return nil },
 	} {
 		dir := t.TempDir()
-		fsys, err := disk.OS(dir)
-		ok(t, err)
-		defer fsys.Close()
+		fsys := osRootAt(t, dir)
 		d, err := Open(fsys, Options{Clock: clock, Published: func(Key, Offer, receipt.Receipt) error { return failing }})
 		ok(t, err)
 		in, err := d.Begin(key(1), offerOf(content), sign)
@@ -283,9 +279,7 @@ func TestOlderFolderWithBothNames(t *testing.T) {
 	for _, decided := range []bool{false, true} {
 		for _, name := range []string{treeDir, manifestFile, sumsFile, slotsFile} {
 			dir := t.TempDir()
-			fsys, err := disk.OS(dir)
-			ok(t, err)
-			defer fsys.Close()
+			fsys := osRootAt(t, dir)
 			d := mustOpen(t, fsys, Limits{})
 			in, err := d.Begin(key(1), source.offer(), sign)
 			ok(t, err)

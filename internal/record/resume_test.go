@@ -257,19 +257,26 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+// newRecording is one of which only the front is there.
+func newRecording(t *testing.T, head matroska.Head) (*reel, *Mux, *spool.Writer) {
+	t.Helper()
+	r := newReel(t, 1<<20)
+	m, err := NewMux(head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := r.create(m.Head())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, m, w
+}
+
 // Where the machine is known to have run since, its date may have been set by
 // anything: a recording that broke off goes on at its true time.
 func TestResumeAfterTheDateWasSet(t *testing.T) {
 	for _, set := range []time.Duration{0, time.Hour, -time.Hour} {
-		r := newReel(t, 1<<20)
-		m, err := NewMux(matroska.Head{Title: "Tone", Date: time.Now().Add(-set).Truncate(ms), Tracks: []matroska.Track{{Codec: codecPCM, SampleRate: 8000, Channels: 1, Bits: 16}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w, err := r.create(m.Head())
-		if err != nil {
-			t.Fatal(err)
-		}
+		r, m, w := newRecording(t, matroska.Head{Title: "Tone", Date: time.Now().Add(-set).Truncate(ms), Tracks: []matroska.Track{{Codec: codecPCM, SampleRate: 8000, Channels: 1, Bits: 16}}})
 		const origin = 5 * time.Hour
 		if _, err := m.Add(1, Packet{Data: make([]byte, 1600), At: origin, Frames: 800, Key: true}); err != nil {
 			t.Fatal(err)
@@ -295,15 +302,7 @@ func TestResumeAfterTheDateWasSet(t *testing.T) {
 // A track that has had nothing for so long that its last cluster was let go of is
 // missing from there on, also for who goes on with the recording.
 func TestResumeWithoutTheLastOfATrack(t *testing.T) {
-	r := newReel(t, 1<<20)
-	m, err := NewMux(matroska.Head{Title: "Yard", Date: time.Now().Truncate(ms), Tracks: []matroska.Track{{Codec: codecMJPEG, Width: 2, Height: 2}, {Codec: codecPCM, SampleRate: 8000, Channels: 1, Bits: 16}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := r.create(m.Head())
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, m, w := newRecording(t, matroska.Head{Title: "Yard", Date: time.Now().Truncate(ms), Tracks: []matroska.Track{{Codec: codecMJPEG, Width: 2, Height: 2}, {Codec: codecPCM, SampleRate: 8000, Channels: 1, Bits: 16}}})
 	const origin = 5 * time.Hour
 	put := func(d *Done, err error) {
 		t.Helper()

@@ -69,18 +69,21 @@ func TestPeekEnds(t *testing.T) {
 	})
 }
 
+// feedAt is what a location asks for.
+func feedAt(t *testing.T, location string) feed.Feed {
+	t.Helper()
+	f, err := feed.ParseWith(location, settings.Quality)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 // A delivery that wants a device otherwise has those who only look at it give it up;
 // another delivery does not, nor who looks at what is wanted.
 func TestPeekGivesWay(t *testing.T) {
 	s := New(Config{Clock: time.Now}, settings)
-	ask := func(location string) feed.Feed {
-		f, err := feed.ParseWith(location, settings.Quality)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f
-	}
-	yard := ask("/dev/video0?size=640x480")
+	yard := feedAt(t, "/dev/video0?size=640x480")
 	r := newReel(s, "a peek", "The yard", yard, s.keys(yard))
 	s.mu.Lock()
 	c := newCamera(s, "v4l2:/dev/video0", r.feed.Picture)
@@ -88,12 +91,12 @@ func TestPeekGivesWay(t *testing.T) {
 	look := &taker{wish: Wish{Delivery: -1}, reel: r}
 	r.takers[-1] = look
 	for location, gives := range map[string]bool{"/dev/video0": false, "/dev/video0?size=640x480": false, "/dev/video0?size=320x240": true, "/dev/video0?encode=raw+tone:": true, "/dev/video1?encode=raw": false, "pattern:": false} {
-		if all := s.inTheWay(ask(location), s.keys(ask(location))); (len(all) == 1) != gives {
+		if all := s.inTheWay(feedAt(t, location), s.keys(feedAt(t, location))); (len(all) == 1) != gives {
 			t.Errorf("%s: %d recordings are in the way", location, len(all))
 		}
 	}
 	s.mu.Unlock()
-	small, done := ask("/dev/video0?size=320x240"), make(chan error)
+	small, done := feedAt(t, "/dev/video0?size=320x240"), make(chan error)
 	go func() { done <- s.clear(t.Context(), small, s.keys(small)) }()
 	<-r.wake // it was told to look at what is needed
 	s.mu.Lock()
@@ -121,14 +124,7 @@ func TestPeekGivesWay(t *testing.T) {
 // device would wait until that one is over.
 func TestPeekThatGivesWayIsNotJoined(t *testing.T) {
 	s := New(Config{Clock: time.Now}, settings)
-	ask := func(location string) feed.Feed {
-		f, err := feed.ParseWith(location, settings.Quality)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f
-	}
-	yard, small := ask("/dev/video0?size=640x480"), ask("/dev/video0?size=320x240")
+	yard, small := feedAt(t, "/dev/video0?size=640x480"), feedAt(t, "/dev/video0?size=320x240")
 	s.end() // no other recording is begun here
 	r := newReel(s, "a peek", "The yard", yard, s.keys(yard))
 	s.mu.Lock()
